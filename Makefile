@@ -1,0 +1,42 @@
+# make repro   set up .venv and run the whole pipeline
+# make test    set up .venv and run the whole test suite
+# make check   the fast part of it, for people at work
+# make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
+.PHONY: repro test check clean setup
+PYTHON ?= python3
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+repro: setup
+	$(RUN) dvc repro
+	@$(RUN) python -m pipeline results
+	@echo
+	@echo "Next:  source .venv/bin/activate"
+	@echo "  mlflow ui                     compare the runs, at http://127.0.0.1:5000"
+	@echo "  dvc exp run -S lr=0.01        try another learning rate; any key of params.yaml works"
+	@echo "  dvc exp show --only-changed   the experiments in one table"
+
+test: setup
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pytest
+
+check: setup
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pytest -m "not slow"
+
+# Installed anew only when the lock file differs from the one that .venv was made with.
+setup:
+	@cmp -s requirements.lock .venv/requirements.lock || { \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	    || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }; \
+	  echo "setting up .venv (some minutes, once)"; \
+	  { [ -x .venv/bin/python ] || $(PYTHON) -m venv .venv; } \
+	  && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock \
+	  && cp requirements.lock .venv/requirements.lock; }
+
+clean:
+	rm -rf data/[1-4]_* data/tracked.json metrics/plots mlflow.db* mlartifacts dvc_plots \
+	  .hypothesis .mypy_cache .pytest_cache .ruff_cache
