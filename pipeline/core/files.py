@@ -1,0 +1,84 @@
+"""Reading and writing stage files: whole or not at all, and the same bytes for the same values."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary file name beside `path`, moved there when the block succeeds.
+
+    Raises
+    ------
+    PipelineError
+        When the disk refuses: `path` is then as it was before.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left_over in path.parent.glob(f".{path.name}.*.part"):
+            if not _runs(int(left_over.suffixes[-2][1:])):
+                left_over.unlink(missing_ok=True)  # by a process that was killed
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process lives: signal 0 asks without sending."""
+    with contextlib.suppress(PermissionError):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON that people and diffs can read; nan and inf are refused."""
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise PipelineError(f"{path}: a value is nan or infinite; nothing was written") from None
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON that an earlier stage wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{path}: damaged: {error}; `dvc repro` makes it again") from None
+
+
+def md5(path: Path) -> str:
+    """The hash by which DVC knows the file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except FileNotFoundError:
+        raise missing(path) from None
+
+
+def missing(path: Path) -> PipelineError:
+    """The error for a file that an earlier stage should have made."""
+    return PipelineError(f"{path} is missing; an earlier stage makes it: run `dvc repro`")

@@ -1,0 +1,62 @@
+"""Where everything lies, relative to dvc.yaml. Names come from checked settings only."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+METRICS = Path("metrics")
+RECEIPT = Path("data/tracked.json")
+
+
+def raw_csv(dataset: str) -> Path:
+    """The file as received."""
+    return Path("data/raw") / f"{dataset}.csv"
+
+
+def schema(dataset: str) -> Path:
+    """The pandera schema."""
+    return Path("data/schema") / f"{dataset}.yaml"
+
+
+def ingested(dataset: str) -> Path:
+    """The table with the values as received."""
+    return Path("data/1_ingested") / f"{dataset}.parquet"
+
+
+def validated(dataset: str) -> Path:
+    """The report of the validation."""
+    return Path("data/2_validated") / f"{dataset}.json"
+
+
+def split_part(dataset: str, part: str) -> Path:
+    """The standardized rows of one part: `train` or `test`."""
+    return Path("data/3_split") / dataset / f"{part}.parquet"
+
+
+def scaler(dataset: str) -> Path:
+    """Mean and scale of each feature over the training rows."""
+    return Path("data/3_split") / dataset / "scaler.json"
+
+
+def split_rows(dataset: str) -> Path:
+    """Which row of the ingested table went to which part."""
+    return Path("data/3_split") / dataset / "rows.json"
+
+
+def model(dataset: str, trainer: str) -> Path:
+    """The weights, and the params that made them."""
+    return Path("data/4_models") / dataset / f"{trainer}.json"
+
+
+def history(dataset: str, trainer: str) -> Path:
+    """The training loss of every epoch."""
+    return Path("data/4_models") / dataset / f"{trainer}_history.csv"
+
+
+def metrics(dataset: str) -> Path:
+    """The verdict in numbers, one block a trainer."""
+    return METRICS / f"{dataset}.json"
+
+
+def plot(dataset: str, name: str) -> Path:
+    """The data behind one plot."""
+    return METRICS / "plots" / f"{dataset}_{name}.csv"

@@ -1,0 +1,165 @@
+"""params.yaml as typed, checked settings: the one reader for all stages."""
+
+import difflib
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError, listed
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+TrainerName = Literal["pairwise_mean", "closed_form", "manual_gd", "torch_sgd", "bcpm"]
+
+
+class Settings(BaseModel):
+    """A block of settings: unknown keys, inf and nan, text or bools for numbers are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class MakeRegression(Settings):
+    """Arguments of sklearn.datasets.make_regression."""
+
+    n_samples: Annotated[int, Field(ge=1, le=10_000_000)]
+    n_features: Annotated[int, Field(ge=1, le=10_000)]
+    noise: Annotated[float, Field(ge=0)]
+    random_state: Seed
+
+
+class Dataset(Settings):
+    """What a dataset is and which trainers run on it.
+
+    With the block make_regression its rows are generated, else they come from its CSV file.
+    """
+
+    make_regression: MakeRegression | None = None
+    task: Literal["regression", "classification"]
+    target: Annotated[str, Field(min_length=1)]
+    classes: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    positive: str | None = None
+    test_size: Annotated[float, Field(ge=0, lt=1)]
+    trainers: Annotated[list[TrainerName], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _blocks_fit_together(self) -> Self:
+        if self.task == "regression" and (self.classes or self.positive):
+            raise ValueError("classes and positive go with task: classification only")
+        if self.classes and len(set(self.classes)) == 1:
+            raise ValueError("classes: two different names are needed")
+        if self.task == "classification" and self.positive not in (self.classes or []):
+            raise ValueError(
+                "task: classification needs classes: [name of label 0, name of label 1] "
+                "and positive: one of them"
+            )
+        misfits = [t for t in self.trainers if (t == "bcpm") != (self.task == "classification")]
+        if misfits:
+            raise ValueError(f"trainers: {', '.join(misfits)} cannot do task: {self.task}")
+        if len(set(self.trainers)) < len(self.trainers):
+            raise ValueError("trainers: a name is given twice")
+        return self
+
+
+class Params(Settings):
+    """All of params.yaml."""
+
+    seed: Seed
+    lr: Positive
+    epochs: Annotated[int, Field(ge=1)]
+    loss_threshold: Annotated[float, Field(ge=0)]
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+
+    def dataset(self, name: str) -> Dataset:
+        """The settings of one dataset.
+
+        Raises
+        ------
+        PipelineError
+            When params.yaml does not know the name.
+        """
+        if name not in self.datasets:
+            raise PipelineError(
+                f"unknown dataset {name!r}{nearest(name, self.datasets)}; "
+                f"{layout.PARAMS} has {', '.join(self.datasets)}"
+            )
+        return self.datasets[name]
+
+
+def load_params() -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    PipelineError
+        Names every key that is unknown, missing or impossible, all at once.
+    """
+    try:
+        return Params.model_validate(_read_yaml())
+    except ValidationError as error:
+        raise PipelineError(listed([_problem(e) for e in error.errors()])) from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)`, or nothing when no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _read_yaml() -> Any:
+    # YAML 1.2 as DVC reads it: PyYAML would take the 1e-05 that `dvc exp run -S` writes for text.
+    try:
+        return YAML(typ="safe", pure=True).load(layout.PARAMS.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = (error.problem or error.context or "not valid YAML").strip().splitlines()[0]
+        raise PipelineError(f"{layout.PARAMS}{where}: {reason}") from None
+    except FileNotFoundError:
+        raise PipelineError(
+            f"{layout.PARAMS} is missing here; run from the folder that holds dvc.yaml"
+        ) from None
+    except (OSError, YAMLError, ValueError, RecursionError) as error:
+        raise PipelineError(f"{layout.PARAMS}: cannot be read: {error}") from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    keys = [str(key) for key in error["loc"] if key != "[key]"]
+    where = f"{layout.PARAMS}: {'.'.join(keys) or 'top level'}"
+    match error["type"]:
+        case "extra_forbidden":
+            return (
+                f"{where}: unknown key{nearest(keys[-1], _keys_beside(keys))}; remove or rename it"
+            )
+        case "missing":
+            return f"{where}: is missing"
+        case "value_error":
+            return f"{where}: {error['ctx']['error']}"
+        case "model_type" | "dict_type":
+            return f"{where}: expected keys and values, got {_shown(error['input'])}"
+        case "string_pattern_mismatch" | "invalid_key":
+            return f"{where}: expected a name of a-z, 0-9 and _ that begins with a letter"
+        case _:
+            expected = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            return f"{where}: expected {expected}, got {_shown(error['input'])}"
+
+
+def _keys_beside(keys: list[str]) -> Iterable[str]:
+    """The keys allowed where an unknown one was found."""
+    if len(keys) == 1:
+        return Params.model_fields
+    return MakeRegression.model_fields if "make_regression" in keys else Dataset.model_fields
+
+
+def _shown(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        text = "a nested value"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,103 @@
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# scikit-learn's estimator checks skip one of theirs without it; read when scipy is imported.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
+from pipeline.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with params.yaml, data/raw and data/schema, and nothing made yet."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for folder in ("raw", "schema"):
+        shutil.copytree(ROOT / "data" / folder, tmp_path / "data" / folder)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str]]:
+    """Run a command line in the workspace: exit code and what it said on stderr."""
+
+    def run(command: str) -> tuple[int, str]:
+        code = main(command.split())
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def prepared(run: Callable[[str], tuple[int, str]]) -> Callable[[str], None]:
+    """Bring a dataset through ingest, validate and split."""
+
+    def prepare(dataset: str) -> None:
+        for stage in ("ingest", "validate", "split"):
+            assert run(f"{stage} {dataset}") == (0, "")
+
+    return prepare
+
+
+class Clone:
+    """A checkout of this repository as it stands, in which dvc and mlflow run for real."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, command: str, **env: str) -> subprocess.Popen[str]:
+        """Start a shell command as a user would, with this Python's environment activated."""
+        bin_ = Path(sys.executable).parent
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "SCIPY_"))
+        }
+        return subprocess.Popen(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=inherited | {"PATH": f"{bin_}:{os.environ['PATH']}"} | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(command, **env)
+        output, _ = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, output)
+
+    def ok(self, command: str, **env: str) -> str:
+        done = self.run(command, **env)
+        assert done.returncode == 0, done.stdout[-3000:]
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clone]:
+    """Commit the working tree's files to a new repository, in a folder with a space in its name."""
+
+    def make(name: str) -> Clone:
+        folder = tmp_path_factory.mktemp(name) / "a clone"
+        listed = subprocess.check_output(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            text=True,
+        )
+        for name_ in filter(None, listed.split("\0")):
+            if (ROOT / name_).is_file():
+                (folder / name_).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name_, folder / name_)
+        clone = Clone(folder)
+        clone.ok("git init -q -b main && git add -A && git config user.name You")
+        clone.ok("git config user.email you@example.com && git commit -q -m start")
+        return clone
+
+    return make

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import load_params
+
+
+def change(workspace: Path, old: str, new: str) -> None:
+    path = workspace / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_committed_params_are_accepted(workspace: Path) -> None:
+    params = load_params()
+    assert (params.seed, params.lr, params.epochs) == (1234, 0.1, 100)
+    assert params.dataset("breast_cancer").positive == "malignant"
+
+
+@pytest.mark.parametrize("written", ["1e-05", "1e-5", "0.00001", "1.0E-5"])
+def test_every_spelling_of_a_small_rate_is_the_same_number(workspace: Path, written: str) -> None:
+    change(workspace, "lr: 0.1", f"lr: {written}")
+    assert load_params().lr == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [
+        *[("lr", "0.1", bad) for bad in ("-1", "0", "abc", ".nan", ".inf", "true", "null", "[1]")],
+        *[("epochs", "100", bad) for bad in ("0", "-1", "1.5", "true", "1e400")],
+        *[("seed", "1234", bad) for bad in ("-1", "1.5", "4294967296", "abc")],
+        ("loss_threshold", "0.00001", "-1"),
+        ("test_size", "0.2", "1"),
+        ("test_size", "0.2", "-0.1"),
+        ("task", "regression", "sorting"),
+        ("target", "price_wan", "[1]"),
+        ("noise", "20", "-1"),
+    ],
+)
+def test_impossible_value_is_refused_by_name(
+    workspace: Path, key: str, good: str, bad: str
+) -> None:
+    change(workspace, f"{key}: {good}", f"{key}: {bad}")
+    with pytest.raises(PipelineError, match=rf"params\.yaml: (datasets\.\w+\.)?.*{key}: expected"):
+        load_params()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lr: 0.1", "learning_rate: 0.1", r"learning_rate: unknown key"),
+        ("lr: 0.1", "l_r: 0.1", r"l_r: unknown key \(did you mean lr\?\)"),
+        ("lr: 0.1", "", r"params\.yaml: lr: is missing"),
+        ("lr: 0.1", "lr: 0.1\nlr: 0.2", r"line 1\d, column 1: found duplicate key"),
+        (
+            "lr: 0.1",
+            "lr: !!python/object/apply:os.system [true]",
+            r"params\.yaml, line 9, column 5: could not determine .* tag",
+        ),
+        ("lr: 0.1", "lr: [0.1", r"params\.yaml, line \d+, column \d+"),
+        (
+            "target: price_wan",
+            "traget: price_wan",
+            r"traget: unknown key \(did you mean target\?\)",
+        ),
+        ("  house:", "  ../house:", r"\.\./house"),
+        ("positive: malignant", "positive: sick", r"breast_cancer: task: classification needs"),
+        ("[bcpm]", "[torch_sgd]", r"trainers: torch_sgd cannot do task: classification"),
+        ("classes: [malignant, benign]", "classes: [malignant, malignant]", r"two different names"),
+        ("n_samples: 100", "n_samples: 1000000000000", r"n_samples: expected less than"),
+        ("lr: 0.1", "lr: &a [*a]", r"lr: expected number, got a nested value"),
+        ("lr: 0.1", "lr: " + 2000 * "[", r"params\.yaml"),
+        ("[bcpm]", "[bcpm, bcpm]", r"trainers: a name is given twice"),
+        ("[bcpm]", "[magic]", r"trainers\.0: expected"),
+    ],
+)
+def test_mistake_is_named(workspace: Path, old: str, new: str, message: str) -> None:
+    change(workspace, old, new)
+    with pytest.raises(PipelineError, match=message):
+        load_params()
+
+
+def test_all_mistakes_are_reported_at_once(workspace: Path) -> None:
+    change(workspace, "lr: 0.1", "lr: 0")
+    change(workspace, "epochs: 100", "epochs: 0")
+    with pytest.raises(PipelineError, match=r"(?s)lr: .*epochs: "):
+        load_params()
+
+
+def test_missing_file_is_named(workspace: Path) -> None:
+    (workspace / "params.yaml").unlink()
+    with pytest.raises(PipelineError, match=r"params\.yaml is missing"):
+        load_params()
+
+
+def test_unknown_dataset_gets_a_suggestion(workspace: Path) -> None:
+    with pytest.raises(PipelineError, match=r"'hause' \(did you mean house\?\)"):
+        load_params().dataset("hause")
