@@ -1,0 +1,116 @@
+"""Trainers by name, the models they give, and the files that hold these.
+
+Solvers are imported on use: a stage pays only for the trainer it runs. A model file is readable
+JSON with exact numbers and the params that made them; never a pickle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import read_json, write_json
+from pipeline.core.params import Params, Settings, TrainerName
+from pipeline.core.tables import Array
+
+PARAMS_OF: dict[TrainerName, tuple[str, ...]] = {
+    "pairwise_mean": (),
+    "closed_form": (),
+    "manual_gd": ("lr", "epochs"),
+    "torch_sgd": ("lr", "epochs", "seed"),
+    "bcpm": ("lr", "epochs", "seed", "loss_threshold"),
+}
+
+
+class ModelFile(Settings):
+    """What a model file holds; `format` changes when older files can no longer be read."""
+
+    format: Literal[1]
+    trainer: TrainerName
+    params: dict[str, float | int]
+    intercept: float
+    coef: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A linear model on standardized features: z = X @ coef + intercept.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_features,)
+    params : dict
+        The params that made it, and no others.
+    """
+
+    trainer: TrainerName
+    params: dict[str, float | int]
+    coef: Array
+    intercept: float
+
+    def predict(self, X: Array) -> Array:
+        """The target (regression) or the logit of label 1 (classification), shape (n_rows,)."""
+        return X @ self.coef + self.intercept
+
+
+def params_of(trainer: TrainerName, params: Params) -> dict[str, float | int]:
+    """The part of params.yaml that reaches this trainer."""
+    return {name: getattr(params, name) for name in PARAMS_OF[trainer]}
+
+
+def fit(
+    trainer: TrainerName, params: dict[str, float | int], X: Array, y: Array
+) -> tuple[Model, Array]:
+    """Train on standardized rows; returns the model and its loss history.
+
+    Raises
+    ------
+    Diverged
+        When the loss stops being finite.
+    """
+    solver = import_module(f"pipeline.solvers.{trainer}")
+    theta, history = solver.fit(X, y, **params)
+    return Model(trainer, params, theta[:-1], float(theta[-1])), history
+
+
+def write_model(path: Path, features: Sequence[str], model: Model) -> None:
+    """Write the weights, by feature name, on standardized features."""
+    if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept)):
+        raise PipelineError(f"{path}: the weights of {model.trainer} are not finite; not written")
+    write_json(
+        path,
+        {
+            "format": 1,
+            "trainer": model.trainer,
+            "params": model.params,
+            "intercept": model.intercept,
+            "coef": dict(zip(features, model.coef.tolist(), strict=True)),
+        },
+    )
+
+
+def read_model(path: Path, trainer: TrainerName, features: Sequence[str]) -> Model:
+    """Read the weights of exactly this trainer and these features.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing, damaged, of another format or for other features.
+    """
+    try:
+        content = ModelFile.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(key) for key in first["loc"])
+        raise PipelineError(f"{path}: damaged: {place}: {first['msg']}; train again") from None
+    if (content.trainer, set(content.params)) != (trainer, set(PARAMS_OF[trainer])):
+        raise PipelineError(f"{path}: is no model of {trainer}; train again")
+    if list(content.coef) != list(features):
+        raise PipelineError(f"{path}: was trained on other features; train again")
+    coef = np.array(list(content.coef.values()))
+    return Model(content.trainer, content.params, coef, content.intercept)
