@@ -1,0 +1,165 @@
+"""The command line: `python -m pipeline STAGE DATASET [TRAINER]`."""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+# One thread: sums in another order would give other bytes. Set before numpy is imported.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+from pipeline.core.errors import PipelineError
+
+EPILOG = """\
+Run from the folder of dvc.yaml. Usually DVC calls the stages, in order and only where needed:
+
+  dvc repro                      rebuild everything that is out of date
+  dvc exp run -S lr=0.01         run an experiment with another learning rate
+  mlflow ui                      compare runs in the browser
+
+Exit codes: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130 interrupted.
+"""
+DATASET = ("DATASET", "a name under params.yaml: datasets")
+TRAINER = ("TRAINER", "one of params.yaml: datasets.DATASET.trainers")
+
+# name: (operands, what --help says)
+COMMANDS: dict[str, tuple[list[tuple[str, str]], str]] = {
+    "params": (
+        [],
+        """check params.yaml
+
+Unknown keys, wrong types and impossible values are named, all at once.""",
+    ),
+    "ingest": (
+        [DATASET],
+        """data/raw/DATASET.csv, or generated rows, to Parquet
+
+The values stay as received. A file that would have to be guessed about is refused: records with
+too few or too many fields, blank or doubled column names, text that is not UTF-8.
+
+Reads data/raw/DATASET.csv, or calls sklearn's make_regression (params.yaml: make_regression).
+Writes data/1_ingested/DATASET.parquet.""",
+    ),
+    "validate": (
+        [DATASET],
+        """check the table against its pandera schema
+
+Types, ranges, labels and columns; all failures at once, with file, line and column. No value is
+changed.
+
+Reads data/1_ingested/DATASET.parquet and data/schema/DATASET.yaml.
+Writes data/2_validated/DATASET.json, a report, when all is well.""",
+    ),
+    "split": (
+        [DATASET],
+        """cut into training and test rows, and standardize
+
+Mean and scale are learned from the training rows alone. test_size: 0 trains on every row.
+
+Reads data/1_ingested/DATASET.parquet and the report of validate.
+Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DATASET.""",
+    ),
+    "train": (
+        [DATASET, TRAINER],
+        """fit one trainer to the training rows
+
+Ends with exit code 3, and no model, when the loss stops being finite.
+
+Reads data/3_split/DATASET/train.parquet; params lr, epochs, seed, loss_threshold.
+Writes data/4_models/DATASET/TRAINER.json and, for a gradient trainer, TRAINER_history.csv.""",
+    ),
+    "evaluate": (
+        [DATASET],
+        """score the models of a dataset
+
+The only stage that reads test rows. The names of the scores say which rows they come from:
+test_mse, train_mse, loo_mse (leave-one-out).
+
+Reads data/3_split/DATASET and data/4_models/DATASET.
+Writes metrics/DATASET.json and the data of the plots, metrics/plots/DATASET.""",
+    ),
+    "track": (
+        [],
+        """show every model as a run in MLflow
+
+One run for each (dataset, trainer, inputs); what is there already is linked, not logged again.
+The store is MLFLOW_TRACKING_URI or, without it, mlflow.db in the main repository.
+
+Reads metrics, models and splits. Writes to MLflow, and data/tracked.json, a receipt.""",
+    ),
+    "results": ([], "print the scores of all datasets\n\nReads metrics/*.json."),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    if "DVC_STAGE" in os.environ and sys.platform == "linux":
+        _die_with_parent()
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        if command == "params":
+            from pipeline.core.params import load_params
+
+            load_params()
+        elif command == "results":
+            from pipeline.results import results
+
+            print(results())
+        else:
+            _stage(command)(*options.values())
+        return 0
+    except PipelineError as error:
+        message, code = f"error: {command}: {error}", error.exit_code
+    except KeyboardInterrupt:
+        message, code = f"{command}: interrupted", 130
+    except BaseException:
+        _restore()
+        raise
+    print(message, file=sys.stderr)
+    _restore()
+    return code
+
+
+def _restore() -> None:
+    from pipeline.core.restore import restore_outputs
+
+    restore_outputs()
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end this stage with dvc: a second `dvc repro` would run beside it."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    # dvc may have died before; in a container it may be process 1 itself
+    if os.getppid() == 1 and b"dvc" not in Path("/proc/1/cmdline").read_bytes():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "python -m pipeline", description=__doc__, epilog=EPILOG, formatter_class=raw
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (operands, text) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=text.splitlines()[0], description=text, formatter_class=raw
+        )
+        for operand, meaning in operands:
+            command.add_argument(operand, help=meaning)
+    return parser
+
+
+def _stage(name: str) -> Callable[..., None]:
+    function: Callable[..., None] = getattr(import_module(f"pipeline.stages.{name}"), name)
+    return function
+
+
+if __name__ == "__main__":
+    sys.exit(main())

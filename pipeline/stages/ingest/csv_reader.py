@@ -1,0 +1,104 @@
+"""A strict CSV reader: it refuses what it would have to guess."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core.errors import PipelineError, listed
+from pipeline.core.numbers import INT64, INTEGER, is_number
+from pipeline.core.tables import number_column
+
+
+def read_csv(path: Path) -> pa.Table:
+    """Read a comma-separated UTF-8 file with one header line.
+
+    A column in which every cell is an integer becomes int64, in which every cell is a finite
+    number float64; any other column stays text, character by character. Row k (from 0) of the
+    table stands on line k + 2 of the file.
+
+    Raises
+    ------
+    PipelineError
+        Names file and line: no rows, a blank or duplicate header, a record with too few or too
+        many fields, a blank line, a line break in a cell, a quote never closed, bytes that are not
+        UTF-8.
+    """
+    header, *records = _records(path)
+    _check_header(path, header)
+    if not records:
+        raise PipelineError(f"{path}: has a header but no rows; add the data")
+    problems = [
+        f"{path}, line {line}: has {_fields(len(record))}, expected {len(header)} as in the header"
+        for line, record in enumerate(records, start=2)
+        if len(record) != len(header)
+    ]
+    if problems:
+        raise PipelineError(listed(problems))
+    columns = [_column(cells) for cells in zip(*records, strict=True)]
+    return pa.Table.from_arrays(columns, names=header)
+
+
+def _records(path: Path) -> list[list[str]]:
+    if path.exists() and not path.is_file():
+        raise PipelineError(f"{path}: is not a file; put the dataset's CSV file there")
+    records: list[list[str]] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            for record in reader:
+                records.append(record)
+                if any("\0" in cell for cell in record):
+                    raise PipelineError(f"{path}, line {len(records)}: holds a NUL byte")
+                if reader.line_num != len(records):
+                    raise PipelineError(
+                        f"{path}, line {len(records)}: a quoted cell goes on over the next line; "
+                        "close the quote, or remove the line break"
+                    )
+    except FileNotFoundError:
+        raise PipelineError(f"{path} is missing; put the dataset's CSV file there") from None
+    except UnicodeDecodeError:
+        line = _line_of_bad_byte(path)
+        raise PipelineError(f"{path}, line {line}: is not UTF-8; save the file as UTF-8") from None
+    except csv.Error as error:
+        line = len(records) + 1
+        reason = str(error).replace("unexpected end of data", "opens a quote that never closes")
+        raise PipelineError(f"{path}, line {line}: {reason}") from None
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be read: {error.strerror}") from None
+    if not any(records):
+        raise PipelineError(f"{path}: is empty; expected a header line and rows")
+    return records
+
+
+def _line_of_bad_byte(path: Path) -> int:
+    content = path.read_bytes()
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    return 1
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    if not all(name.strip() for name in header):
+        raise PipelineError(f"{path}, line 1: a column has no name; name every column")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise PipelineError(f"{path}, line 1: column {', '.join(twice)} stands there twice")
+    if all(is_number(name) for name in header):
+        raise PipelineError(f"{path}, line 1: only numbers, expected a header with column names")
+
+
+def _fields(count: int) -> str:
+    return {0: "no field (a blank line)", 1: "1 field"}.get(count, f"{count} fields")
+
+
+def _column(cells: Sequence[str]) -> pa.Array:
+    if all(INTEGER.fullmatch(cell) and len(cell) <= 20 and int(cell) in INT64 for cell in cells):
+        return number_column(np.array([int(cell) for cell in cells], np.int64))
+    if all(is_number(cell) for cell in cells):
+        return number_column(np.array([float(cell) for cell in cells]))
+    return pa.array(cells, pa.string())

@@ -1,0 +1,80 @@
+"""Stage `split`: training and test rows, standardized with what the training rows teach."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5, read_json, write_json
+from pipeline.core.params import Dataset, load_params, nearest
+from pipeline.core.tables import Array, as_arrays, number_table, read_table, write_table
+from pipeline.splitting import fit_scaler, split_rows
+
+EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
+
+
+def split(dataset: str) -> None:
+    """Cut a validated table into 3_split/<dataset>/train.parquet and test.parquet.
+
+    Features are standardized with mean and scale of the training rows, kept in scaler.json; the
+    target keeps its units and stands last. rows.json says which ingested row went where.
+    """
+    params = load_params()
+    settings = params.dataset(dataset)
+    where = f"{layout.PARAMS}: datasets.{dataset}"
+    _refuse_unvalidated(dataset)
+    names, X, y = _numbers(read_table(layout.ingested(dataset)), settings, where)
+    train, test = split_rows(len(y), settings.test_size, params.seed)
+    _refuse_unfit(y[train], settings, where)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = fit_scaler(X[train])
+        Z = (X - mean) / scale
+    for name, spread, column in zip(names, scale, Z.T, strict=True):
+        if not np.isfinite([spread, *column]).all():
+            raise PipelineError(f"{where}: column {name} is too large to standardize; rescale it")
+    for part, rows in (("train", train), ("test", test)):
+        table = number_table([*names, settings.target], [*Z[rows].T, y[rows]])
+        write_table(layout.split_part(dataset, part), table)
+    learned = zip(names, mean.tolist(), scale.tolist(), strict=True)
+    write_json(layout.scaler(dataset), {n: {"mean": m, "scale": s} for n, m, s in learned})
+    write_json(layout.split_rows(dataset), {"train": train.tolist(), "test": test.tolist()})
+
+
+def _refuse_unvalidated(dataset: str) -> None:
+    report, table = layout.validated(dataset), layout.ingested(dataset)
+    if read_json(report).get("data_md5") != md5(table):
+        raise PipelineError(f"{report} is about other data than {table}; run `dvc repro`")
+
+
+def _numbers(table: pa.Table, settings: Dataset, where: str) -> tuple[list[str], Array, Array]:
+    names = [name for name in table.column_names if name != settings.target]
+    if len(names) == table.num_columns:
+        hint = nearest(settings.target, names)
+        raise PipelineError(f"{where}.target: there is no column {settings.target}{hint}")
+    if not names:
+        raise PipelineError(f"{where}: has no feature, only its target {settings.target}")
+    texts = [n for n in table.column_names if table[n].type not in (pa.float64(), pa.int64())]
+    if texts:
+        raise PipelineError(f"{where}: column {', '.join(texts)} is text; features are numbers")
+    X, y = as_arrays(table.select([*names, settings.target]))
+    for name, column in zip([*names, settings.target], [*X.T, y], strict=True):
+        if table[name].type == pa.int64() and np.abs(column).max() >= EXACT:
+            raise PipelineError(f"{where}: column {name} has integers beyond 2^53; rescale it")
+    return names, X, y
+
+
+def _refuse_unfit(y: Array, settings: Dataset, where: str) -> None:
+    """Training rows that no trainer of the task could learn from."""
+    if not len(y):
+        raise PipelineError(
+            f"{where}.test_size: {settings.test_size:g} leaves no row for training; lower it"
+        )
+    if settings.task == "regression":
+        return
+    labels = sorted(set(y.tolist()))
+    if not set(labels) <= {0, 1}:
+        raise PipelineError(f"{where}.target: expected labels 0 and 1, got {labels[:5]}")
+    if len(labels) == 1:
+        raise PipelineError(
+            f"{where}: all {len(y)} training rows have label {labels[0]:g}; two classes are needed"
+        )

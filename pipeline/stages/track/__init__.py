@@ -1,0 +1,17 @@
+"""Stage `track`: what is on disk, mirrored to MLflow."""
+
+from pipeline.core import layout
+from pipeline.core.files import write_json
+from pipeline.core.params import load_params
+from pipeline.stages.track.provenance import collect, main_repository
+from pipeline.stages.track.store import open_store
+
+
+def track() -> None:
+    """Publish every (dataset, trainer) as one MLflow run; write a receipt of fingerprints."""
+    params = load_params()
+    results = [r for name, settings in params.datasets.items() for r in collect(name, settings)]
+    with open_store(main_repository()) as store:
+        added = sum(store.publish(result) for result in results)
+    print(f"{added} runs added to MLflow, {len(results) - added} were there already")
+    write_json(layout.RECEIPT, {f"{r.dataset}/{r.model.trainer}": r.fingerprint for r in results})

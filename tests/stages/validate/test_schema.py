@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.core.errors import PipelineError
+from pipeline.stages.validate.schema import check_rows, csv, load_schema
+
+SCHEMA = """
+schema_type: dataframe
+columns:
+  x:
+    dtype: float64
+    in_range: {min_value: 0, max_value: 10}
+  free: {dtype: float64}
+  label:
+    dtype: int64
+    isin: [0, 1]
+strict: true
+"""
+
+
+def problems(tmp_path: Path, schema: str = SCHEMA, **columns: list[object]) -> list[str]:
+    good: dict[str, list[object]] = {"x": [1.0, 2.0], "free": [0.5, 1.5], "label": [0, 1]}
+    path = tmp_path / "schema.yaml"
+    path.write_text(schema)
+    frame = pd.DataFrame({k: v for k, v in (good | columns).items() if v})
+    return check_rows(frame, load_schema(path), csv(Path("a.csv")))
+
+
+def test_good_rows_have_no_problem(tmp_path: Path) -> None:
+    assert problems(tmp_path) == []
+
+
+def test_a_text_column_stays_text(tmp_path: Path) -> None:
+    schema = SCHEMA.replace(
+        "free: {dtype: float64}", "free: {dtype: str, str_length: {max_value: 3}}"
+    )
+    assert problems(tmp_path, schema, free=["007", "abc"]) == []
+    found = problems(tmp_path, schema, free=["007", "abcd"])
+    assert found == ["a.csv, line 3, column free: 'abcd', expected str_length(None, 3)"]
+
+
+def test_integers_may_stand_for_floats(tmp_path: Path) -> None:
+    assert problems(tmp_path, x=[1, 2], free=[3, 4]) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"x": ["1", "abc"]}, "a.csv, line 3, column x: 'abc', expected a finite number"),
+        ({"x": ["nan", "1"]}, "a.csv, line 2, column x: 'nan', expected a finite number"),
+        ({"x": ["", "1"]}, "a.csv, line 2, column x: '', expected a finite number"),
+        ({"x": [1.0, 11.0]}, "a.csv, line 3, column x: 11.0, expected in_range(0, 10)"),
+        ({"x": [1.0, float("inf")]}, "a.csv, line 3, column x: inf, expected in_range(0, 10)"),
+        ({"free": [1.0, float("inf")]}, "a.csv, line 3, column free: inf, expected finite"),
+        ({"free": [float("nan"), 1.0]}, "a.csv, line 2, column free: nan, expected not_nullable"),
+        ({"label": [0, 2]}, "a.csv, line 3, column label: 2, expected isin([0, 1])"),
+        ({"label": [0.9999999999, 1.0]}, "column label: 0.9999999999, expected an integer"),
+        ({"label": [1.8e19, 1.0]}, "column label: 1.8e+19, expected an integer"),
+        ({"label": ["yes", "1"]}, "a.csv, line 2, column label: 'yes', expected an integer"),
+        ({"x": []}, "a.csv: column x is missing"),
+        ({"extra": [1, 2]}, "a.csv: column extra is not in the schema"),
+    ],
+)
+def test_a_problem_names_line_column_and_value(
+    tmp_path: Path, columns: dict[str, list[object]], expected: str
+) -> None:
+    found = problems(tmp_path, **columns)
+    assert any(expected in problem for problem in found)
+    if "inf" not in expected:
+        assert len(found) == 1
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
+    found = problems(tmp_path, x=["99", "abc"], free=[], label=[2, 3])
+    assert [text.split(":")[0] for text in found] == [
+        "a.csv",
+        "a.csv, line 2, column label",
+        "a.csv, line 2, column x",
+        "a.csv, line 3, column label",
+        "a.csv, line 3, column x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ("a: [", "not a pandera schema"),
+        ("strict: true\nstrict: true", "duplicate key"),
+        ("just text", "not a pandera schema"),
+        (SCHEMA.replace("float64", "flot64"), "not a pandera schema"),
+        (SCHEMA.replace("float64", "category"), "x.dtype: expected float64, int64 or str"),
+        (SCHEMA.replace("int64", "uint8"), "label.dtype: expected float64, int64 or str"),
+        (SCHEMA.replace("isin", "is_in"), r"label\.is_in: unknown key \(did you mean isin\?\)"),
+        (SCHEMA + "coerce: true", "coerce: unknown key"),
+        (SCHEMA.replace("strict: true", "strict: false"), "strict must be true"),
+    ],
+)
+def test_a_bad_schema_is_named(tmp_path: Path, schema: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=rf"(?s)schema\.yaml.*{message}"):
+        problems(tmp_path, schema)
+
+
+def test_a_missing_schema_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"none\.yaml is missing"):
+        load_schema(tmp_path / "none.yaml")

@@ -1,0 +1,247 @@
+"""The command line, stage by stage, without DVC."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, make_regression
+
+from pipeline.core.tables import as_arrays, read_table
+
+Run = Callable[[str], tuple[int, str]]
+Prepare = Callable[[str], None]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_the_whole_way_of_a_dataset(run: Run, prepared: Prepare, workspace: Path) -> None:
+    prepared("house")
+    for trainer in ("pairwise_mean", "closed_form", "manual_gd", "torch_sgd"):
+        assert run(f"train house {trainer}") == (0, "")
+    assert run("evaluate house") == (0, "")
+    scores = json.loads((workspace / "metrics/house.json").read_text())
+    assert scores["closed_form"]["train_mse"] == pytest.approx(42.86984761, abs=1e-8)
+    assert scores["pairwise_mean"]["train_mse"] == pytest.approx(70.894645, abs=1e-6)
+
+
+def test_split_gives_the_chapters_table_of_standardized_values(prepared: Prepare) -> None:
+    prepared("breast_cancer")
+    X, _ = as_arrays(read_table(Path("data/3_split/breast_cancer/train.parquet")))
+    first = [-0.36180827, -0.26521011, -0.31715702, -0.46713841, 1.80382609]
+    np.testing.assert_allclose(X[0, :5], first, atol=5e-9)
+    assert X.shape == (455, 30)
+    assert len(as_arrays(read_table(Path("data/3_split/breast_cancer/test.parquet")))[1])
+    np.testing.assert_allclose(X.mean(axis=0), 0, atol=1e-12)
+
+
+def test_breast_cancer_is_scikit_learns_copy(run: Run) -> None:
+    run("ingest breast_cancer")
+    X, y = as_arrays(read_table(Path("data/1_ingested/breast_cancer.parquet")))
+    theirs = load_breast_cancer()
+    np.testing.assert_array_equal(X, theirs.data)
+    np.testing.assert_array_equal(y, theirs.target)
+
+
+def test_synthetic_is_scikit_learns_make_regression(run: Run) -> None:
+    run("ingest synthetic")
+    X, y = as_arrays(read_table(Path("data/1_ingested/synthetic.parquet")))
+    theirs = make_regression(n_samples=100, n_features=1, noise=20, random_state=12)
+    np.testing.assert_array_equal(X, theirs[0])
+    np.testing.assert_array_equal(y, theirs[1])
+
+
+def test_test_rows_teach_nothing(run: Run, prepared: Prepare, workspace: Path) -> None:
+    """Other values in the test rows change the test part and not a byte else of the split."""
+    prepared("breast_cancer")
+    folder = workspace / "data/3_split/breast_cancer"
+    before = snapshot(folder)
+    raw = workspace / "data/raw/breast_cancer.csv"
+    lines = raw.read_text().splitlines()
+    for row in json.loads((folder / "rows.json").read_text())["test"]:
+        _, rest = lines[row + 1].split(",", 1)
+        lines[row + 1] = "59.5," + rest
+    raw.write_text("\n".join(lines) + "\n")
+    prepared("breast_cancer")
+    changed = {path for path, content in snapshot(folder).items() if content != before[path]}
+    assert changed == {str(folder / "test.parquet")}
+
+
+def test_training_does_not_need_the_test_rows(run: Run, prepared: Prepare, workspace: Path) -> None:
+    prepared("synthetic")
+    assert run("train synthetic manual_gd")[0] == 0
+    model = workspace / "data/4_models/synthetic/manual_gd.json"
+    before = model.read_bytes()
+    (workspace / "data/3_split/synthetic/test.parquet").unlink()
+    assert run("train synthetic manual_gd") == (0, "")
+    assert model.read_bytes() == before
+
+
+def test_the_model_records_the_params_that_made_it(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("house")
+    run("train house manual_gd")
+    model = json.loads((workspace / "data/4_models/house/manual_gd.json").read_text())
+    assert model["params"] == {"lr": 0.1, "epochs": 100}
+
+
+BAD_HOUSE = {
+    "text": ("95,230", "95,abc", ["house.csv, line 3, column price_wan", "'abc'"]),
+    "nan": ("95,230", "nan,230", ["house.csv, line 3, column area_m2", "'nan'"]),
+    "inf": ("95,230", "inf,230", ["house.csv, line 3, column area_m2", "'inf'"]),
+    "empty cell": ("95,230", ",230", ["house.csv, line 3, column area_m2", "''"]),
+    "out of range": ("95,230", "95,-1", ["house.csv, line 3, column price_wan", "-1"]),
+    "field too few": ("95,230", "95", ["house.csv, line 3", "1 field, expected 2"]),
+    "field too many": ("95,230", "95,230,1", ["house.csv, line 3", "3 fields, expected 2"]),
+    "column missing": ("price_wan", "price", ["column price_wan is missing", "column price is"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_HOUSE)
+def test_bad_csv_ends_with_2_a_message_and_nothing_changed(
+    name: str, run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    old, new, words = BAD_HOUSE[name]
+    prepared("house")
+    path = workspace / "data/raw/house.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+    before = snapshot(workspace / "data/2_validated") | snapshot(workspace / "data/3_split")
+    code, message = run("ingest house")
+    if code == 0:
+        code, message = run("validate house")
+    assert code == 2
+    assert all(word in message for word in words), message
+    assert before == snapshot(workspace / "data/2_validated") | snapshot(workspace / "data/3_split")
+
+
+def test_a_label_outside_the_classes_is_refused(run: Run, workspace: Path) -> None:
+    path = workspace / "data/raw/breast_cancer.csv"
+    lines = path.read_text().splitlines()
+    lines[4] = lines[4].rsplit(",", 1)[0] + ",2"
+    path.write_text("\n".join(lines) + "\n")
+    run("ingest breast_cancer")
+    code, message = run("validate breast_cancer")
+    assert code == 2
+    assert "line 5, column target: 2, expected isin([0, 1])" in message
+
+
+def test_labels_are_checked_beyond_the_schema(run: Run, workspace: Path) -> None:
+    for path, old, new in (
+        (workspace / "data/raw/breast_cancer.csv", ",0\n", ",2\n"),
+        (workspace / "data/schema/breast_cancer.yaml", "isin: [0, 1]", "isin: [1, 2]"),
+    ):
+        path.write_text(path.read_text().replace(old, new))
+    assert run("ingest breast_cancer")[0] == run("validate breast_cancer")[0] == 0
+    code, message = run("split breast_cancer")
+    assert code == 2
+    assert "target: expected labels 0 and 1, got [1.0, 2.0]" in message
+
+
+def test_one_class_is_refused(run: Run, workspace: Path) -> None:
+    path = workspace / "data/raw/breast_cancer.csv"
+    path.write_text(path.read_text().replace(",0\n", ",1\n"))
+    run("ingest breast_cancer")
+    run("validate breast_cancer")
+    code, message = run("split breast_cancer")
+    assert code == 2
+    assert "all 455 training rows have label 1" in message
+
+
+def test_what_was_not_validated_is_not_split(run: Run, prepared: Prepare, workspace: Path) -> None:
+    prepared("house")
+    path = workspace / "data/raw/house.csv"
+    path.write_text(path.read_text().replace("95,230", "95,231"))
+    assert run("ingest house")[0] == 0
+    code, message = run("split house")
+    assert code == 2
+    assert "2_validated/house.json is about other data" in message
+
+
+@pytest.mark.parametrize(
+    ("csv", "columns", "words"),
+    [
+        ("id,price_wan\na,1\nb,2\n", "  id: {dtype: str}\n", "column id is text"),
+        ("price_wan\n1\n2\n", "", "has no feature"),
+        ("x,price_wan\n1e300,1\n-1e300,2\n", "  x: {dtype: float64}\n", "column x is too large"),
+    ],
+)
+def test_features_that_cannot_be_standardized_are_named(
+    run: Run, workspace: Path, csv: str, columns: str, words: str
+) -> None:
+    schema = f"columns:\n{columns}  price_wan: {{dtype: float64}}\nstrict: true\n"
+    (workspace / "data/raw/house.csv").write_text(csv)
+    (workspace / "data/schema/house.yaml").write_text(schema)
+    assert run("ingest house")[0] == run("validate house")[0] == 0
+    code, message = run("split house")
+    assert code == 2
+    assert words in message
+    assert not (workspace / "data/3_split").exists()
+
+
+def test_a_loss_that_grows_is_warned_about(run: Run, prepared: Prepare, workspace: Path) -> None:
+    prepared("house")
+    params = workspace / "params.yaml"
+    params.write_text(params.read_text().replace("lr: 0.1", "lr: 1.01"))
+    code, message = run("train house manual_gd")
+    assert code == 0
+    assert "warning: the loss grew from 58276.5 to" in message
+
+
+def test_divergence_ends_with_3_and_no_model(run: Run, prepared: Prepare, workspace: Path) -> None:
+    prepared("house")
+    params = workspace / "params.yaml"
+    params.write_text(params.read_text().replace("lr: 0.1", "lr: 1e100"))
+    code, message = run("train house manual_gd")
+    assert code == 3
+    assert "diverged at epoch 2" in message
+    assert "largest stable lr on these training rows is 1" in message
+    assert not (workspace / "data/4_models").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("ingest ../x", "unknown dataset '../x'"),
+        ("train house bcpm", "'bcpm' is not a trainer of house"),
+        ("train house torch_sdg", "(did you mean torch_sgd?)"),
+        ("validate house", "data/1_ingested/house.parquet is missing"),
+        ("split house", "data/2_validated/house.json is missing"),
+        ("train house manual_gd", "data/3_split/house/train.parquet is missing"),
+        ("results", "metrics/house.json is missing"),
+    ],
+)
+def test_what_is_missing_or_unknown_is_named(run: Run, command: str, words: str) -> None:
+    code, message = run(command)
+    assert code == 2
+    assert words in message
+
+
+def test_a_model_of_no_trainer_is_not_overlooked(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("synthetic")
+    for trainer in ("closed_form", "manual_gd", "torch_sgd"):
+        run(f"train synthetic {trainer}")
+    models = workspace / "data/4_models/synthetic"
+    shutil.copy(models / "closed_form.json", models / "old.json")
+    code, message = run("evaluate synthetic")
+    assert code == 2
+    assert "data/4_models/synthetic/old.json" in message
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["track", "--help"]])
+def test_help_says_what_a_command_does(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.__main__ import main
+
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    assert "dvc repro" in text if arguments == ["--help"] else "Reads" in text
