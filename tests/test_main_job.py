@@ -1,0 +1,270 @@
+"""The three commands, as typed, with real dvc and mlflow, in a fresh clone."""
+
+import contextlib
+import json
+import re
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT, Clone
+
+pytestmark = pytest.mark.slow
+
+GRADIENT = {
+    ("house", "manual_gd"),
+    ("house", "torch_sgd"),
+    ("synthetic", "manual_gd"),
+    ("synthetic", "torch_sgd"),
+    ("breast_cancer", "bcpm"),
+}
+DIRECT = {("house", "pairwise_mean"), ("house", "closed_form"), ("synthetic", "closed_form")}
+
+
+def stages_run(output: str) -> set[str]:
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+def runs(clone: Clone) -> list[dict[str, str]]:
+    """Every run in the store of the clone: its tags, status, artifact folder and model status."""
+    with sqlite3.connect(clone.folder / "mlflow.db") as db:
+        rows = db.execute(
+            "select run_uuid, status, artifact_uri from runs where lifecycle_stage = 'active'"
+        ).fetchall()
+        return [
+            dict(db.execute("select key, value from tags where run_uuid = ?", (id_,)).fetchall())
+            | {"id": id_, "status": status, "artifacts": artifacts}
+            for id_, status, artifacts in rows
+        ]
+
+
+def pairs(found: list[dict[str, str]]) -> set[tuple[str, str]]:
+    return {(run["dataset"], run["trainer"]) for run in found}
+
+
+def metric(clone: Clone, dataset: str, trainer: str, name: str) -> float:
+    scores = json.loads((clone.folder / f"metrics/{dataset}.json").read_text())
+    return float(scores[trainer][name])
+
+
+def back_to_the_start(clone: Clone) -> None:
+    clone.ok("git checkout -q -- . && dvc checkout -q")
+
+
+@pytest.fixture(scope="module")
+def clone(make_clone: Callable[[str], Clone]) -> Clone:
+    clone = make_clone("main job")
+    output = clone.ok("dvc repro")
+    locked = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
+    # params has nothing to make: the lock alone says that this very params.yaml was checked
+    assert stages_run(output) == set(locked) - {"params"}
+    return clone
+
+
+def test_a_fresh_clone_reproduces_every_byte(clone: Clone) -> None:
+    assert clone.ok("git status --porcelain") == ""
+
+
+def test_a_second_repro_runs_nothing(clone: Clone) -> None:
+    assert stages_run(clone.ok("dvc repro")) == set()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "trainer", "name", "figure", "within"),
+    [
+        ("house", "closed_form", "train_mse", 42.869848, 1e-6),
+        ("house", "pairwise_mean", "train_mse", 70.894645, 1e-5),
+        ("house", "manual_gd", "train_mse", 42.869848, 1e-6),
+        ("house", "torch_sgd", "train_mse", 42.869848, 1e-3),
+        ("synthetic", "closed_form", "test_mse", 759.279519, 1e-5),
+        ("synthetic", "manual_gd", "test_mse", 759.279519, 1e-3),
+        ("synthetic", "torch_sgd", "test_mse", 759.279519, 1e-3),
+        ("breast_cancer", "bcpm", "test_accuracy", 0.95, 0.03),
+        ("breast_cancer", "bcpm", "test_roc_auc", 0.99, 0.01),
+    ],
+)
+def test_figures(
+    clone: Clone, dataset: str, trainer: str, name: str, figure: float, within: float
+) -> None:
+    assert metric(clone, dataset, trainer, name) == pytest.approx(figure, abs=within)
+
+
+def test_eight_runs_are_in_mlflow_complete(clone: Clone) -> None:
+    found = runs(clone)
+    assert len(found) == 8
+    assert pairs(found) == GRADIENT | DIRECT
+    for run in found:
+        assert run["status"] == "FINISHED"
+        assert {"fingerprint", "git_commit", "data_md5"} <= set(run)
+        assert run["artifacts"].startswith((clone.folder / "mlartifacts").as_uri())
+    assert len(list((clone.folder / "mlartifacts").rglob("model.skops"))) == 8
+    assert not list((clone.folder / "mlartifacts").rglob("*.pkl"))
+
+
+def test_a_logged_model_answers_where_this_package_is_not_installed(
+    clone: Clone, tmp_path: Path
+) -> None:
+    id_ = next(r["id"] for r in runs(clone) if r["mlflow.runName"] == "closed_form"
+               and r["dataset"] == "house")  # fmt: skip
+    script = tmp_path / "load.py"
+    script.write_text(
+        "import mlflow, pandas, sys\n"
+        f"mlflow.set_tracking_uri('sqlite:///{clone.folder / 'mlflow.db'}')\n"
+        f"model = mlflow.pyfunc.load_model('runs:/{id_}/model')\n"
+        "assert 'pipeline' not in sys.modules and model.metadata.signature\n"
+        "print('@@', model.predict(pandas.DataFrame({'area_m2': [140.0]}))[0])\n"
+    )
+    output = clone.ok(f"cd / && python '{script}'", MLFLOW_DISABLE_TELEMETRY="true")
+    assert float(output.split("@@")[1]) == pytest.approx(274.70697, abs=1e-5)
+
+
+def test_every_module_a_stage_imports_is_in_its_deps(make_clone: Callable[[str], Clone]) -> None:
+    """Run each command of dvc.lock, in order, and look at what it imported."""
+    clone = make_clone("deps")
+    stages = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
+    rank = ["params", "ingest", "generate", "validate", "split", "train", "evaluate", "track"]
+    for name in sorted(stages, key=lambda name: rank.index(re.split("[@_]", name)[0])):
+        command = stages[name]["cmd"].replace("-m pipeline", "-m tests.trace_stage")
+        used = json.loads(clone.ok(command).split("@@")[1])
+        deps = [dep["path"] for dep in stages[name]["deps"]]
+        missing = [
+            path for path in used if not any(path == d or path.startswith(f"{d}/") for d in deps)
+        ]
+        assert "pipeline/core/params.py" in used
+        assert not missing, f"{name}: {missing}"
+
+
+def test_an_experiment_reruns_what_depends_on_lr_and_adds_its_runs(clone: Clone) -> None:
+    before = runs(clone)
+    output = clone.ok("dvc exp run -S lr=0.01 --name slow")
+    kinds = {stage.split("@")[0] for stage in stages_run(output)} - {"params", "track"}
+    assert kinds == {"train_gradient", "evaluate_regression", "evaluate_classification"}
+    assert metric(clone, "house", "manual_gd", "train_mse") > 900
+    added = [run for run in runs(clone) if run["id"] not in {run["id"] for run in before}]
+    assert len(added) == 5
+    assert pairs(added) == GRADIENT
+    assert {run["dvc_experiment"] for run in added} == {"slow"}
+    shown = clone.ok("dvc exp show --no-pager --md")
+    assert "slow" in shown
+    assert "house/manual_gd" not in shown  # short names
+    assert "lr" in clone.ok("dvc params diff")
+    assert "train_mse" in clone.ok("dvc metrics diff")
+    back_to_the_start(clone)
+    clone.ok("dvc exp run -S lr=0.01 --name again")
+    assert len(runs(clone)) == len(before) + 5
+    linked = {run["dvc_experiment"] for run in runs(clone) if run["id"] in {r["id"] for r in added}}
+    assert linked == {"slow, again"}
+    back_to_the_start(clone)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"), [("lr=1e-3", "lr"), ("epochs=50", "epochs"), ("seed=7", "seed")]
+)
+def test_every_top_level_knob_works_in_a_temporary_experiment(
+    clone: Clone, change: str, key: str
+) -> None:
+    before = {run["id"] for run in runs(clone)}
+    clone.ok(f"dvc exp run --temp -S {change}")
+    added = [run for run in runs(clone) if run["id"] not in before]
+    assert pairs(added) >= GRADIENT - ({("house", "manual_gd")} if key == "seed" else set())
+    assert all(".dvc/tmp" not in run["artifacts"] for run in added)
+    assert len({run["dvc_experiment"] for run in added}) == 1
+    assert clone.ok("git status --porcelain") == ""
+
+
+def test_queued_experiments_run_two_at_a_time_on_a_fresh_store(clone: Clone) -> None:
+    for path in clone.folder.glob("mlflow.db*"):
+        path.unlink()
+    shutil.rmtree(clone.folder / "mlartifacts")
+    clone.ok("dvc exp run --queue -S lr=0.02,0.03 && dvc queue start -j 2")
+    for _ in range(200):
+        status = clone.ok("dvc queue status")
+        if not re.search("Running|Queued", status):
+            break
+        time.sleep(1)
+    assert status.count("Success") == 2, status
+    found = runs(clone)
+    assert {run["status"] for run in found} == {"FINISHED"}
+    assert len(found) == 3 + 2 * 5
+    assert len({run["fingerprint"] for run in found}) == len(found)
+    assert len({run["dvc_experiment"] for run in found if "lr" in run["mlflow.runName"]}) == 2
+    assert all(run["artifacts"].startswith(clone.folder.as_uri()) for run in found)
+    back_to_the_start(clone)
+
+
+def test_bad_input_stops_repro_there_and_everything_else_stays(clone: Clone) -> None:
+    kept = {
+        path: path.read_bytes()
+        for folder in ("data", "metrics")
+        for path in (clone.folder / folder).rglob("*")
+        if path.is_file() and "raw" not in path.parts
+    }
+    raw = clone.folder / "data/raw/house.csv"
+    good = raw.read_text()
+    for bad in (good.replace("95,230", "95"), good.replace("95,230", "95,abc")):
+        raw.write_text(bad)
+        done = clone.run("dvc repro")
+        assert done.returncode != 0
+        assert "house.csv, line 3" in done.stdout
+        assert "Traceback" not in done.stdout
+        changed = {
+            str(path.relative_to(clone.folder))
+            for path, content in kept.items()
+            if not path.exists() or path.read_bytes() != content
+        }
+        assert changed <= {"data/1_ingested/house.parquet"}  # ingest itself had nothing to refuse
+    raw.write_text(good)
+    clone.ok("dvc repro")
+    assert clone.ok("git status --porcelain") == ""
+
+
+def test_an_unknown_key_given_to_an_experiment_is_refused(clone: Clone) -> None:
+    done = clone.run("dvc exp run -S +learning_rate=0.2")
+    assert done.returncode != 0
+    assert "params.yaml: learning_rate: unknown key" in done.stdout
+    back_to_the_start(clone)
+
+
+def test_a_stage_dies_with_dvc_and_the_next_repro_is_clean(clone: Clone) -> None:
+    params = clone.folder / "params.yaml"
+    good = params.read_text()
+    params.write_text(good.replace("epochs: 100", "epochs: 50000000"))
+    dvc = clone.start("exec dvc repro")
+    stage = [b"-m", b"pipeline", b"train"]
+    assert wait_for(lambda: any(words[1:4] == stage for words in commands_in(clone.folder)))
+    dvc.kill()
+    dvc.communicate()
+    assert wait_for(lambda: not commands_in(clone.folder))
+    params.write_text(good)
+    clone.ok("dvc repro")
+    assert clone.ok("git status --porcelain") == ""
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+def commands_in(folder: Path) -> list[list[bytes]]:
+    """The command lines of the processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").resolve() == folder.resolve():
+                found.append((process / "cmdline").read_bytes().split(b"\0"))
+    return found
+
+
+def test_the_other_commands_of_the_readme(clone: Clone) -> None:
+    assert "train_gradient@house-manual_gd" in clone.ok("dvc dag")
+    assert "bcpm" in clone.ok("dvc metrics show")
+    assert "bcpm" in clone.ok("python -m pipeline results")
+    clone.ok("dvc plots show")
+    assert (clone.folder / "dvc_plots/index.html").stat().st_size > 10_000
