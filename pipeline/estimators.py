@@ -17,7 +17,7 @@ from pipeline.solvers.moments import moments
 from pipeline.stages.evaluate.metrics import sigmoid
 
 
-class _Linear(BaseEstimator):  # type: ignore[misc]
+class _Linear(BaseEstimator):
     """A decision X @ coef_ + intercept_ on features as given."""
 
     def _decide(self, X: Any) -> Array:
@@ -37,7 +37,7 @@ class _Linear(BaseEstimator):  # type: ignore[misc]
         return weights
 
 
-class _Regressor(RegressorMixin, _Linear):  # type: ignore[misc]
+class _Regressor(RegressorMixin, _Linear):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to the rows.
 
@@ -166,7 +166,7 @@ class TorchSGDRegressor(_Regressor):
         self.n_iter_ = self.epochs
 
 
-class BCPMClassifier(ClassifierMixin, _Linear):  # type: ignore[misc]
+class BCPMClassifier(ClassifierMixin, _Linear):
     """The chapter's breast cancer model: a linear layer and a sigmoid (pipeline.solvers.bcpm).
 
     Parameters

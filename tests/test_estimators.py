@@ -25,7 +25,7 @@ REGRESSORS = [ClosedFormRegressor(), GradientDescentRegressor(), TorchSGDRegress
 @pytest.mark.filterwarnings("ignore")  # some checks look at warnings themselves
 @parametrize_with_checks([*REGRESSORS, BCPMClassifier()])
 def test_scikit_learns_checks(estimator: object, check: object) -> None:
-    check(estimator)  # type: ignore[operator]
+    check(estimator)
 
 
 def regression(seed: int = 5) -> tuple[np.ndarray, np.ndarray]:

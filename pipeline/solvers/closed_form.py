@@ -11,7 +11,7 @@ from pipeline.core.tables import Array
 from pipeline.solvers.blocks import blocks, map_ordered
 from pipeline.solvers.moments import Moments, moments
 
-# The Gram matrix squares the condition number: up to here it leaves 10 digits, and one step of
+# The Gram matrix squares the condition number: up to here it leaves 10 digits, and
 # refinement brings back the others.
 SAFE_FOR_GRAM = 1e3
 
@@ -64,7 +64,7 @@ def least_squares(
 
     The columns are centred and scaled. From the condition number then measured, the factor of the
     normal equations is the Gram matrix, or the triangle of a block-wise QR and its singular values
-    (Golub and Van Loan, ch. 5); one refinement by the residuals follows (Bjorck 1987).
+    (Golub and Van Loan, ch. 5); two refinements by the residuals follow (Bjorck 1987).
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def least_squares(
     full = len(singular) == len(scale)
     condition = singular.max() / singular.min() if full else np.inf
     precision = np.float64 if condition < SAFE_FOR_GRAM else np.longdouble
-    # Two passes: the second residual also gives the error that is left.
+    # The second residual differs from the last by rounding alone: it serves for the errors too.
     for _ in range(2):
         gradient, rss = _residuals(X, y, weights, pooled, beta / scale, precision)
         step = vectors @ (vectors.T @ (gradient / scale) / singular**2)

@@ -80,5 +80,5 @@ def test_divergence_names_epoch_rate_and_bound(solver: object) -> None:
     extra = {"seed": 1} if solver is torch_sgd.fit else {}
     stable = f"{mean_squared_error(X, y).max_stable_lr():.6g}"
     with pytest.raises(Diverged, match=rf"diverged at epoch \d+.*lr 9;.*{stable}") as caught:
-        solver(X, y, lr=9.0, epochs=500, **extra)  # type: ignore[operator]
+        solver(X, y, lr=9.0, epochs=500, **extra)
     assert caught.value.exit_code == 3

@@ -25,7 +25,7 @@ def test_the_logged_pipeline_predicts_as_the_model_does_on_raw_units(
     scaler = StandardScaler().fit(X)
     steps = {"lr": 0.1, "epochs": 50, "seed": 1, "loss_threshold": 0.0}
     Z = scaler.transform(X)
-    model, _ = fit(trainer, steps if trainer == "bcpm" else {}, Z, y)  # type: ignore[arg-type]
+    model, _ = fit(trainer, steps if trainer == "bcpm" else {}, Z, y)
     result = Result(
         dataset=dataset, settings=settings, model=model, scores={}, history=[],
         features=["a", "b", "c"], mean=scaler.mean_, scale=scaler.scale_, example=X[:5],
