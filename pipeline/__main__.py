@@ -1,19 +1,22 @@
 """The command line: `python -m pipeline STAGE DATASET [TRAINER]`."""
 
 import argparse
+import contextlib
 import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 # One thread: sums in another order would give other bytes. Set before numpy is imported.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, PipelineWarning
 
 EPILOG = """\
 Run from the folder of dvc.yaml. Usually DVC calls the stages, in order and only where needed:
@@ -59,7 +62,8 @@ Writes data/2_validated/DATASET.json, a report, when all is well.""",
         [DATASET],
         """cut into training and test rows, and standardize
 
-Mean and scale are learned from the training rows alone. test_size: 0 trains on every row.
+Mean and scale are learned from the training rows alone. test_size: 0 trains on every row,
+features: {random: 20} keeps 20 features. Warns of constant and of collinear columns.
 
 Reads data/1_ingested/DATASET.parquet and the report of validate.
 Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DATASET.""",
@@ -70,7 +74,10 @@ Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DA
 
 Ends with exit code 3, and no model, when the loss stops being finite.
 
-Reads data/3_split/DATASET/train.parquet; params lr, epochs, seed, loss_threshold.
+Warns of a learning rate above the largest stable one, which the model file records.
+
+Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
+weight_decay, loss, init, loss_threshold, seed, device.
 Writes data/4_models/DATASET/TRAINER.json and, for a gradient trainer, TRAINER_history.csv.""",
     ),
     "evaluate": (
@@ -103,16 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
-        if command == "params":
-            from pipeline.core.params import load_params
-
-            load_params()
-        elif command == "results":
-            from pipeline.results import results
-
-            print(results())
-        else:
-            _stage(command)(*options.values())
+        with _warnings_on_stderr(command):
+            _run(command, *options.values())
         return 0
     except PipelineError as error:
         message, code = f"error: {command}: {error}", error.exit_code
@@ -124,6 +123,36 @@ def main(arguments: list[str] | None = None) -> int:
     print(message, file=sys.stderr)
     _restore()
     return code
+
+
+def _run(command: str, *operands: str) -> None:
+    if command == "params":
+        from pipeline.core.params import load_params
+
+        load_params()
+    elif command == "results":
+        from pipeline.results import results
+
+        print(results())
+    else:
+        _stage(command)(*operands)
+
+
+@contextlib.contextmanager
+def _warnings_on_stderr(command: str) -> Iterator[None]:
+    """One line each, without Python's file names; other packages' warnings stay as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PipelineWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+            if issubclass(category, PipelineWarning):
+                print(f"warning: {command}: {message}", file=sys.stderr)
+            else:
+                others(message, category, *where, **how)
+
+        warnings.showwarning = show
+        yield
 
 
 def _restore() -> None:

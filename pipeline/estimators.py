@@ -1,9 +1,36 @@
 """The trainers with scikit-learn's API, for notebooks, pipelines and grid searches.
 
 Gradient estimators standardize their features inside, as the pipeline does, so that a learning rate
-means the same everywhere; `coef_` and `intercept_` are for the features as given.
+means the same everywhere; `coef_` and `intercept_` are for the features as given. Without an
+intercept features are scaled, not centred.
+
+Their params are those of params.yaml:
+
+lr : float, default 0.1
+    Learning rate, on standardized features.
+epochs : int, default 100
+    Passes over the rows.
+batch_size : "full" or int, default "full"
+    Rows a step, drawn in a new order each epoch.
+optimizer : "sgd", "momentum", "rmsprop" or "adam", default "sgd"
+momentum : float in [0, 1), default 0.9
+    Of the optimizer called momentum.
+weight_decay : float, default 0
+    Adds weight_decay / 2 |w|^2 to the loss; w on standardized features, without intercept.
+loss : "mse" or "mae", default "mse"
+    Of the regressors; BCPM minimizes binary cross-entropy.
+init : "zeros" or "uniform", default "zeros"
+    The first weights; uniform as in torch.nn.Linear, drawn from `seed`.
+loss_threshold : float, default 0
+    Training stops once the loss is at or below it.
+seed : int, default 1234
+    Of the order of the rows, and of the first weights where these are drawn.
+device : "cpu" or "cuda", default "cpu"
+    Where torch computes.
+fit_intercept : bool, default True
 """
 
+from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -12,9 +39,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.solvers.moments import moments
-from pipeline.stages.evaluate.metrics import sigmoid
+from pipeline.solvers import descent
+from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
+from pipeline.solvers.moments import Spread, column_spread, moments
+from pipeline.solvers.optimizers import Optimizer, optimizer
+from pipeline.solvers.rows import ArrayRows
 
 
 class _Linear(BaseEstimator):
@@ -59,6 +90,9 @@ class _Regressor(RegressorMixin, _Linear):
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         raise NotImplementedError
 
+    def _keep(self, coef: Array, intercept: float) -> None:
+        self.coef_, self.intercept_ = coef, intercept
+
 
 class ClosedFormRegressor(_Regressor):
     """Least squares, solved directly (pipeline.solvers.closed_form).
@@ -77,6 +111,8 @@ class ClosedFormRegressor(_Regressor):
         Their condition number.
     standard_errors_ : ndarray of shape (n_features + 1,)
         Intercept last; nan where there are no more rows than unknowns.
+    r2_ : float
+        Share of the variance explained; nan for a constant target.
 
     Examples
     --------
@@ -91,111 +127,268 @@ class ClosedFormRegressor(_Regressor):
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         from pipeline.solvers.closed_form import least_squares
 
-        solution = least_squares(X, y, weights, self.fit_intercept)
-        self.coef_, self.intercept_ = solution.theta[:-1], float(solution.theta[-1])
+        solution = least_squares(ArrayRows(X, y, weights), self.fit_intercept)
+        self._keep(solution.theta[:-1], float(solution.theta[-1]))
         self.rank_, self.condition_ = solution.rank, solution.condition
-        self.standard_errors_ = solution.standard_errors
+        self.standard_errors_, self.r2_ = solution.standard_errors, solution.r2
 
 
-class GradientDescentRegressor(_Regressor):
-    """Full-batch gradient descent on the mean squared error (pipeline.solvers.quadratic).
+class PairwiseMeanRegressor(_Regressor):
+    """The mean of the lines through every pair of points (pipeline.solvers.pairwise_mean).
 
-    Parameters
-    ----------
-    lr : float, default 0.1
-        Learning rate, on standardized features.
-    epochs : int, default 100
+    For one feature; no weights.
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (1,)
     intercept_ : float
-    loss_curve_ : ndarray of shape (epochs + 1,)
-        Mean squared error before each step and after the last.
-    n_iter_ : int
     """
-
-    def __init__(self, lr: float = 0.1, epochs: int = 100) -> None:
-        self.lr = lr
-        self.epochs = epochs
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
-        from pipeline.solvers.quadratic import descend, quadratic
+        from pipeline.solvers import pairwise_mean
 
-        pooled = moments(X, y, weights)
-        scale = pooled.scale()[:-1]
-        loss = quadratic(pooled.standardized())
-        theta, self.loss_curve_ = descend(loss, np.zeros(len(scale) + 1), self.lr, self.epochs)
-        self.coef_, self.intercept_ = _unscaled(theta, pooled.mean[:-1], scale)
-        self.n_iter_ = self.epochs
+        if weights is not None:
+            raise ValueError("PairwiseMeanRegressor takes no sample_weight")
+        theta = pairwise_mean.fit(ArrayRows(X, y)).theta
+        self._keep(theta[:-1], float(theta[-1]))
 
 
-class TorchSGDRegressor(_Regressor):
-    """Linear regression by torch's autograd and SGD (pipeline.solvers.torch_sgd).
+class _Descending(_Linear):
+    """What estimators that descend share: standardized rows, weights that go there and back."""
 
-    Parameters
-    ----------
-    lr : float, default 0.1
-        Learning rate, on standardized features.
-    epochs : int, default 100
-    seed : int, default 1234
-        Draws the first weights.
+    def _settings(self) -> Descent:
+        params = {k: v for k, v in self.get_params().items() if k != "fit_intercept"}
+        return Descent.of(**params)
+
+    def _rows(self, X: Array, y: Array, weights: Array | None, spread: Spread) -> ArrayRows:
+        self._spread = spread
+        return ArrayRows.standardized(X, y, weights, *self._mean_and_scale())
+
+    def _mean_and_scale(self) -> tuple[Array, Array]:
+        return self._spread.mean, self._spread.scale()
+
+    def _descend(
+        self, solver: ModuleType, loss: str, X: Array, y: Array, weights: Array | None
+    ) -> None:
+        settings = self._settings()
+        rows = self._rows(X, y, weights, column_spread(X, weights, self.fit_intercept))
+        _advise(rows, settings, loss, self.fit_intercept)
+        self._fitted(solver.fit(rows, settings, self.fit_intercept), rows, settings)
+
+    def _fitted(self, fit: descent.Fit, rows: ArrayRows, settings: Descent) -> None:
+        whole = descent.batch_size(rows, settings) is None
+        self.loss_curve_, self.n_iter_ = fit.history, len(fit.history) - whole
+        self._optimizer: Optimizer | None = None
+        self._keep_standardized(fit.theta)
+
+    def _descend_on(self, loss: str, X: Array, y: Array, weights: Array | None) -> None:
+        """One epoch more, from the weights at hand, on further rows."""
+        settings = self._settings().model_copy(update={"epochs": 1})
+        spread = column_spread(X, weights, self.fit_intercept)
+        first = not hasattr(self, "coef_")
+        rows = self._rows(X, y, weights, spread if first else self._spread + spread)
+        if first:
+            self.loss_curve_, self.n_iter_, self._optimizer = np.empty(0), 0, None
+        settings = settings.model_copy(update={"seed": (settings.seed + self.n_iter_) % 2**32})
+        objective = descent.RowLoss(rows, settings, loss, self.fit_intercept)
+        mean, scale = self._mean_and_scale()
+        if first:
+            theta = descent.first_weights(rows.n_features, settings, self.fit_intercept)
+        else:
+            coef = np.ravel(self.coef_)
+            theta = np.append(coef * scale, np.ravel(self.intercept_) + mean @ coef)
+        if self._optimizer is None:
+            self._optimizer = optimizer(settings.optimizer, settings.lr, settings.momentum)
+        theta, history = descent.train(
+            objective,
+            self._optimizer.step,
+            theta,
+            settings,
+            lambda: descent.stable_lr(rows, settings, loss, self.fit_intercept),
+        )
+        self.loss_curve_ = np.append(self.loss_curve_, history[:1])
+        self.n_iter_ += 1
+        self._keep_standardized(theta)
+
+    def _keep_standardized(self, theta: Array) -> None:
+        mean, scale = self._mean_and_scale()
+        coef = theta[:-1] / scale
+        self._keep(coef, float(theta[-1] - mean @ coef))
+
+    def _keep(self, coef: Array, intercept: float) -> None:
+        raise NotImplementedError
+
+
+def _advise(rows: ArrayRows, settings: Descent, loss: str, fit_intercept: bool) -> None:
+    """Warn of a rate above the stable one; which costs a pass, so first by a bound without one.
+
+    No eigenvalue of the Gram matrix of standardized rows is above its trace, n_features + 1.
+    """
+    steepest = (LOSSES[loss].curvature or 0.0) * (rows.n_features + 1) + settings.weight_decay
+    sure = fit_intercept and settings.lr * steepest <= 2
+    stable = None if sure else descent.stable_lr(rows, settings, loss, fit_intercept)
+    descent.advise(rows, settings, stable)
+
+
+class GradientDescentRegressor(_Descending, _Regressor):
+    """Descent with the gradient written out (pipeline.solvers.manual_gd).
+
+    The params are described at the top of this module.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
     intercept_ : float
-    loss_curve_ : ndarray of shape (epochs + 1,)
+    loss_curve_ : ndarray of shape (epochs + 1,) or (epochs,)
+        The loss before each step and after the last; in batches the loss that each epoch met.
     n_iter_ : int
     """
 
-    def __init__(self, lr: float = 0.1, epochs: int = 100, seed: int = 1234) -> None:
+    def __init__(
+        self,
+        lr: float = 0.1,
+        epochs: int = 100,
+        batch_size: int | str = "full",
+        optimizer: str = "sgd",
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        loss: str = "mse",
+        init: str = "zeros",
+        loss_threshold: float = 0.0,
+        seed: int = 1234,
+        fit_intercept: bool = True,
+    ) -> None:
         self.lr = lr
         self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.loss = loss
+        self.init = init
+        self.loss_threshold = loss_threshold
         self.seed = seed
+        self.fit_intercept = fit_intercept
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """One epoch over these rows, from the weights at hand; mean and scale are of all seen."""
+        first = not hasattr(self, "coef_")
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=first)
+        y = y.astype(np.float64, copy=False)
+        self._descend_on(self.loss, X, y, self._weights(sample_weight, X))
+        return self
+
+    def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
+        from pipeline.solvers import manual_gd
+
+        settings, rows = self._settings(), ArrayRows(X, y, weights)
+        if not manual_gd.quadratic_serves(rows, settings):
+            self._descend(manual_gd, self.loss, X, y, weights)
+            return
+        pooled = moments(rows, centre=self.fit_intercept)  # serves for the scale, too
+        self._spread = pooled.spread()
+        pooled = pooled.seen(*self._mean_and_scale())
+        gram = pooled.gram(self.fit_intercept)
+        sgd = settings.optimizer == "sgd"
+        stable = max_stable_lr(LOSSES["mse"], gram, settings.weight_decay) if sgd else None
+        descent.advise(rows, settings, stable)
+        fit = manual_gd.fit_moments(pooled, settings, self.fit_intercept)
+        self._fitted(fit, rows, settings)
+
+    _keep = _Regressor._keep
+
+
+class TorchSGDRegressor(_Descending, _Regressor):
+    """Linear regression by torch's autograd and optimizers (pipeline.solvers.torch_sgd).
+
+    The params are described at the top of this module.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+    intercept_ : float
+    loss_curve_ : ndarray of shape (epochs + 1,) or (epochs,)
+        The loss before each step and after the last; in batches the loss that each epoch met.
+    n_iter_ : int
+    """
+
+    def __init__(
+        self,
+        lr: float = 0.1,
+        epochs: int = 100,
+        batch_size: int | str = "full",
+        optimizer: str = "sgd",
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        loss: str = "mse",
+        init: str = "zeros",
+        loss_threshold: float = 0.0,
+        seed: int = 1234,
+        device: str = "cpu",
+        fit_intercept: bool = True,
+    ) -> None:
+        self.lr = lr
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.loss = loss
+        self.init = init
+        self.loss_threshold = loss_threshold
+        self.seed = seed
+        self.device = device
+        self.fit_intercept = fit_intercept
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         from pipeline.solvers import torch_sgd
 
-        pooled = moments(X, y, weights)
-        mean, scale = pooled.mean[:-1], pooled.scale()[:-1]
-        theta, self.loss_curve_ = torch_sgd.fit(
-            (X - mean) / scale, y, self.lr, self.epochs, self.seed, weights
-        )
-        self.coef_, self.intercept_ = _unscaled(theta, mean, scale)
-        self.n_iter_ = self.epochs
+        self._descend(torch_sgd, self.loss, X, y, weights)
+
+    _keep = _Regressor._keep
 
 
-class BCPMClassifier(ClassifierMixin, _Linear):
+class BCPMClassifier(ClassifierMixin, _Descending):
     """The chapter's breast cancer model: a linear layer and a sigmoid (pipeline.solvers.bcpm).
 
-    Parameters
-    ----------
-    lr : float, default 0.1
-        Learning rate, on standardized features.
-    epochs : int, default 100
-    loss_threshold : float, default 0
-        Training stops once the loss is at or below it.
-    seed : int, default 1234
-        Draws the first weights.
+    The params are described at the top of this module.
 
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
     coef_ : ndarray of shape (1, n_features)
     intercept_ : ndarray of shape (1,)
-    loss_curve_ : ndarray of shape (steps + 1,)
-        Binary cross-entropy, in nats.
+    loss_curve_ : ndarray of shape (epochs + 1,) or (epochs,)
+        Binary cross-entropy in nats, before each step and after the last; in batches that which
+        each epoch met.
     n_iter_ : int
     """
 
     def __init__(
-        self, lr: float = 0.1, epochs: int = 100, loss_threshold: float = 0.0, seed: int = 1234
+        self,
+        lr: float = 0.1,
+        epochs: int = 100,
+        batch_size: int | str = "full",
+        optimizer: str = "sgd",
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        init: str = "zeros",
+        loss_threshold: float = 0.0,
+        seed: int = 1234,
+        device: str = "cpu",
+        fit_intercept: bool = True,
     ) -> None:
         self.lr = lr
         self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.init = init
         self.loss_threshold = loss_threshold
         self.seed = seed
+        self.device = device
+        self.fit_intercept = fit_intercept
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -216,31 +409,33 @@ class BCPMClassifier(ClassifierMixin, _Linear):
         from pipeline.solvers import bcpm
 
         X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
         weights = self._weights(sample_weight, X)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        seen = len(np.unique(labels if weights is None else labels[weights > 0]))
-        if len(self.classes_) > 2:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is multiclass "
-                f"with {len(self.classes_)} classes."
-            )
-        if seen < 2:
-            raise ValueError(f"expected rows of two classes, got {seen} class")
-        pooled = moments(X, labels.astype(np.float64), weights)
-        mean, scale = pooled.mean[:-1], pooled.scale()[:-1]
-        theta, self.loss_curve_ = bcpm.fit(
-            (X - mean) / scale,
-            labels.astype(np.float64),
-            lr=self.lr,
-            epochs=self.epochs,
-            seed=self.seed,
-            loss_threshold=self.loss_threshold,
-            weights=weights,
-        )
-        coef, intercept = _unscaled(theta, mean, scale)
-        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
-        self.n_iter_ = len(self.loss_curve_) - 1
+        self.classes_ = _two_classes(np.unique(y))
+        labels = (y == self.classes_[1]).astype(np.float64)
+        if weights is not None and len(np.unique(labels[weights > 0])) < 2:
+            raise ValueError("expected rows of two classes, got 1 class with a weight")
+        self._descend(bcpm, "bce_with_logits", X, labels, weights)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """One epoch over these rows, from the weights at hand; mean and scale are of all seen.
+
+        Parameters
+        ----------
+        classes : array-like of shape (2,)
+            Needed in the first call.
+        """
+        first = not hasattr(self, "coef_")
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("classes must be given in the first call of partial_fit")
+            self.classes_ = _two_classes(np.unique(classes))
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y holds {str(unknown[0])!r}, which is not one of {self.classes_}")
+        labels = (y == self.classes_[1]).astype(np.float64)
+        self._descend_on("bce_with_logits", X, labels, self._weights(sample_weight, X))
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -258,8 +453,17 @@ class BCPMClassifier(ClassifierMixin, _Linear):
         predicted: NDArray[Any] = self.classes_[above.astype(int)]
         return predicted
 
+    def _keep(self, coef: Array, intercept: float) -> None:
+        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
 
-def _unscaled(theta: Array, mean: Array, scale: Array) -> tuple[Array, float]:
-    """Weights for standardized features as weights for the features as given."""
-    coef = theta[:-1] / scale
-    return coef, float(theta[-1] - mean @ coef)
+
+def _two_classes(classes: NDArray[Any]) -> NDArray[Any]:
+    check_classification_targets(classes)
+    if len(classes) > 2:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is multiclass "
+            f"with {len(classes)} classes."
+        )
+    if len(classes) < 2:
+        raise ValueError("expected rows of two classes, got 1 class")
+    return classes

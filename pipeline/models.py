@@ -4,35 +4,53 @@ Solvers are imported on use: a stage pays only for the trainer it runs. A model 
 JSON with exact numbers and the params that made them; never a pickle.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import ValidationError
 
-from pipeline.core.errors import PipelineError
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import read_json, write_json
-from pipeline.core.params import Params, Settings, TrainerName
+from pipeline.core.params import Descent, Params, Settings, TrainerName
 from pipeline.core.tables import Array
 
+if TYPE_CHECKING:
+    from pipeline.solvers.rows import Rows
+
+DESCENT = (
+    "lr",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "momentum",
+    "weight_decay",
+    "init",
+    "loss_threshold",
+    "seed",
+)
 PARAMS_OF: dict[TrainerName, tuple[str, ...]] = {
     "pairwise_mean": (),
     "closed_form": (),
-    "manual_gd": ("lr", "epochs"),
-    "torch_sgd": ("lr", "epochs", "seed"),
-    "bcpm": ("lr", "epochs", "seed", "loss_threshold"),
+    "manual_gd": (*DESCENT, "loss"),
+    "torch_sgd": (*DESCENT, "loss", "device"),
+    "bcpm": (*DESCENT, "device"),
 }
+Value = float | int | str
 
 
 class ModelFile(Settings):
     """What a model file holds; `format` changes when older files can no longer be read."""
 
-    format: Literal[1]
+    format: Literal[2]
     trainer: TrainerName
-    params: dict[str, float | int]
+    params: dict[str, Value]
+    facts: dict[str, float | int | None]
     intercept: float
     coef: dict[str, float]
 
@@ -46,10 +64,14 @@ class Model:
     coef : ndarray of shape (n_features,)
     params : dict
         The params that made it, and no others.
+    facts : dict
+        What its trainer measured of the training rows: `rank` and `condition` of the closed form;
+        `stable_lr`, the largest stable learning rate of plain SGD. None: there is none, or inf.
     """
 
     trainer: TrainerName
-    params: dict[str, float | int]
+    params: dict[str, Value]
+    facts: dict[str, float | int | None]
     coef: Array
     intercept: float
 
@@ -58,15 +80,15 @@ class Model:
         return X @ self.coef + self.intercept
 
 
-def params_of(trainer: TrainerName, params: Params) -> dict[str, float | int]:
+def params_of(trainer: TrainerName, params: Params) -> dict[str, Value]:
     """The part of params.yaml that reaches this trainer."""
     return {name: getattr(params, name) for name in PARAMS_OF[trainer]}
 
 
-def fit(
-    trainer: TrainerName, params: dict[str, float | int], X: Array, y: Array
-) -> tuple[Model, Array]:
+def fit(trainer: TrainerName, params: Mapping[str, Value], rows: "Rows") -> tuple[Model, Array]:
     """Train on standardized rows; returns the model and its loss history.
+
+    Warns, before it starts, of a learning rate above the largest stable one.
 
     Raises
     ------
@@ -74,8 +96,25 @@ def fit(
         When the loss stops being finite.
     """
     solver = import_module(f"pipeline.solvers.{trainer}")
-    theta, history = solver.fit(X, y, **params)
-    return Model(trainer, params, theta[:-1], float(theta[-1])), history
+    if not params:
+        theta, history, facts = solver.fit(rows)
+    else:
+        from pipeline.solvers.descent import advise, stable_lr
+
+        settings = Descent.of(**params)
+        loss = "bce_with_logits" if trainer == "bcpm" else settings.loss
+        stable = stable_lr(rows, settings, loss)
+        advise(rows, settings, stable)
+        theta, history, _ = solver.fit(rows, settings)
+        if history[-1] > history[0]:
+            warnings.warn(
+                f"the loss grew from {history[0]:.6g} to {history[-1]:.6g} in training; lower lr "
+                f"({layout.PARAMS}: lr)",
+                PipelineWarning,
+                stacklevel=2,
+            )
+        facts = {"stable_lr": stable}
+    return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history
 
 
 def write_model(path: Path, features: Sequence[str], model: Model) -> None:
@@ -85,9 +124,10 @@ def write_model(path: Path, features: Sequence[str], model: Model) -> None:
     write_json(
         path,
         {
-            "format": 1,
+            "format": 2,
             "trainer": model.trainer,
             "params": model.params,
+            "facts": model.facts,
             "intercept": model.intercept,
             "coef": dict(zip(features, model.coef.tolist(), strict=True)),
         },
@@ -113,4 +153,4 @@ def read_model(path: Path, trainer: TrainerName, features: Sequence[str]) -> Mod
     if list(content.coef) != list(features):
         raise PipelineError(f"{path}: was trained on other features; train again")
     coef = np.array(list(content.coef.values()))
-    return Model(content.trainer, content.params, coef, content.intercept)
+    return Model(content.trainer, content.params, content.facts, coef, content.intercept)

@@ -45,3 +45,32 @@ def fit_scaler(X: Array) -> tuple[Array, Array]:
     # Rounding gives a constant column a tiny spread, and a spread of 1e-311 rounds to none.
     constant = (X.max(axis=0) == X.min(axis=0)) | (scale == 0)
     return X.mean(axis=0), np.where(constant, 1.0, scale)
+
+
+def draw_features(n_features: int, wanted: int, seed: int) -> list[int]:
+    """So many of the columns, drawn by `seed`, in their order."""
+    drawn = np.random.default_rng(seed).choice(n_features, wanted, replace=False)
+    return sorted(drawn.tolist())
+
+
+def columns_to_doubt(Z: Array) -> tuple[list[int], list[int], float]:
+    """Columns of standardized rows that a linear model cannot tell apart.
+
+    Returns
+    -------
+    constant : list of int
+        Columns without spread.
+    dependent : list of int
+        Columns that together give a direction without spread, to seven digits; empty where none do.
+    condition : float
+        Condition number of the columns that are not constant; beyond 1e8 only a lower bound.
+    """
+    constant = np.flatnonzero((Z[1:] == Z[:1]).all(axis=0))
+    varying = np.setdiff1d(np.arange(Z.shape[1]), constant)
+    if not len(varying):
+        return constant.tolist(), [], 1.0
+    values, vectors = np.linalg.eigh(Z[:, varying].T @ Z[:, varying])
+    condition = float(np.sqrt(values[-1] / max(values[0], values[-1] * 1e-16)))
+    flat = vectors[:, values < 1e-14 * values[-1]]
+    dependent = varying[(np.abs(flat) > 0.01).any(axis=1)]
+    return constant.tolist(), dependent.tolist(), condition

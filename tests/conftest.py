@@ -11,8 +11,25 @@ import pytest
 os.environ["SCIPY_ARRAY_API"] = "1"
 
 from pipeline.__main__ import main
+from pipeline.core.params import Descent
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def descent(**changes: object) -> Descent:
+    """Settings of a descent: the committed ones, but for `changes`."""
+    committed = {
+        "seed": 1234,
+        "lr": 0.1,
+        "epochs": 100,
+        "batch_size": "full",
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 0.0,
+        "init": "zeros",
+        "loss_threshold": 0.0,
+    }
+    return Descent.of(**(committed | changes))
 
 
 @pytest.fixture

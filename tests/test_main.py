@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, make_regression
 
+from pipeline.core import layout
+from pipeline.core.params import load_params
 from pipeline.core.tables import as_arrays, read_table
+from pipeline.models import PARAMS_OF
 
 Run = Callable[[str], tuple[int, str]]
 Prepare = Callable[[str], None]
@@ -87,7 +90,12 @@ def test_the_model_records_the_params_that_made_it(
     prepared("house")
     run("train house manual_gd")
     model = json.loads((workspace / "data/4_models/house/manual_gd.json").read_text())
-    assert model["params"] == {"lr": 0.1, "epochs": 100}
+    params = load_params()
+    assert model["params"] == {name: getattr(params, name) for name in PARAMS_OF["manual_gd"]}
+    assert model["facts"] == {"stable_lr": pytest.approx(1)}
+    run("train house closed_form")
+    model = json.loads((workspace / "data/4_models/house/closed_form.json").read_text())
+    assert (model["params"], model["facts"]) == ({}, {"rank": 1, "condition": 1})
 
 
 BAD_HOUSE = {
@@ -189,7 +197,69 @@ def test_a_loss_that_grows_is_warned_about(run: Run, prepared: Prepare, workspac
     params.write_text(params.read_text().replace("lr: 0.1", "lr: 1.01"))
     code, message = run("train house manual_gd")
     assert code == 0
-    assert "warning: the loss grew from 58276.5 to" in message
+    above, grew = message.splitlines()
+    assert above.startswith("warning: train: lr 1.01 is above 1, the largest stable lr")
+    assert grew.startswith("warning: train: the loss grew from 58276.5 to")
+
+
+def test_in_batches_the_history_has_one_loss_an_epoch(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("breast_cancer")
+    params = workspace / "params.yaml"
+    params.write_text(params.read_text().replace("batch_size: full", "batch_size: 32"))
+    assert run("train breast_cancer bcpm") == (0, "")
+    history = (workspace / "data/4_models/breast_cancer/bcpm_history.csv").read_text().split()
+    assert (history[1].split(",")[0], history[-1].split(",")[0]) == ("1", "100")
+    params.write_text(params.read_text().replace("batch_size: 32", "batch_size: 1000"))
+    code, message = run("train breast_cancer bcpm")
+    assert code == 0
+    assert "warning: train: batch_size 1000 is more than the 455 training rows" in message
+
+
+DRAWN = "target: target\n    features: {random: 20}"
+
+
+def test_random_features_are_drawn_by_the_seed(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("breast_cancer")
+    path, params = workspace / "params.yaml", (workspace / "params.yaml").read_text()
+    drawn = []
+    for seed in (1, 1, 2):
+        changed = params.replace("target: target\n    features: all", DRAWN)
+        path.write_text(changed.replace("seed: 1234", f"seed: {seed}"))
+        assert run("split breast_cancer") == (0, "")
+        drawn.append(list(json.loads(layout.scaler("breast_cancer").read_text())))
+    assert len(drawn[0]) == 20
+    assert drawn[0] == drawn[1] != drawn[2]
+    path.write_text(params.replace("target: target\n    features: all", DRAWN.replace("20", "31")))
+    code, message = run("split breast_cancer")
+    assert code == 2
+    assert "features.random: there are 30 features, got 31" in message
+
+
+@pytest.mark.parametrize(
+    ("csv", "words"),
+    [
+        ("1,1,1\n1,2,2\n1,3,5\n1,5,7\n", "constant over the training rows: area_m2"),
+        ("1,1,1\n2,1,2\n3,1,5\n5,1,7\n", "constant over the training rows: rooms"),
+        ("1,2,1\n2,4,2\n3,6,5\n5,10,7\n", "columns area_m2, rooms depend on each other"),
+        ("1,2,1\n2,5,2\n", "2 training rows do not determine 2 features"),
+    ],
+)
+def test_columns_that_settle_nothing_are_warned_of(
+    run: Run, workspace: Path, csv: str, words: str
+) -> None:
+    (workspace / "data/raw/house.csv").write_text("area_m2,rooms,price_wan\n" + csv)
+    names = ("area_m2", "rooms", "price_wan")
+    columns = "".join(f"  {name}: {{dtype: int64}}\n" for name in names)
+    (workspace / "data/schema/house.yaml").write_text(f"columns:\n{columns}strict: true\n")
+    run("ingest house")
+    run("validate house")
+    code, message = run("split house")
+    assert code == 0
+    assert f"warning: split: params.yaml: datasets.house: {words}" in message
 
 
 def test_divergence_ends_with_3_and_no_model(run: Run, prepared: Prepare, workspace: Path) -> None:

@@ -5,7 +5,16 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -34,6 +43,18 @@ class MakeRegression(Settings):
     random_state: Seed
 
 
+class RandomFeatures(Settings):
+    """So many features, drawn by `seed`."""
+
+    random: Annotated[int, Field(ge=1)]
+
+
+def _all_or_drawn(value: object) -> object:
+    if value == "all" or isinstance(value, dict):
+        return value
+    raise ValueError(f"expected all or {{random: how many}}, got {_shown(value)}")
+
+
 class Dataset(Settings):
     """What a dataset is and which trainers run on it.
 
@@ -43,6 +64,11 @@ class Dataset(Settings):
     make_regression: MakeRegression | None = None
     task: Literal["regression", "classification"]
     target: Annotated[str, Field(min_length=1)]
+    features: Annotated[
+        Annotated[Literal["all"], Tag("[all]")] | Annotated[RandomFeatures, Tag("[drawn]")],
+        Discriminator(lambda value: "[all]" if value == "all" else "[drawn]"),
+        BeforeValidator(_all_or_drawn),
+    ]
     classes: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     positive: str | None = None
     test_size: Annotated[float, Field(ge=0, lt=1)]
@@ -67,13 +93,46 @@ class Dataset(Settings):
         return self
 
 
-class Params(Settings):
-    """All of params.yaml."""
+def _full_or_rows(value: object) -> object:
+    if value == "full" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(f"expected full or a whole number from 1, got {_shown(value)}")
+
+
+class Descent(Settings):
+    """How the gradient trainers descend."""
 
     seed: Seed
     lr: Positive
     epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[Literal["full"] | int, BeforeValidator(_full_or_rows)]
+    loss: Literal["mse", "mae"]
+    optimizer: Literal["sgd", "momentum", "rmsprop", "adam"]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    init: Literal["zeros", "uniform"]
     loss_threshold: Annotated[float, Field(ge=0)]
+    device: Literal["cpu", "cuda"]
+
+    @classmethod
+    def of(cls, **params: Any) -> "Descent":
+        """The settings of a trainer, which may have no choice of loss or device.
+
+        Raises
+        ------
+        ValueError
+            Names every param that is unknown, missing or impossible.
+        """
+        given = {k: v.item() if hasattr(v, "item") else v for k, v in params.items()}
+        try:
+            return cls.model_validate({"loss": "mse", "device": "cpu"} | given)
+        except ValidationError as error:
+            raise ValueError(listed([_problem(e, "") for e in error.errors()])) from None
+
+
+class Params(Descent):
+    """All of params.yaml."""
+
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
 
     def dataset(self, name: str) -> Dataset:
@@ -103,7 +162,8 @@ def load_params() -> Params:
     try:
         return Params.model_validate(_read_yaml())
     except ValidationError as error:
-        raise PipelineError(listed([_problem(e) for e in error.errors()])) from None
+        problems = [_problem(e, f"{layout.PARAMS}: ") for e in error.errors()]
+        raise PipelineError(listed(problems)) from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -129,9 +189,9 @@ def _read_yaml() -> Any:
         raise PipelineError(f"{layout.PARAMS}: cannot be read: {error}") from None
 
 
-def _problem(error: ErrorDetails) -> str:
-    keys = [str(key) for key in error["loc"] if key != "[key]"]
-    where = f"{layout.PARAMS}: {'.'.join(keys) or 'top level'}"
+def _problem(error: ErrorDetails, file: str) -> str:
+    keys = [str(key) for key in error["loc"] if not str(key).startswith("[")]
+    where = f"{file}{'.'.join(keys) or 'top level'}"
     match error["type"]:
         case "extra_forbidden":
             return (
@@ -154,7 +214,11 @@ def _keys_beside(keys: list[str]) -> Iterable[str]:
     """The keys allowed where an unknown one was found."""
     if len(keys) == 1:
         return Params.model_fields
-    return MakeRegression.model_fields if "make_regression" in keys else Dataset.model_fields
+    blocks: dict[str, type[Settings]] = {
+        "make_regression": MakeRegression,
+        "features": RandomFeatures,
+    }
+    return blocks.get(keys[-2], Dataset).model_fields
 
 
 def _shown(value: object) -> str:

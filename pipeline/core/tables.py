@@ -3,7 +3,9 @@
 Arrays cross over as buffers: pyarrow's own conversions import pandas, 0.4 s a process.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +45,28 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_table(path: Path) -> pa.Table:
     """Read a table that an earlier stage wrote."""
+    with _opened(path) as file:
+        return file.read(use_threads=False)
+
+
+def read_group(path: Path, group: int) -> pa.Table:
+    """Read one of its row groups."""
+    with _opened(path) as file:
+        return file.read_row_group(group, use_threads=False)
+
+
+def row_groups(path: Path) -> tuple[list[str], list[int]]:
+    """The names of its columns, and the number of rows up to the end of each row group."""
+    with _opened(path) as file:
+        groups = (file.metadata.row_group(k).num_rows for k in range(file.num_row_groups))
+        return file.schema_arrow.names, list(accumulate(groups))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(use_threads=False)
+            yield file
     except FileNotFoundError:
         raise missing(path) from None
     except (OSError, pa.ArrowException) as error:

@@ -4,9 +4,11 @@ from functools import partial
 
 import torch
 
-from pipeline.core.tables import Array
-from pipeline.solvers.losses import bce_stable_lr
-from pipeline.solvers.torch_steps import seeded_linear, train, weighted_mean
+from pipeline.core.params import Descent
+from pipeline.solvers.descent import Fit, RowLoss, batch_size, stable_lr, train
+from pipeline.solvers.optimizers import optimizer
+from pipeline.solvers.rows import Rows
+from pipeline.solvers.torch_steps import ModuleLoss, linear_layer, train_module, weights_of
 
 
 class BCPM(torch.nn.Module):
@@ -16,9 +18,9 @@ class BCPM(torch.nn.Module):
     and its logarithm would be infinite.
     """
 
-    def __init__(self, n_features: int, seed: int) -> None:
+    def __init__(self, layer: torch.nn.Linear) -> None:
         super().__init__()
-        self.linear = seeded_linear(n_features, seed)
+        self.linear = layer
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """The logit of each row, shape (n_rows, 1)."""
@@ -31,37 +33,23 @@ class BCPM(torch.nn.Module):
         return torch.sigmoid(self(X))
 
 
-def fit(
-    X: Array,
-    y: Array,
-    lr: float,
-    epochs: int,
-    seed: int,
-    loss_threshold: float,
-    weights: Array | None = None,
-) -> tuple[Array, Array]:
-    """Full-batch SGD on binary cross-entropy; stops early at `loss_threshold`.
+def fit(rows: Rows, settings: Descent, fit_intercept: bool = True) -> Fit:
+    """Descend on binary cross-entropy, in nats; labels are 0 and 1.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_rows,)
-        Labels 0 and 1.
-
-    Returns
-    -------
-    theta : ndarray of shape (n_features + 1,)
-    history : ndarray of shape (steps + 1,)
-        Mean binary cross-entropy over the training rows, in nats.
+    By autograd; on the CPU in batches by the gradient written out, which takes the same steps
+    (a test holds them equal) without autograd's overhead of many small operations.
     """
-    model = BCPM(X.shape[1], seed)
-    inputs, labels = torch.tensor(X), torch.tensor(y).view(-1, 1)
+    model = BCPM(linear_layer(rows.n_features, settings, fit_intercept))
+    bound = partial(stable_lr, rows, settings, "bce_with_logits", fit_intercept)
+    if written_out_serves(rows, settings):
+        written_out = RowLoss(rows, settings, "bce_with_logits", fit_intercept)
+        step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
+        return Fit(*train(written_out, step, weights_of(model.linear), settings, bound))
     bce = partial(torch.nn.functional.binary_cross_entropy_with_logits, reduction="none")
-    mean = weighted_mean(weights)
-    return train(
-        model.linear,
-        objective=lambda: mean(bce(model(inputs), labels)),
-        lr=lr,
-        epochs=epochs,
-        threshold=loss_threshold,
-        stable_lr=lambda: bce_stable_lr(X),
-    )
+    objective = ModuleLoss(model, model.linear, bce, rows, settings)
+    return Fit(*train_module(objective, settings, bound))
+
+
+def written_out_serves(rows: Rows, settings: Descent) -> bool:
+    """Whether the steps are many and small, and on the CPU."""
+    return settings.device == "cpu" and batch_size(rows, settings) is not None

@@ -1,5 +1,6 @@
 """Least squares, solved directly: by the Gram matrix where that is safe, by QR where it is not."""
 
+import warnings
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.errors import PipelineWarning
 from pipeline.core.tables import Array
-from pipeline.solvers.blocks import blocks, map_ordered
-from pipeline.solvers.moments import Moments, moments
+from pipeline.solvers.blocks import map_ordered, one_blas_thread
+from pipeline.solvers.descent import Fit
+from pipeline.solvers.moments import Moments, moments, spread
+from pipeline.solvers.rows import Rows
 
 # The Gram matrix squares the condition number: up to here it leaves 10 digits, and
 # refinement brings back the others.
@@ -44,59 +48,56 @@ class LeastSquares:
     r2: float
 
 
-def fit(X: Array, y: Array) -> tuple[Array, Array]:
-    """Minimize |A theta - y|^2, A = [X, 1].
-
-    Returns
-    -------
-    theta : ndarray of shape (n_features + 1,)
-        Intercept last.
-    history : ndarray of shape (0,)
-        A direct solver takes no steps.
-    """
-    return least_squares(X, y).theta, np.empty(0)
+def fit(rows: Rows) -> Fit:
+    """Minimize |A theta - y|^2, A = [X, 1]; the facts are rank and condition number."""
+    solution = least_squares(rows)
+    condition = solution.condition if np.isfinite(solution.condition) else None
+    return Fit(solution.theta, np.empty(0), {"rank": solution.rank, "condition": condition})
 
 
-def least_squares(
-    X: Array, y: Array, weights: Array | None = None, fit_intercept: bool = True
-) -> LeastSquares:
+@one_blas_thread()
+def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
     """Solve weighted least squares in passes over blocks of rows; memory does not grow with rows.
 
     The columns are centred and scaled. From the condition number then measured, the factor of the
     normal equations is the Gram matrix, or the triangle of a block-wise QR and its singular values
-    (Golub and Van Loan, ch. 5); two refinements by the residuals follow (Bjorck 1987).
+    (Golub and Van Loan, ch. 5). Refinement by the residuals follows (Bjorck 1987): once, or twice
+    in long double where the problem is ill-conditioned.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
-    weights : ndarray of shape (n_rows,), optional
-        Not negative; ones unless given.
+    Warns where columns depend on each other. The rows' own mean and scale must be 0 and 1.
     """
-    pooled = moments(X, y, weights, centre=fit_intercept)
-    scale = _powers_of_two(np.sqrt(np.diag(pooled.scatter)))[:-1]
+    pooled = moments(rows, centre=fit_intercept)
+    scale = _powers_of_two(spread(np.diag(pooled.scatter), pooled.weight, pooled.mean))[:-1]
     gram = pooled.scatter[:-1, :-1] / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(gram)
     if values[-1] < SAFE_FOR_GRAM**2 * values[0]:
         singular = np.sqrt(values)
         beta = vectors @ (vectors.T @ (pooled.scatter[:-1, -1] / scale) / values)
     else:
-        triangle = _triangle(X, y, weights, pooled, scale)
+        triangle = _triangle(rows, pooled, scale)
         left, singular, right = np.linalg.svd(triangle[:-1, :-1])
         vectors = right.T
-        kept = singular > singular[0] * np.finfo(float).eps * max(len(y), len(scale))
+        kept = singular > singular[0] * np.finfo(float).eps * max(rows.n_rows, len(scale))
         singular, vectors = singular[kept], vectors[:, kept]
         beta = vectors @ ((left.T @ triangle[:-1, -1])[kept] / singular)
     full = len(singular) == len(scale)
     condition = singular.max() / singular.min() if full else np.inf
-    precision = np.float64 if condition < SAFE_FOR_GRAM else np.longdouble
-    # The second residual differs from the last by rounding alone: it serves for the errors too.
-    for _ in range(2):
-        gradient, rss = _residuals(X, y, weights, pooled, beta / scale, precision)
+    safe = condition < SAFE_FOR_GRAM
+    for _ in range(1 if safe else 2):
+        precision = np.float64 if safe else np.longdouble
+        gradient, rss = _residuals(rows, pooled, beta / scale, precision)
         step = vectors @ (vectors.T @ (gradient / scale) / singular**2)
         beta = beta + step
+    rss = max(rss - float(step @ (gradient / scale)), 0.0)  # of a quadratic at its next point
+    if not full:
+        warnings.warn(
+            f"columns depend on each other: rank {len(singular)} of {len(scale)}; of all "
+            "solutions this is the one of least norm",
+            PipelineWarning,
+            stacklevel=3,
+        )
     w, means, rank = beta / scale, pooled.mean[:-1], len(singular)
-    free = len(y) - rank - fit_intercept
+    free = rows.n_rows - rank - fit_intercept
     variance = rss / free if free > 0 else np.nan
     root = vectors / singular / scale[:, None]  # root @ root' is the inverse of Xc'WXc
     at_zero = 1 / pooled.weight + np.sum((means @ root) ** 2) if fit_intercept else 0.0
@@ -115,23 +116,25 @@ def _powers_of_two(spread: Array) -> Array:
     return np.where(spread > 0, np.exp2(np.frexp(spread)[1]), 1.0)
 
 
-def _centred(
-    X: Array, y: Array, weights: Array | None, pooled: Moments, rows: slice, precision: Precision
-) -> NDArray[Any]:
+def _centred(rows: Rows, part: slice, pooled: Moments, precision: Precision) -> NDArray[Any]:
     """Rows of sqrt(w) ([X, y] - mean)."""
-    Z: NDArray[Any] = np.column_stack([X[rows], y[rows]]).astype(precision, copy=False)
-    Z = Z - pooled.mean
-    return Z if weights is None else Z * np.sqrt(weights[rows])[:, None]
+    block = rows.read(part)
+    Z: NDArray[Any] = np.empty((len(block), rows.n_features + 1), dtype=precision)
+    Z[:, :-1], Z[:, -1] = block.X, block.y
+    Z -= pooled.mean
+    if block.weights is not None:
+        Z *= np.sqrt(block.weights)[:, None]
+    return Z
 
 
-def _triangle(X: Array, y: Array, weights: Array | None, pooled: Moments, scale: Array) -> Array:
+def _triangle(rows: Rows, pooled: Moments, scale: Array) -> Array:
     """R of the QR factorization of the centred, scaled [X, y], shape (n_features + 1,) * 2."""
     by = np.append(scale, 1.0)
 
-    def of_block(rows: slice) -> Array:
-        return _r(_centred(X, y, weights, pooled, rows, np.float64) / by)
+    def of_block(part: slice) -> Array:
+        return _r(_centred(rows, part, pooled, np.float64) / by)
 
-    parts = map_ordered(of_block, blocks(len(y)))
+    parts = map_ordered(of_block, rows.parts())
     return reduce(lambda a, b: _r(np.vstack([a, b])), parts, np.zeros((len(by), len(by))))
 
 
@@ -139,15 +142,13 @@ def _r(A: Array) -> Array:
     return np.asarray(np.linalg.qr(A, mode="r"), dtype=np.float64)
 
 
-def _residuals(
-    X: Array, y: Array, weights: Array | None, pooled: Moments, w: Array, precision: Precision
-) -> tuple[Array, float]:
+def _residuals(rows: Rows, pooled: Moments, w: Array, precision: Precision) -> tuple[Array, float]:
     """Xc' W r and r' W r of r = yc - Xc w, over all rows; in long double where digits cancel."""
 
-    def of_block(rows: slice) -> Array:
-        Z = _centred(X, y, weights, pooled, rows, precision)
+    def of_block(part: slice) -> Array:
+        Z = _centred(rows, part, pooled, precision)
         r = Z[:, -1] - Z[:, :-1] @ w.astype(precision)
         return np.append(r @ Z[:, :-1], r @ r)
 
-    total = reduce(np.add, map_ordered(of_block, blocks(len(y)))).astype(np.float64)
+    total = reduce(np.add, map_ordered(of_block, rows.parts())).astype(np.float64)
     return total[:-1], float(total[-1])

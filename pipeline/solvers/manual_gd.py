@@ -1,19 +1,41 @@
-"""Gradient descent on the mean squared error, with the gradient written out."""
+"""Linear regression by descent with the gradient written out."""
 
-import numpy as np
+from collections.abc import Callable
+from functools import partial
 
+from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.solvers.quadratic import descend, mean_squared_error
+from pipeline.solvers.descent import Fit, RowLoss, batch_size, first_weights, stable_lr, train
+from pipeline.solvers.moments import Moments, moments
+from pipeline.solvers.optimizers import optimizer
+from pipeline.solvers.quadratic import descend, quadratic
+from pipeline.solvers.rows import Rows
 
 
-def fit(X: Array, y: Array, lr: float, epochs: int) -> tuple[Array, Array]:
-    """Descend the mean squared error from w = 0, b = 0, all rows in each step.
+def fit(rows: Rows, settings: Descent, fit_intercept: bool = True) -> Fit:
+    """Descend on the mean squared or mean absolute error."""
+    if quadratic_serves(rows, settings):
+        return fit_moments(moments(rows, centre=fit_intercept), settings, fit_intercept)
+    objective = RowLoss(rows, settings, settings.loss, fit_intercept)
+    bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)
+    start = first_weights(rows.n_features, settings, fit_intercept)
+    return Fit(*train(objective, _step(settings), start, settings, bound))
 
-    Returns
-    -------
-    theta : ndarray of shape (n_features + 1,)
-        Intercept last.
-    history : ndarray of shape (epochs + 1,)
-        Mean squared error before each step and after the last.
-    """
-    return descend(mean_squared_error(X, y), np.zeros(X.shape[1] + 1), lr, epochs)
+
+def quadratic_serves(rows: Rows, settings: Descent) -> bool:
+    """Whether the moments of the rows are all that the descent needs."""
+    return settings.loss == "mse" and batch_size(rows, settings) is None
+
+
+def fit_moments(pooled: Moments, settings: Descent, fit_intercept: bool = True) -> Fit:
+    """Descend, all rows a step, on the mean squared error that has these moments."""
+    loss = quadratic(pooled, settings.weight_decay, fit_intercept)
+    start = first_weights(len(pooled.mean) - 1, settings, fit_intercept)
+    if settings.optimizer == "sgd":
+        epochs, threshold = settings.epochs, settings.loss_threshold
+        return Fit(*descend(loss, start, settings.lr, epochs, threshold))
+    return Fit(*train(loss, _step(settings), start, settings, lambda: None))
+
+
+def _step(settings: Descent) -> Callable[[Array, Array], Array]:
+    return optimizer(settings.optimizer, settings.lr, settings.momentum).step

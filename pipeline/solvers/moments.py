@@ -7,7 +7,8 @@ import numpy as np
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.tables import Array
-from pipeline.solvers.blocks import blocks, map_ordered
+from pipeline.solvers.blocks import blocks, map_ordered, one_blas_thread
+from pipeline.solvers.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,26 @@ class Moments:
             self.scatter + other.scatter + shift * np.outer(gap, gap),
         )
 
-    def scale(self) -> Array:
-        """Standard deviation of each column; 1 for a constant one."""
-        spread = np.sqrt(np.diag(self.scatter) / self.weight)
-        return np.where(spread > 10 * np.finfo(float).eps * np.abs(self.mean), spread, 1.0)
+    def seen(self, mean: Array, scale: Array) -> "Moments":
+        """The moments of (X - mean) / scale; the target as it is."""
+        by, shift = np.append(scale, 1.0), np.append(mean, 0.0)
+        return Moments(self.weight, (self.mean - shift) / by, self.scatter / np.outer(by, by))
 
-    def standardized(self) -> "Moments":
-        """The moments with every feature at mean 0, variance 1; the target as it is."""
-        by = np.append(self.scale()[:-1], 1.0)
-        mean = np.append(np.zeros(len(by) - 1), self.mean[-1])
-        return Moments(self.weight, mean, self.scatter / np.outer(by, by))
+    def spread(self) -> "Spread":
+        """That of the features."""
+        return Spread(self.weight, self.mean[:-1], np.diag(self.scatter)[:-1])
+
+    def gram(self, fit_intercept: bool = True) -> Array:
+        """A'WA / sum(W) of A = [X, 1], shape (n_features + 1,) * 2; [X, 0] without intercept."""
+        mean = np.append(self.mean[:-1], float(fit_intercept))
+        gram = np.outer(mean, mean)
+        gram[:-1, :-1] += self.scatter[:-1, :-1] / self.weight
+        return gram
 
 
-def moments(X: Array, y: Array, weights: Array | None = None, centre: bool = True) -> Moments:
-    """Moments of the rows [X, y]; with `centre` False about zero instead of the mean.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
-    weights : ndarray of shape (n_rows,), optional
-        Not negative; ones unless given.
+@one_blas_thread()
+def moments(rows: Rows, centre: bool = True) -> Moments:
+    """Moments of the standardized rows; with `centre` False about zero instead of the mean.
 
     Raises
     ------
@@ -70,18 +70,92 @@ def moments(X: Array, y: Array, weights: Array | None = None, centre: bool = Tru
     """
 
     @np.errstate(over="ignore", invalid="ignore")  # judged below, in the sums
-    def of_block(rows: slice) -> Moments:
-        Z = np.empty((rows.stop - rows.start, X.shape[1] + 1))
-        Z[:, :-1], Z[:, -1] = X[rows], y[rows]
-        w = None if weights is None else weights[rows]
-        total = float(len(Z)) if w is None else float(w.sum())
-        mean = np.zeros(Z.shape[1])
+    def of_block(part: slice) -> Moments:
+        block = rows.read(part)
+        Z = np.empty((len(block), rows.n_features + 1))
+        Z[:, :-1], Z[:, -1] = block.X, block.y
+        w = np.ones(len(Z)) if block.weights is None else block.weights
+        total = float(w.sum())
+        mean = rest = np.zeros(Z.shape[1])
         if centre and total > 0:
-            mean = Z.mean(axis=0) if w is None else w @ Z / total
+            mean = w @ Z / total
             Z -= mean
-        return Moments(total, mean, Z.T @ Z if w is None else (Z * w[:, None]).T @ Z)
+            rest = w @ Z / total  # what rounding left of the mean
+        scatter = Z.T @ Z if block.weights is None else (Z * w[:, None]).T @ Z
+        return Moments(total, mean + rest, scatter - total * np.outer(rest, rest))
 
-    total = reduce(lambda a, b: a + b, map_ordered(of_block, blocks(len(y))))
+    total = reduce(lambda a, b: a + b, map_ordered(of_block, rows.parts()))
     if not np.isfinite(total.scatter).all():
         raise PipelineError("values of the features or the target are too large; rescale them")
-    return total
+    return total.seen(rows.mean, rows.scale)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Sum of weights, mean and sum of squared deviations of each column."""
+
+    weight: float
+    mean: Array
+    squares: Array
+
+    def __add__(self, other: "Spread") -> "Spread":
+        """Pool two sets of rows."""
+        weight = self.weight + other.weight
+        if weight == 0:
+            return self
+        gap = other.mean - self.mean
+        share = other.weight / weight
+        squares = self.squares + other.squares + gap**2 * (self.weight * share)
+        return Spread(weight, self.mean + gap * share, squares)
+
+    def scale(self) -> Array:
+        """Standard deviation, shape (n_features,); 1 for a constant column."""
+        deviation = spread(self.squares, self.weight, self.mean) / np.sqrt(self.weight)
+        return np.where(deviation > 0, deviation, 1.0)
+
+
+def spread(squares: Array, weight: float, mean: Array) -> Array:
+    """Square roots of sums of squared deviations; 0 where rounding alone made them."""
+    root = np.sqrt(np.maximum(squares, 0))
+    rounding = 10 * np.finfo(float).eps * np.abs(mean) * np.sqrt(weight)
+    return np.where(root > rounding, root, 0.0)
+
+
+@one_blas_thread()
+def column_spread(X: Array, weights: Array | None = None, centre: bool = True) -> Spread:
+    """Mean and spread of each column of X, in one pass; with `centre` False about zero.
+
+    Raises
+    ------
+    PipelineError
+        When the squares overflow.
+    """
+
+    @np.errstate(over="ignore", invalid="ignore")  # judged below, in the sums
+    def of_block(part: slice) -> Spread:
+        Z = X[part]
+        w = np.ones(len(Z)) if weights is None else weights[part]
+        total = float(w.sum())
+        if total == 0:
+            return Spread(0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
+        squares = _squares(Z, weights is None, w)
+        if not centre:
+            return Spread(total, np.zeros(X.shape[1]), squares)
+        mean = w @ Z / total
+        deviations = squares - total * mean**2
+        # Quicker than to centre first, and as exact where the mean is not far from zero.
+        if (deviations > 0.01 * squares).all():
+            return Spread(total, mean, deviations)
+        Z = Z - mean
+        rest = w @ Z / total  # what rounding left of the mean
+        return Spread(total, mean + rest, _squares(Z, weights is None, w) - total * rest**2)
+
+    pooled = reduce(lambda a, b: a + b, map_ordered(of_block, blocks(len(X))))
+    if not np.isfinite(pooled.squares).all():
+        raise PipelineError("values of the features are too large; rescale them")
+    return pooled
+
+
+def _squares(Z: Array, unit: bool, w: Array) -> Array:
+    """Sum of w z^2 of each column."""
+    return np.einsum("ij,ij->j", Z, Z) if unit else w @ (Z * Z)

@@ -1,16 +1,20 @@
 """Mean squared error as what it is, a quadratic: one pass over the rows, then none.
 
-J(theta) = (theta - theta*)' H/2 (theta - theta*) + J*, where H = 2/n A'A needs only the moments of
-the rows. An epoch of full-batch descent costs O(n_features^2), however many rows there are.
+J(theta) = (theta - theta*)' H/2 (theta - theta*) + J*, where H = 2/n A'A + weight_decay (I, 0)
+needs only the moments of the rows. An epoch of full-batch descent costs O(n_features^2), however
+many rows there are.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.core.errors import Diverged
 from pipeline.core.tables import Array
+from pipeline.solvers.losses import penalized
 from pipeline.solvers.moments import Moments, moments
+from pipeline.solvers.rows import Rows
 
 EPOCHS_AT_ONCE = 1024
 
@@ -31,33 +35,38 @@ class Quadratic:
     minimizer: Array
     minimum: float
 
-    def value(self, theta: Array) -> Array:
+    def values(self, theta: Array) -> Array:
         """J at each row of `theta`, shape (..., n_features + 1)."""
         gap = theta - self.minimizer
         values: Array = np.einsum("...i,ij,...j->...", gap, self.hessian / 2, gap) + self.minimum
         return values
 
-    def gradient(self, theta: Array) -> Array:
-        """H (theta - theta*)."""
-        return self.hessian @ (theta - self.minimizer)
+    def value_and_gradient(self, theta: Array, batch: None) -> tuple[float, Array]:
+        """J and H (theta - theta*)."""
+        gap = theta - self.minimizer
+        gradient = self.hessian @ gap
+        return float(gap @ gradient) / 2 + self.minimum, gradient
+
+    def batches(self) -> Iterator[tuple[None, float]]:
+        """One batch: all rows."""
+        yield None, 1.0
 
     def max_stable_lr(self) -> float:
         """2 / lambda_max of H: beyond it a step overshoots by more than it corrects."""
         return float(2 / np.linalg.eigvalsh(self.hessian)[-1])
 
 
-def mean_squared_error(X: Array, y: Array) -> Quadratic:
+def mean_squared_error(rows: Rows) -> Quadratic:
     """The quadratic of rows, in one pass over them."""
-    return quadratic(moments(X, y))
+    return quadratic(moments(rows))
 
 
-def quadratic(pooled: Moments) -> Quadratic:
+def quadratic(pooled: Moments, weight_decay: float = 0.0, fit_intercept: bool = True) -> Quadratic:
     """The mean squared error that has these moments; 1/n is 1 / sum of the weights."""
     covariance = pooled.scatter / pooled.weight
-    mean = np.append(pooled.mean[:-1], 1.0)
-    hessian = 2 * np.outer(mean, mean)
-    hessian[:-1, :-1] += 2 * covariance[:-1, :-1]
-    w = np.linalg.lstsq(covariance[:-1, :-1], covariance[:-1, -1], rcond=None)[0]
+    hessian = 2 * pooled.gram(fit_intercept) + weight_decay * penalized(len(covariance))
+    ridge = covariance[:-1, :-1] + weight_decay / 2 * np.eye(len(covariance) - 1)
+    w = np.linalg.lstsq(ridge, covariance[:-1, -1], rcond=None)[0]
     b = pooled.mean[-1] - w @ pooled.mean[:-1]
     minimum = max(float(covariance[-1, -1] - w @ covariance[:-1, -1]), 0.0)
     return Quadratic(hessian, np.append(w, b), minimum)
@@ -71,7 +80,9 @@ def analytic_iterate(loss: Quadratic, start: Array, lr: float, epoch: int) -> Ar
     )
 
 
-def descend(loss: Quadratic, start: Array, lr: float, epochs: int) -> tuple[Array, Array]:
+def descend(
+    loss: Quadratic, start: Array, lr: float, epochs: int, threshold: float = 0.0
+) -> tuple[Array, Array]:
     """Full-batch gradient descent: theta <- theta - lr * H (theta - theta*).
 
     A step is the matrix M = I - lr H on the gap to the minimum, so the next 1024 gaps are the
@@ -81,7 +92,7 @@ def descend(loss: Quadratic, start: Array, lr: float, epochs: int) -> tuple[Arra
     -------
     theta : ndarray of shape (n_features + 1,)
     history : ndarray of shape (epochs + 1,)
-        J before each step and after the last.
+        J before each step and after the last; shorter where J came down to `threshold`.
 
     Raises
     ------
@@ -89,22 +100,22 @@ def descend(loss: Quadratic, start: Array, lr: float, epochs: int) -> tuple[Arra
         When J stops being finite; names the epoch and the largest stable lr.
     """
     step = np.eye(len(start)) - lr * loss.hessian
+    gap, theta, done = start - loss.minimizer, start, 0
     history = np.empty(epochs + 1)
     with np.errstate(over="ignore", invalid="ignore"):
+        history[0] = loss.values(start)
         powers = _powers(step, min(epochs, EPOCHS_AT_ONCE))
-        gap, theta = start - loss.minimizer, start
-        history[0] = loss.value(start)
-        for done in range(0, epochs, EPOCHS_AT_ONCE):
-            count = min(epochs - done, EPOCHS_AT_ONCE)
-            gaps = powers[:count] @ gap
-            history[done + 1 : done + count + 1] = loss.value(loss.minimizer + gaps)
-            gap, theta = gaps[-1], loss.minimizer + gaps[-1]
-            if not np.isfinite(history[done : done + count + 1]).all():
-                break
-    broken = np.flatnonzero(~np.isfinite(history[: done + count + 1]))
-    if len(broken):
-        raise Diverged(int(broken[0]), lr, loss.max_stable_lr())
-    return theta, history
+        while done < epochs and threshold < history[done] < np.inf:
+            gaps = powers[: epochs - done] @ gap
+            met = loss.values(loss.minimizer + gaps)
+            ends = np.flatnonzero(~((met > threshold) & (met < np.inf)))
+            count = int(ends[0]) + 1 if len(ends) else len(met)
+            history[done + 1 : done + 1 + count] = met[:count]
+            gap, theta = gaps[count - 1], loss.minimizer + gaps[count - 1]
+            done += count
+    if not np.isfinite(history[done]):
+        raise Diverged(done, lr, loss.max_stable_lr)
+    return theta, history[: done + 1]
 
 
 def _powers(step: Array, count: int) -> Array:

@@ -1,30 +1,23 @@
-"""Linear regression by torch: autograd for the gradient, torch's SGD for the step."""
+"""Linear regression by torch: autograd for the gradient, torch's optimizers for the step."""
+
+from functools import partial
 
 import torch
 
-from pipeline.core.tables import Array
-from pipeline.solvers.quadratic import mean_squared_error
-from pipeline.solvers.torch_steps import seeded_linear, train, weighted_mean
+from pipeline.core.params import Descent
+from pipeline.solvers.descent import Fit, stable_lr
+from pipeline.solvers.rows import Rows
+from pipeline.solvers.torch_steps import ModuleLoss, linear_layer, train_module
+
+PER_ROW = {
+    "mse": partial(torch.nn.functional.mse_loss, reduction="none"),
+    "mae": partial(torch.nn.functional.l1_loss, reduction="none"),
+}
 
 
-def fit(
-    X: Array, y: Array, lr: float, epochs: int, seed: int, weights: Array | None = None
-) -> tuple[Array, Array]:
-    """Full-batch SGD on torch's mean squared error from a seeded start.
-
-    Returns
-    -------
-    theta : ndarray of shape (n_features + 1,)
-    history : ndarray of shape (epochs + 1,)
-    """
-    layer = seeded_linear(X.shape[1], seed)
-    inputs, targets = torch.tensor(X), torch.tensor(y).view(-1, 1)
-    mean = weighted_mean(weights)
-    return train(
-        layer,
-        objective=lambda: mean((layer(inputs) - targets) ** 2),
-        lr=lr,
-        epochs=epochs,
-        threshold=float("-inf"),
-        stable_lr=lambda: mean_squared_error(X, y).max_stable_lr(),
-    )
+def fit(rows: Rows, settings: Descent, fit_intercept: bool = True) -> Fit:
+    """Descend on torch's mean squared or mean absolute error."""
+    layer = linear_layer(rows.n_features, settings, fit_intercept)
+    objective = ModuleLoss(layer, layer, PER_ROW[settings.loss], rows, settings)
+    bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)
+    return Fit(*train_module(objective, settings, bound))

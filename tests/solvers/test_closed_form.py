@@ -8,13 +8,21 @@ from hypothesis import strategies as st
 from scipy.linalg import hilbert
 from sklearn.linear_model import LinearRegression
 
+from pipeline.core.errors import PipelineWarning
 from pipeline.solvers import blocks, closed_form
-from pipeline.solvers.closed_form import least_squares
+from pipeline.solvers.closed_form import LeastSquares
+from pipeline.solvers.rows import ArrayRows
 from tests.conftest import ROOT
 
 NIST = ROOT / "tests/nist"
 CERTIFIED: dict[str, dict[str, Any]] = json.loads((NIST / "certified.json").read_text())
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def least_squares(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, fit_intercept: bool = True
+) -> LeastSquares:
+    return closed_form.least_squares(ArrayRows(X, y, weights), fit_intercept)
 
 
 def table(name: str) -> np.ndarray:
@@ -122,7 +130,8 @@ def test_blocks_and_threads_change_nothing_that_matters(seed: int) -> None:
 def test_dependent_columns_are_counted_and_predict_well() -> None:
     X, y, _ = problem(3)
     X = np.column_stack([X, X[:, 0] + 1e-3 * X[:, 1]])
-    solution = least_squares(X, y)
+    with pytest.warns(PipelineWarning, match="rank 4 of 5"):
+        solution = least_squares(X, y)
     assert (solution.rank, solution.condition) == (4, np.inf)
     reference = least_squares(X[:, :4], y)
     np.testing.assert_allclose(
@@ -135,14 +144,16 @@ def test_dependent_columns_are_counted_and_predict_well() -> None:
 def test_fewer_rows_than_columns_fit_exactly() -> None:
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(4, 9)), rng.normal(size=4)
-    solution = least_squares(X, y)
+    with pytest.warns(PipelineWarning, match="rank 3 of 9"):
+        solution = least_squares(X, y)
     np.testing.assert_allclose(X @ solution.theta[:-1] + solution.theta[-1], y)
     assert np.isnan(solution.standard_errors).all()
 
 
 def test_a_constant_column_and_a_constant_target_are_no_nan() -> None:
     X = np.column_stack([np.full(9, 0.1), np.arange(9.0)])
-    solution = least_squares(X, np.full(9, 7.0))
+    with pytest.warns(PipelineWarning, match="rank 1 of 2"):
+        solution = least_squares(X, np.full(9, 7.0))
     np.testing.assert_allclose(solution.theta, [0, 0, 7], atol=1e-12)
     assert np.isnan(solution.r2)
 
@@ -158,6 +169,7 @@ def test_fit_gives_the_chapters_least_squares() -> None:
         np.array([[80.0], [95], [104], [112], [125], [135]]),
         [200.0, 230, 245, 247, 259, 262],
     )
-    theta, history = closed_form.fit(area, price)
+    theta, history, facts = closed_form.fit(ArrayRows(area, np.array(price)))
     np.testing.assert_allclose(theta, [1.08593555, 122.67599301], atol=5e-9)
     assert len(history) == 0
+    assert facts == {"rank": 1, "condition": 1.0}

@@ -1,20 +1,107 @@
 import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import approx_fprime
 
 from pipeline.solvers import bcpm
-from pipeline.solvers.losses import bce_stable_lr
+from pipeline.solvers.descent import RowLoss, stable_lr
+from pipeline.solvers.losses import LOSSES, bce, bce_with_logits, sigmoid
+from pipeline.solvers.rows import ArrayRows
+from tests.conftest import descent
+
+SEEDS = st.integers(0, 2**32 - 1)
+TORCH = {
+    "mse": torch.nn.functional.mse_loss,
+    "mae": torch.nn.functional.l1_loss,
+    "bce": lambda z, y, reduction: torch.nn.functional.binary_cross_entropy(
+        torch.sigmoid(z), y, reduction=reduction
+    ),
+    "bce_with_logits": torch.nn.functional.binary_cross_entropy_with_logits,
+}
 
 
-def test_bce_bound_is_that_of_its_steepest_hessian() -> None:
-    X = np.random.default_rng(1).normal(size=(12, 3)) + 2
+def problem(seed: int, loss: str, weighted: bool) -> ArrayRows:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(25, 3)) * [1, 10, 0.1] + [0, 5, 1]
+    y = rng.normal(size=25) if loss in ("mse", "mae") else (rng.random(25) < 0.5).astype(float)
+    weights = rng.integers(0, 4, 25).astype(float) if weighted else None
+    return ArrayRows(X, y, weights, X.mean(axis=0), X.std(axis=0))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+@given(seed=SEEDS)
+def test_the_gradient_is_that_of_autograd_and_of_differences(
+    loss: str, weighted: bool, decay: float, seed: int
+) -> None:
+    rows = problem(seed, loss, weighted)
+    objective = RowLoss(rows, descent(weight_decay=decay), loss, fit_intercept=True)
+    theta = np.random.default_rng(seed).normal(size=4) / 2
+    value, gradient = objective.value_and_gradient(theta, None)
+
+    Z = torch.tensor((rows.X - rows.mean) / rows.scale)
+    w = torch.ones(25) if rows.weights is None else torch.tensor(rows.weights)
+    traced = torch.tensor(theta, requires_grad=True)
+    each = TORCH[loss](Z @ traced[:3] + traced[3], torch.tensor(rows.y), reduction="none")
+    theirs = (w * each).sum() / w.sum() + decay / 2 * (traced[:3] ** 2).sum()
+    theirs.backward()
+    assert value == pytest.approx(theirs.item(), rel=1e-9)
+    np.testing.assert_allclose(gradient, traced.grad, rtol=1e-7, atol=1e-9)
+
+    numeric = approx_fprime(theta, lambda t: objective.value_and_gradient(t, None)[0], 1e-7)
+    # a difference across the kink of an absolute error is no derivative
+    far = loss != "mae" or float((Z.numpy() @ theta[:3] + theta[3] - rows.y).__abs__().min()) > 1e-5
+    if far:
+        np.testing.assert_allclose(gradient, numeric, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_without_intercept_its_gradient_is_zero(loss: str) -> None:
+    objective = RowLoss(problem(1, loss, False), descent(), loss, fit_intercept=False)
+    _, gradient = objective.value_and_gradient(np.array([0.1, 0.2, 0.3, 0.0]), None)
+    assert gradient[3] == 0
+    assert gradient[:3].all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@given(seed=SEEDS, size=st.integers(1, 30))
+def test_batches_add_up_to_the_loss_of_all_rows(loss: str, seed: int, size: int) -> None:
+    rows = problem(seed, loss, weighted=True)
+    objective = RowLoss(rows, descent(batch_size=size), loss, fit_intercept=True)
+    theta = np.array([0.5, -0.2, 0.1, 0.3])
+    whole, gradient = objective.value_and_gradient(theta, None)
+    parts = [(s, *objective.value_and_gradient(theta, b)) for b, s in objective.batches()]
+    assert sum(share * value for share, value, _ in parts) == pytest.approx(whole)
+    np.testing.assert_allclose(sum(s * g for s, _, g in parts), gradient, atol=1e-12)
+
+
+def test_the_logits_form_stays_finite_where_the_chapters_does_not() -> None:
+    z, y = np.array([-1000.0, 1000.0, 0.0]), np.array([1.0, 0.0, 1.0])
+    assert bce(sigmoid(z), y)[0].tolist() == [np.inf, np.inf, pytest.approx(np.log(2))]
+    value, slope = bce_with_logits(z, y)
+    assert value.tolist() == [1000, 1000, pytest.approx(np.log(2))]
+    assert slope.tolist() == [-1, 1, -0.5]
+
+
+@given(SEEDS)
+def test_the_bound_of_bce_is_that_of_its_steepest_hessian(seed: int) -> None:
+    X = np.random.default_rng(seed).normal(size=(12, 3)) + 2
     A = np.column_stack([X, np.ones(12)])
-    np.testing.assert_allclose(bce_stable_lr(X), 2 / np.linalg.norm(A.T @ A / 48, 2))
+    bound = stable_lr(ArrayRows(X, np.ones(12)), descent(), "bce_with_logits")
+    assert bound == pytest.approx(2 / np.linalg.norm(A.T @ A / 48, 2))
 
 
-@given(st.integers(0, 2**32 - 1))
+def test_mae_has_no_bound() -> None:
+    assert stable_lr(problem(1, "mae", False), descent(loss="mae"), "mae") is None
+
+
+@given(SEEDS)
 def test_the_loss_of_bcpm_never_rises_below_the_bound(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(40, 3)), (rng.random(40) < 0.5).astype(float)
-    _, history = bcpm.fit(X, y, 0.999 * bce_stable_lr(X), 30, seed=1, loss_threshold=0)
+    rows = ArrayRows(rng.normal(size=(40, 3)), (rng.random(40) < 0.5).astype(float))
+    bound = stable_lr(rows, descent(), "bce_with_logits")
+    _, history, _ = bcpm.fit(rows, descent(lr=0.999 * bound, epochs=30))
     assert (np.diff(history) <= 1e-12).all()

@@ -53,8 +53,3 @@ def classification_scores(y: Array, probability: Array, positive: int) -> Scores
         "recall": float(recall),
         "f1": float(f1),
     }
-
-
-def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)), without overflow."""
-    return np.exp(-np.logaddexp(0, -z))

@@ -1,19 +1,21 @@
 """Models of one dataset on the rows they may be judged by."""
 
+import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dataset, TrainerName
 from pipeline.core.tables import Array
 from pipeline.models import Model, fit
+from pipeline.solvers.losses import sigmoid
+from pipeline.solvers.rows import ArrayRows
 from pipeline.splitting import fit_scaler
 from pipeline.stages.evaluate.metrics import (
     Scores,
     classification_scores,
     regression_scores,
-    sigmoid,
 )
 
 Part = tuple[Array, Array]
@@ -50,8 +52,11 @@ def leave_one_out_mse(model: Model, X: Array, y: Array) -> float | None:
     for row in range(len(y)):
         rest = np.arange(len(y)) != row
         mean, scale = fit_scaler(X[rest])
+        Z = (X[rest] - mean) / scale
         try:
-            other, _ = fit(model.trainer, model.params, (X[rest] - mean) / scale, y[rest])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
+                other, _ = fit(model.trainer, model.params, ArrayRows(Z, y[rest]))
         except PipelineError as error:
             raise PipelineError(f"leave-one-out without training row {row}: {error}") from None
         errors.append(other.predict((X[[row]] - mean) / scale)[0] - y[row])

@@ -78,6 +78,8 @@ class Store:
         scores = {name: value for name, value in result.scores.items() if value is not None}
         metrics = [Metric(name, value, now, 0) for name, value in scores.items()]
         params = [Param(name, str(value)) for name, value in result.model.params.items()]
+        facts = {name: value for name, value in result.model.facts.items() if value is not None}
+        metrics += [Metric(name, value, now, 0) for name, value in facts.items()]
         history = [Metric("loss", result.history[k], now, k) for k in _thin(len(result.history))]
         with mlflow.start_run(
             experiment_id=experiment, run_name=_run_name(result.model), tags=_tags(result)

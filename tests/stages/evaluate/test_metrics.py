@@ -6,7 +6,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import expit
 from sklearn import metrics
 
-from pipeline.stages.evaluate.metrics import classification_scores, regression_scores, sigmoid
+from pipeline.solvers.losses import sigmoid
+from pipeline.stages.evaluate.metrics import classification_scores, regression_scores
 
 VALUES = arrays(np.float64, 9, elements=st.floats(-1e3, 1e3))
 

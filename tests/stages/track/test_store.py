@@ -7,9 +7,11 @@ from sklearn.preprocessing import StandardScaler
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params
 from pipeline.models import fit
-from pipeline.stages.evaluate.metrics import sigmoid
+from pipeline.solvers.losses import sigmoid
+from pipeline.solvers.rows import ArrayRows
 from pipeline.stages.track.provenance import Result
 from pipeline.stages.track.store import HISTORY_POINTS, _thin, open_store, sklearn_pipeline
+from tests.conftest import descent
 
 
 @pytest.mark.parametrize(
@@ -23,9 +25,9 @@ def test_the_logged_pipeline_predicts_as_the_model_does_on_raw_units(
     X = rng.normal(size=(60, 3)) * [1, 10, 100] + [0, 5, -7]
     y = (X[:, 0] + rng.normal(size=60) > 0).astype(float)
     scaler = StandardScaler().fit(X)
-    steps = {"lr": 0.1, "epochs": 50, "seed": 1, "loss_threshold": 0.0}
+    params = descent(epochs=50).model_dump() if trainer == "bcpm" else {}
     Z = scaler.transform(X)
-    model, _ = fit(trainer, steps if trainer == "bcpm" else {}, Z, y)
+    model, _ = fit(trainer, params, ArrayRows(Z, y))
     result = Result(
         dataset=dataset, settings=settings, model=model, scores={}, history=[],
         features=["a", "b", "c"], mean=scaler.mean_, scale=scaler.scale_, example=X[:5],

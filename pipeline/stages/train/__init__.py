@@ -1,13 +1,12 @@
 """Stage `train`: one trainer on the training rows of one dataset."""
 
-import sys
-
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.params import load_params, nearest
-from pipeline.core.tables import as_arrays, read_table
 from pipeline.models import fit, params_of, write_model
+from pipeline.solvers.descent import batch_size
+from pipeline.stages.train.parquet_rows import ParquetRows
 
 
 def train(dataset: str, trainer: str) -> None:
@@ -24,15 +23,10 @@ def train(dataset: str, trainer: str) -> None:
             f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, settings.trainers)}; "
             f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(settings.trainers)}"
         )
-    table = read_table(layout.split_part(dataset, "train"))
-    model, history = fit(known, params_of(known, params), *as_arrays(table))
-    if len(history) and history[-1] > history[0]:
-        print(
-            f"warning: the loss grew from {history[0]:.6g} to {history[-1]:.6g} in training; "
-            f"lower lr ({layout.PARAMS}: lr)",
-            file=sys.stderr,
-        )
+    rows = ParquetRows(layout.split_part(dataset, "train"))
+    model, history = fit(known, params_of(known, params), rows)
     if len(history):
-        lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist())]
+        first = 0 if batch_size(rows, params) is None else 1  # before a step, or after an epoch
+        lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
         write_text(layout.history(dataset, trainer), "\n".join([f"epoch,{trainer}", *lines, ""]))
-    write_model(layout.model(dataset, trainer), table.column_names[:-1], model)
+    write_model(layout.model(dataset, trainer), rows.features, model)

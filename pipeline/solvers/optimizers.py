@@ -1,0 +1,87 @@
+"""Optimizers of the chapter, written out; each takes the steps of its namesake in torch.optim."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.core.tables import Array
+
+RMS_DECAY, FIRST_DECAY, SECOND_DECAY, TINY = 0.99, 0.9, 0.999, 1e-8  # torch's defaults
+
+
+class Optimizer(Protocol):
+    """Turns gradients into steps; some remember the gradients before."""
+
+    def step(self, theta: Array, gradient: Array) -> Array:
+        """The weights after one step."""
+
+
+class SGD:
+    """theta <- theta - lr g (formula 3-14)."""
+
+    def __init__(self, lr: float) -> None:
+        self.lr = lr
+
+    def step(self, theta: Array, gradient: Array) -> Array:
+        """The weights after one step."""
+        return theta - self.lr * gradient
+
+
+class Momentum:
+    """v <- momentum v + g;  theta <- theta - lr v (formula 3-15)."""
+
+    def __init__(self, lr: float, momentum: float) -> None:
+        self.lr, self.momentum = lr, momentum
+        self.v: Array | float = 0.0
+
+    def step(self, theta: Array, gradient: Array) -> Array:
+        """The weights after one step."""
+        self.v = self.momentum * self.v + gradient
+        return theta - self.lr * self.v
+
+
+class RMSProp:
+    """s <- 0.99 s + 0.01 g^2;  theta <- theta - lr g / (sqrt(s) + 1e-8) (formula 3-16)."""
+
+    def __init__(self, lr: float) -> None:
+        self.lr = lr
+        self.s: Array | float = 0.0
+
+    def step(self, theta: Array, gradient: Array) -> Array:
+        """The weights after one step."""
+        self.s = RMS_DECAY * self.s + (1 - RMS_DECAY) * gradient**2
+        return theta - self.lr * gradient / (np.sqrt(self.s) + TINY)
+
+
+class Adam:
+    """Formula 3-17 (Kingma and Ba 2015).
+
+    m <- 0.9 m + 0.1 g;  v <- 0.999 v + 0.001 g^2;
+    theta <- theta - lr (m / (1 - 0.9^t)) / (sqrt(v / (1 - 0.999^t)) + 1e-8) at step t.
+    """
+
+    def __init__(self, lr: float) -> None:
+        self.lr, self.t = lr, 0
+        self.m: Array | float = 0.0
+        self.v: Array | float = 0.0
+
+    def step(self, theta: Array, gradient: Array) -> Array:
+        """The weights after one step."""
+        self.t += 1
+        self.m = FIRST_DECAY * self.m + (1 - FIRST_DECAY) * gradient
+        self.v = SECOND_DECAY * self.v + (1 - SECOND_DECAY) * gradient**2
+        mean = self.m / (1 - FIRST_DECAY**self.t)
+        spread = np.sqrt(self.v / (1 - SECOND_DECAY**self.t))
+        return theta - self.lr * mean / (spread + TINY)
+
+
+def optimizer(name: str, lr: float, momentum: float) -> Optimizer:
+    """The optimizer called sgd, momentum, rmsprop or adam; the others take no momentum."""
+    makers: dict[str, Callable[[], Optimizer]] = {
+        "sgd": lambda: SGD(lr),
+        "momentum": lambda: Momentum(lr, momentum),
+        "rmsprop": lambda: RMSProp(lr),
+        "adam": lambda: Adam(lr),
+    }
+    return makers[name]()

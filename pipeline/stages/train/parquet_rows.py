@@ -1,0 +1,48 @@
+"""Training rows in a Parquet file, read a row group at a time."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.tables import as_arrays, read_group, row_groups
+from pipeline.solvers.blocks import blocks
+from pipeline.solvers.rows import Block
+
+WINDOW = 2  # row groups in memory: what is shuffled together, and what is not read twice
+
+
+class ParquetRows:
+    """The rows of one part of a split: standardized features, the target last.
+
+    A file of at most two row groups (131,072 rows) is read once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        names, self._ends = row_groups(path)
+        self.features = names[:-1]
+        self.n_rows, self.n_features = self._ends[-1], len(self.features)
+        self.total_weight = float(self.n_rows)
+        self.mean, self.scale = np.zeros(self.n_features), np.ones(self.n_features)
+        self._group = lru_cache(WINDOW)(lambda k: Block(*as_arrays(read_group(path, k))))
+
+    def parts(self) -> list[slice]:
+        """The row groups."""
+        return [slice(a, b) for a, b in zip([0, *self._ends], self._ends, strict=False)]
+
+    def read(self, part: slice) -> Block:
+        """One row group."""
+        return self._group(self._ends.index(part.stop))
+
+    def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
+        """Row groups in a new order, two at a time, and within these the rows in a new order."""
+        groups = generator.permutation(len(self._ends))
+        for window in blocks(len(groups), WINDOW):
+            yield partial(self._mixed, groups[window].tolist(), generator.spawn(1)[0])
+
+    def _mixed(self, groups: list[int], generator: np.random.Generator) -> Block:
+        parts = [self._group(k) for k in groups]
+        X, y = (np.concatenate(columns) for columns in ([p.X for p in parts], [p.y for p in parts]))
+        order = generator.permutation(len(y))
+        return Block(X[order], y[order])
