@@ -99,6 +99,12 @@ The store is MLFLOW_TRACKING_URI or, without it, mlflow.db in the main repositor
 
 Reads metrics, models and splits. Writes to MLflow, and data/tracked.json, a receipt.""",
     ),
+    "textbook": (
+        [],
+        """recompute what the chapter prints, listing by listing
+
+Writes metrics/textbook.json, docs/textbook.md and its pictures.""",
+    ),
     "results": ([], "print the scores of all datasets\n\nReads metrics/*.json."),
 }
 
@@ -182,6 +188,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         for operand, meaning in operands:
             command.add_argument(operand, help=meaning)
+        if name == "textbook":
+            full = "take all 5,000,000 torch steps of listing 3-14 instead (some minutes)"
+            command.add_argument("--full", action="store_true", help=full)
     return parser
 
 

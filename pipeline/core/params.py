@@ -135,6 +135,12 @@ class Params(Descent):
 
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if "textbook" in self.datasets:
+            raise ValueError("datasets.textbook: metrics/textbook.json is taken; rename it")
+        return self
+
     def dataset(self, name: str) -> Dataset:
         """The settings of one dataset.
 

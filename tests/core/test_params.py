@@ -96,6 +96,7 @@ def test_impossible_value_is_refused_by_name(
             "batch_size: 0",
             r"batch_size: expected full or a whole number",
         ),
+        ("  house:", "  textbook:", r"datasets\.textbook: metrics/textbook\.json is taken"),
         ("[bcpm]", "[bcpm, bcpm]", r"trainers: a name is given twice"),
         ("[bcpm]", "[magic]", r"trainers\.0: expected"),
     ],
