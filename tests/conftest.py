@@ -10,10 +10,16 @@ import pytest
 # scikit-learn's estimator checks skip one of theirs without it; read when scipy is imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+from hypothesis import settings
+
 from pipeline.__main__ import main
 from pipeline.core.params import Descent
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Some examples import torch or scikit-learn first; a busy machine is no failure.
+settings.register_profile("suite", max_examples=30, deadline=None)
+settings.load_profile("suite")
 
 
 def descent(**changes: object) -> Descent:

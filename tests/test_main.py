@@ -262,6 +262,19 @@ def test_columns_that_settle_nothing_are_warned_of(
     assert f"warning: split: params.yaml: datasets.house: {words}" in message
 
 
+def test_a_constant_target_has_no_r2_and_the_reason_is_said(run: Run, workspace: Path) -> None:
+    (workspace / "data/raw/house.csv").write_text("area_m2,price_wan\n80,200\n95,200\n104,200\n")
+    for stage in ("ingest", "validate", "split"):
+        assert run(f"{stage} house") == (0, "")
+    for trainer in ("pairwise_mean", "closed_form", "manual_gd", "torch_sgd"):
+        assert run(f"train house {trainer}") == (0, "")
+    code, message = run("evaluate house")
+    assert code == 0
+    assert "price_wan is the same in all 3 rows judged by: r2 has no meaning there" in message
+    scores = json.loads((workspace / "metrics/house.json").read_text())
+    assert scores["closed_form"]["train_r2"] is None
+
+
 def test_divergence_ends_with_3_and_no_model(run: Run, prepared: Prepare, workspace: Path) -> None:
     prepared("house")
     params = workspace / "params.yaml"

@@ -17,6 +17,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import missing, whole
 
 ROW_GROUP = 65_536
+TILE = 1024
 
 Array = NDArray[np.float64]
 
@@ -82,9 +83,14 @@ def as_arrays(table: pa.Table) -> tuple[Array, Array]:
     y : ndarray of shape (n_rows,)
     """
     *features, target = [_array(column) for column in table.columns]
-    return np.column_stack(features), target
+    X = np.empty((len(target), len(features)))
+    for start in range(0, len(target), TILE):  # what is read by column is written by row
+        rows = slice(start, start + TILE)
+        for k, feature in enumerate(features):
+            X[rows, k] = feature[rows]
+    return X, target.astype(np.float64)
 
 
-def _array(column: pa.ChunkedArray) -> Array:
+def _array(column: pa.ChunkedArray) -> NDArray[np.generic]:
     chunks = [np.from_dlpack(chunk) for chunk in column.chunks if len(chunk)]
-    return np.concatenate([np.empty(0), *chunks]).astype(np.float64)
+    return chunks[0] if len(chunks) == 1 else np.concatenate([np.empty(0), *chunks])

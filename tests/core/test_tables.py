@@ -13,7 +13,9 @@ from pipeline.core.tables import (
     as_arrays,
     number_column,
     number_table,
+    read_group,
     read_table,
+    row_groups,
     write_table,
 )
 
@@ -62,3 +64,15 @@ def test_damaged_parquet_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 nothing")
     with pytest.raises(PipelineError, match=r"a\.parquet: damaged"):
         read_table(path)
+
+
+def test_row_groups_are_read_one_by_one(tmp_path: Path) -> None:
+    X = np.random.default_rng(1).normal(size=(ROW_GROUP + 5, 3))
+    write_table(tmp_path / "x.parquet", number_table(["a", "b", "y"], [*X.T]))
+    names, ends = row_groups(tmp_path / "x.parquet")
+    assert (names, ends) == (["a", "b", "y"], [ROW_GROUP, ROW_GROUP + 5])
+    features, target = as_arrays(read_group(tmp_path / "x.parquet", 1))
+    np.testing.assert_array_equal(features, X[ROW_GROUP:, :2])
+    np.testing.assert_array_equal(target, X[ROW_GROUP:, 2])
+    whole, _ = as_arrays(read_table(tmp_path / "x.parquet"))
+    np.testing.assert_array_equal(whole, X[:, :2])

@@ -22,7 +22,7 @@ def valley(theta: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", TORCH)
-@settings(deadline=None)  # the first use of torch.optim imports for a second
+@settings(max_examples=10)
 @given(lr=st.floats(1e-4, 0.05), seed=st.integers(0, 2**32 - 1))
 def test_every_step_is_torchs(name: str, lr: float, seed: int) -> None:
     start = np.random.default_rng(seed).normal(size=3)

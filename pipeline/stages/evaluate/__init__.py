@@ -1,11 +1,12 @@
 """Stage `evaluate`: the models of a dataset, judged; the one stage that reads test rows."""
 
 import csv
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import whole, write_json
 from pipeline.core.params import Dataset, load_params
 from pipeline.core.tables import as_arrays, read_table
@@ -29,6 +30,14 @@ def evaluate(dataset: str) -> None:
     }
     scores = {name: evaluate_model(m, settings, train, test) for name, m in models.items()}
     judged = test if len(test[1]) else train
+    if len(set(judged[1].tolist())) == 1:
+        missing = "r2" if settings.task == "regression" else "roc_auc"
+        warnings.warn(
+            f"{dataset}: {settings.target} is the same in all {len(judged[1])} rows judged by: "
+            f"{missing} has no meaning there and is null",
+            PipelineWarning,
+            stacklevel=2,
+        )
     write_json(layout.metrics(dataset), scores)
     if settings.task == "regression":
         _write_csv(layout.plot(dataset, "predictions"), *predictions(models, judged))

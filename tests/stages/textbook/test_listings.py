@@ -1,22 +1,27 @@
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
 
 from pipeline.solvers.quadratic import analytic_iterate, mean_squared_error
 from pipeline.stages.textbook import cancer, exercises, house, synthetic
-from pipeline.stages.textbook.figures import Figure
+from pipeline.stages.textbook.figures import Figure, Listing
 from pipeline.stages.textbook.page import page
 from tests.conftest import ROOT
 
-LISTINGS = [*house.listings(), *synthetic.listings(), *cancer.listings()]
 RANDOM = {("3-14", "w"), ("3-14", "b"), ("3-14", "loss"), ("3-14", "loss at the book's w and b")}
 MISPRINT = ("3-31", "nearest accuracies of 114 rows")
 
 
+@cache
+def listings() -> list[Listing]:
+    return [*house.listings(), *synthetic.listings(), *cancer.listings()]
+
+
 def figures() -> Iterator[tuple[str, Figure]]:
-    for listing in LISTINGS:
+    for listing in listings():
         for figure in listing.figures:
             yield listing.numbers, figure
 
@@ -26,7 +31,7 @@ def ours(numbers: str, name: str) -> float | str:
 
 
 def test_every_listing_is_there_once_and_in_order() -> None:
-    numbers = re.findall(r"3-(\d+)", " ".join(listing.numbers for listing in LISTINGS))
+    numbers = re.findall(r"3-(\d+)", " ".join(listing.numbers for listing in listings()))
     assert numbers == [str(k) for k in range(1, 32)]
 
 
@@ -73,8 +78,8 @@ def test_a_few_torch_steps_follow_the_analytic_trajectory() -> None:
 
 def test_the_page_has_every_listing_and_the_wrong_claims() -> None:
     one = exercises.Measured("-S lr=1", 0.98, 0.01)
-    text = page(LISTINGS, [one], [one])
-    assert [f"## Listing {listing.numbers}" in text for listing in LISTINGS].count(False) == 0
+    text = page(listings(), [one], [one])
+    assert [f"## Listing {listing.numbers}" in text for listing in listings()].count(False) == 0
     assert "| `-S lr=1` | 0.9800 | 0.0100 |" in text
     for mistake in ("malignant", "leakage", "misprint", "1/N", "eight", "never defines"):
         assert mistake in text.split("## Where the chapter is wrong")[1]
