@@ -3,31 +3,6 @@
 Gradient estimators standardize their features inside, as the pipeline does, so that a learning rate
 means the same everywhere; `coef_` and `intercept_` are for the features as given. Without an
 intercept features are scaled, not centred.
-
-Their params are those of params.yaml:
-
-lr : float, default 0.1
-    Learning rate, on standardized features.
-epochs : int, default 100
-    Passes over the rows.
-batch_size : "full" or int, default "full"
-    Rows a step, drawn in a new order each epoch.
-optimizer : "sgd", "momentum", "rmsprop" or "adam", default "sgd"
-momentum : float in [0, 1), default 0.9
-    Of the optimizer called momentum.
-weight_decay : float, default 0
-    Adds weight_decay / 2 |w|^2 to the loss; w on standardized features, without intercept.
-loss : "mse" or "mae", default "mse"
-    Of the regressors; BCPM minimizes binary cross-entropy.
-init : "zeros" or "uniform", default "zeros"
-    The first weights; uniform as in torch.nn.Linear, drawn from `seed`.
-loss_threshold : float, default 0
-    Training stops once the loss is at or below it.
-seed : int, default 1234
-    Of the order of the rows, and of the first weights where these are drawn.
-device : "cpu" or "cuda", default "cpu"
-    Where torch computes.
-fit_intercept : bool, default True
 """
 
 from types import ModuleType
@@ -57,15 +32,19 @@ class _Linear(BaseEstimator):
         decision: Array = X @ np.ravel(self.coef_) + np.ravel(self.intercept_)
         return decision
 
-    def _weights(self, sample_weight: Any, X: Array) -> Array | None:
+    def _weighted(
+        self, X: Array, y: NDArray[Any], sample_weight: Any
+    ) -> tuple[Array, NDArray[Any], Array | None]:
+        """The rows that count, and their weights."""
         if sample_weight is None:
-            return None
+            return X, y, None
         weights: Array = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         if not weights.any():
             raise ValueError("sample_weight is zero everywhere; give some row a weight")
-        return weights
+        kept = weights > 0
+        return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
 
 
 class _Regressor(RegressorMixin, _Linear):
@@ -80,7 +59,7 @@ class _Regressor(RegressorMixin, _Linear):
             A row of weight k counts as k equal rows.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        self._solve(X, y.astype(np.float64, copy=False), self._weights(sample_weight, X))
+        self._solve(*self._weighted(X, y.astype(np.float64, copy=False), sample_weight))
         return self
 
     def predict(self, X: Any) -> Array:
@@ -110,9 +89,10 @@ class ClosedFormRegressor(_Regressor):
     condition_ : float
         Their condition number.
     standard_errors_ : ndarray of shape (n_features + 1,)
-        Intercept last; nan where there are no more rows than unknowns.
+        Intercept last; nan where there are no more rows than unknowns, or no unique solution.
     r2_ : float
-        Share of the variance explained; nan for a constant target.
+        Share of the variance explained, without intercept of the squares about zero; nan for a
+        constant target.
 
     Examples
     --------
@@ -179,33 +159,38 @@ class _Descending(_Linear):
         whole = descent.batch_size(rows, settings) is None
         self.loss_curve_, self.n_iter_ = fit.history, len(fit.history) - whole
         self._optimizer: Optimizer | None = None
+        self._kind: tuple[str, float, float] | None = None
         self._keep_standardized(fit.theta)
 
     def _descend_on(self, loss: str, X: Array, y: Array, weights: Array | None) -> None:
         """One epoch more, from the weights at hand, on further rows."""
-        settings = self._settings().model_copy(update={"epochs": 1})
-        spread = column_spread(X, weights, self.fit_intercept)
+        settings = self._settings()
         first = not hasattr(self, "coef_")
-        rows = self._rows(X, y, weights, spread if first else self._spread + spread)
         if first:
-            self.loss_curve_, self.n_iter_, self._optimizer = np.empty(0), 0, None
-        settings = settings.model_copy(update={"seed": (settings.seed + self.n_iter_) % 2**32})
-        objective = descent.RowLoss(rows, settings, loss, self.fit_intercept)
-        mean, scale = self._mean_and_scale()
+            self.loss_curve_, self.n_iter_, self._optimizer, self._kind = np.empty(0), 0, None, None
+        seed = (settings.seed + self.n_iter_) % 2**32
+        settings = settings.model_copy(update={"epochs": 1, "loss_threshold": 0.0, "seed": seed})
+        spread = column_spread(X, weights, self.fit_intercept)
+        pooled = spread if first else self._spread + spread
+        mean, scale = pooled.mean, pooled.scale()
+        rows = ArrayRows.standardized(X, y, weights, mean, scale)
+        _advise(rows, settings, loss, self.fit_intercept)
         if first:
             theta = descent.first_weights(rows.n_features, settings, self.fit_intercept)
         else:
             coef = np.ravel(self.coef_)
             theta = np.append(coef * scale, np.ravel(self.intercept_) + mean @ coef)
-        if self._optimizer is None:
-            self._optimizer = optimizer(settings.optimizer, settings.lr, settings.momentum)
+        kind = (settings.optimizer, settings.lr, settings.momentum)
+        if self._optimizer is None or self._kind != kind:
+            self._optimizer, self._kind = optimizer(*kind), kind
         theta, history = descent.train(
-            objective,
+            descent.RowLoss(rows, settings, loss, self.fit_intercept),
             self._optimizer.step,
             theta,
             settings,
             lambda: descent.stable_lr(rows, settings, loss, self.fit_intercept),
         )
+        self._spread = pooled
         self.loss_curve_ = np.append(self.loss_curve_, history[:1])
         self.n_iter_ += 1
         self._keep_standardized(theta)
@@ -233,7 +218,27 @@ def _advise(rows: ArrayRows, settings: Descent, loss: str, fit_intercept: bool) 
 class GradientDescentRegressor(_Descending, _Regressor):
     """Descent with the gradient written out (pipeline.solvers.manual_gd).
 
-    The params are described at the top of this module.
+    Parameters
+    ----------
+    lr : float, default 0.1
+        Learning rate, on standardized features.
+    epochs : int, default 100
+        Passes over the rows.
+    batch_size : "full" or int, default "full"
+        Rows a step, drawn in a new order each epoch.
+    optimizer : "sgd", "momentum", "rmsprop" or "adam", default "sgd"
+    momentum : float in [0, 1), default 0.9
+        Of the optimizer called momentum.
+    weight_decay : float, default 0
+        Adds weight_decay / 2 |w|^2 to the loss; w on standardized features, without intercept.
+    loss : "mse" or "mae", default "mse"
+    init : "zeros" or "uniform", default "zeros"
+        The first weights; uniform within 1 / sqrt(n_features), drawn from `seed`.
+    loss_threshold : float, default 0
+        Training stops once the loss is at or below it.
+    seed : int, default 1234
+        Of the order of the rows, and of the first weights where these are drawn.
+    fit_intercept : bool, default True
 
     Attributes
     ----------
@@ -275,7 +280,7 @@ class GradientDescentRegressor(_Descending, _Regressor):
         first = not hasattr(self, "coef_")
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=first)
         y = y.astype(np.float64, copy=False)
-        self._descend_on(self.loss, X, y, self._weights(sample_weight, X))
+        self._descend_on(self.loss, *self._weighted(X, y, sample_weight))
         return self
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
@@ -301,7 +306,29 @@ class GradientDescentRegressor(_Descending, _Regressor):
 class TorchSGDRegressor(_Descending, _Regressor):
     """Linear regression by torch's autograd and optimizers (pipeline.solvers.torch_sgd).
 
-    The params are described at the top of this module.
+    Parameters
+    ----------
+    lr : float, default 0.1
+        Learning rate, on standardized features.
+    epochs : int, default 100
+        Passes over the rows.
+    batch_size : "full" or int, default "full"
+        Rows a step, drawn in a new order each epoch.
+    optimizer : "sgd", "momentum", "rmsprop" or "adam", default "sgd"
+    momentum : float in [0, 1), default 0.9
+        Of the optimizer called momentum.
+    weight_decay : float, default 0
+        Adds weight_decay / 2 |w|^2 to the loss; w on standardized features, without intercept.
+    loss : "mse" or "mae", default "mse"
+    init : "zeros" or "uniform", default "zeros"
+        The first weights; uniform within 1 / sqrt(n_features), drawn from `seed`.
+    loss_threshold : float, default 0
+        Training stops once the loss is at or below it.
+    seed : int, default 1234
+        Of the order of the rows, and of the first weights where these are drawn.
+    device : "cpu" or "cuda", default "cpu"
+        Where torch computes.
+    fit_intercept : bool, default True
 
     Attributes
     ----------
@@ -351,7 +378,28 @@ class TorchSGDRegressor(_Descending, _Regressor):
 class BCPMClassifier(ClassifierMixin, _Descending):
     """The chapter's breast cancer model: a linear layer and a sigmoid (pipeline.solvers.bcpm).
 
-    The params are described at the top of this module.
+    Parameters
+    ----------
+    lr : float, default 0.1
+        Learning rate, on standardized features.
+    epochs : int, default 100
+        Passes over the rows.
+    batch_size : "full" or int, default "full"
+        Rows a step, drawn in a new order each epoch.
+    optimizer : "sgd", "momentum", "rmsprop" or "adam", default "sgd"
+    momentum : float in [0, 1), default 0.9
+        Of the optimizer called momentum.
+    weight_decay : float, default 0
+        Adds weight_decay / 2 |w|^2 to the loss; w on standardized features, without intercept.
+    init : "zeros" or "uniform", default "zeros"
+        The first weights; uniform within 1 / sqrt(n_features), drawn from `seed`.
+    loss_threshold : float, default 0
+        Training stops once the loss is at or below it.
+    seed : int, default 1234
+        Of the order of the rows, and of the first weights where these are drawn.
+    device : "cpu" or "cuda", default "cpu"
+        Where torch computes.
+    fit_intercept : bool, default True
 
     Attributes
     ----------
@@ -409,11 +457,9 @@ class BCPMClassifier(ClassifierMixin, _Descending):
         from pipeline.solvers import bcpm
 
         X, y = validate_data(self, X, y, dtype=np.float64)
-        weights = self._weights(sample_weight, X)
+        X, y, weights = self._weighted(X, y, sample_weight)
         self.classes_ = _two_classes(np.unique(y))
         labels = (y == self.classes_[1]).astype(np.float64)
-        if weights is not None and len(np.unique(labels[weights > 0])) < 2:
-            raise ValueError("expected rows of two classes, got 1 class with a weight")
         self._descend(bcpm, "bce_with_logits", X, labels, weights)
         return self
 
@@ -431,11 +477,13 @@ class BCPMClassifier(ClassifierMixin, _Descending):
             if classes is None:
                 raise ValueError("classes must be given in the first call of partial_fit")
             self.classes_ = _two_classes(np.unique(classes))
+        elif classes is not None and set(np.ravel(classes)) != set(self.classes_):
+            raise ValueError(f"classes were {self.classes_} in the first call, now {classes}")
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"y holds {str(unknown[0])!r}, which is not one of {self.classes_}")
         labels = (y == self.classes_[1]).astype(np.float64)
-        self._descend_on("bce_with_logits", X, labels, self._weights(sample_weight, X))
+        self._descend_on("bce_with_logits", *self._weighted(X, labels, sample_weight))
         return self
 
     def decision_function(self, X: Any) -> Array:

@@ -66,7 +66,7 @@ class Model:
         The params that made it, and no others.
     facts : dict
         What its trainer measured of the training rows: `rank` and `condition` of the closed form;
-        `stable_lr`, the largest stable learning rate of plain SGD. None: there is none, or inf.
+        `stable_lr`, the largest stable rate of full-batch SGD. None: there is none, or inf.
     """
 
     trainer: TrainerName
@@ -99,14 +99,14 @@ def fit(trainer: TrainerName, params: Mapping[str, Value], rows: "Rows") -> tupl
     if not params:
         theta, history, facts = solver.fit(rows)
     else:
-        from pipeline.solvers.descent import advise, stable_lr
+        from pipeline.solvers.descent import advise, batch_size, stable_lr
 
         settings = Descent.of(**params)
         loss = "bce_with_logits" if trainer == "bcpm" else settings.loss
         stable = stable_lr(rows, settings, loss)
         advise(rows, settings, stable)
         theta, history, _ = solver.fit(rows, settings)
-        if history[-1] > history[0]:
+        if batch_size(rows, settings) is None and history[-1] > history[0]:
             warnings.warn(
                 f"the loss grew from {history[0]:.6g} to {history[-1]:.6g} in training; lower lr "
                 f"({layout.PARAMS}: lr)",

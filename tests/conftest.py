@@ -18,7 +18,7 @@ from pipeline.core.params import Descent
 ROOT = Path(__file__).resolve().parents[1]
 
 # Some examples import torch or scikit-learn first; a busy machine is no failure.
-settings.register_profile("suite", max_examples=30, deadline=None)
+settings.register_profile("suite", max_examples=20, deadline=None)
 settings.load_profile("suite")
 
 

@@ -56,7 +56,7 @@ def test_regressors_reach_least_squares(estimator: object) -> None:
         ClosedFormRegressor(fit_intercept=False),
         GradientDescentRegressor(fit_intercept=False, epochs=20_000),
         GradientDescentRegressor(fit_intercept=False, epochs=3000, optimizer="momentum"),
-        TorchSGDRegressor(fit_intercept=False, epochs=5000),
+        TorchSGDRegressor(fit_intercept=False, epochs=1500, optimizer="momentum"),
     ],
     ids=lambda e: type(e).__name__,
 )
@@ -74,7 +74,7 @@ def test_bcpm_reaches_logistic_regression(fit_intercept: bool, C: float) -> None
     labels = np.where(y + 20 * np.random.default_rng(1).normal(size=400) > y.mean(), "yes", "no")
     X = (X - X.mean(axis=0)) / X.std(axis=0) + (0 if fit_intercept else 0.5)
     decay = 1 / (C * 400)
-    ours = BCPMClassifier(lr=1, epochs=6000, optimizer="momentum", weight_decay=decay)
+    ours = BCPMClassifier(lr=2, epochs=2500, optimizer="momentum", weight_decay=decay)
     ours.set_params(fit_intercept=fit_intercept)
     scale = np.ones(6) if fit_intercept else np.sqrt(np.mean(X**2, axis=0))
     ours.fit(X, labels)
@@ -170,14 +170,44 @@ def test_partial_fit_of_bcpm_goes_on_from_fit_and_knows_its_classes() -> None:
     assert one.predict_proba(X).shape == (400, 2)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
-def test_batches_of_weighted_rows_near_the_weighted_optimum(optimizer: str) -> None:
+def test_batches_of_weighted_rows_near_the_weighted_optimum() -> None:
+    rng = np.random.default_rng(2)
+    X, weights = rng.normal(size=(400, 3)), rng.integers(0, 3, 400)
+    y = np.where(weights == 2, 5.0, -5.0) + X @ np.array([1.0, 2, 3])  # each weight has its line
+    weighted, plain = ClosedFormRegressor().fit(X, y, weights), ClosedFormRegressor().fit(X, y)
+    ours = GradientDescentRegressor(lr=0.003, epochs=300, batch_size=50).fit(X, y, weights)
+    assert abs(weighted.intercept_ - plain.intercept_) > 1
+    assert ours.intercept_ == pytest.approx(weighted.intercept_, abs=0.2)
+
+
+def test_rows_of_weight_zero_do_not_count_whatever_they_hold() -> None:
     X, y = regression()
-    weights = np.random.default_rng(2).integers(0, 3, 400)
-    exact = ClosedFormRegressor().fit(X, y, weights)
-    ours = GradientDescentRegressor(lr=0.003, epochs=300, batch_size=50, optimizer=optimizer)
-    ours.fit(X, y, sample_weight=weights)
-    assert np.corrcoef(ours.predict(X), exact.predict(X))[0, 1] > 0.9999
+    weights = np.ones(400)
+    weights[7], y[7], X[7] = 0, 1e200, 1e200
+    kept = np.arange(400) != 7
+    for model in (*REGRESSORS, GradientDescentRegressor(batch_size=50)):
+        ours, theirs = clone(model).fit(X, y, weights), clone(model).fit(X[kept], y[kept])
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-9)
+
+
+def test_partial_fit_follows_its_params_and_survives_a_refusal() -> None:
+    X, y = regression()
+    first, second = (GradientDescentRegressor(lr=0.01).partial_fit(X, y) for _ in range(2))
+    second.set_params(lr=0.4).partial_fit(X, y)
+    first.partial_fit(X, y)
+    assert np.abs(first.coef_ - second.coef_).max() > 1e-3
+    before = first.coef_.tobytes()
+    with pytest.raises(PipelineError):
+        first.partial_fit(X, y * 1e200)
+    assert first.coef_.tobytes() == before
+    assert first._spread.weight == 800
+    with pytest.warns(PipelineWarning, match="batch_size 500 is more"):
+        first.set_params(batch_size=500).partial_fit(X, y)
+    one = GradientDescentRegressor(batch_size=7).partial_fit(X, y)
+    again = GradientDescentRegressor(batch_size=7, seed=1235).partial_fit(X, y)
+    assert one.coef_.tobytes() != again.coef_.tobytes()
+    with pytest.raises(ValueError, match="classes were"):
+        BCPMClassifier().partial_fit(X, y > 0, [False, True]).partial_fit(X, y > 0, [0, 5])
 
 
 def test_estimators_work_in_pipelines_and_searches() -> None:

@@ -36,7 +36,8 @@ class Diverged(PipelineError):
             )
             return
         bound = stable()
-        known = f"; the largest stable lr on these training rows is {bound:.6g}" if bound else ""
+        rows = "on these training rows, for steps on all of them,"
+        known = f"; the largest stable lr {rows} is {bound:.6g}" if bound else ""
         super().__init__(
             f"diverged at epoch {epoch}: the loss is no longer finite with lr {lr:g}{known}. "
             "Lower it (params.yaml: lr)."

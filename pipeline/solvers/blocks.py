@@ -4,6 +4,7 @@ So the same bytes come out of any number of threads.
 """
 
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,16 +20,36 @@ THREADS = min(cpu_count() or 1, 4)  # more would wait for memory, and each holds
 T = TypeVar("T")
 
 
-@contextlib.contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Keep BLAS to one thread: its own threads would cut the sums elsewhere."""
-    with _blas().limit(limits=1):
-        yield
+class OneThread(contextlib.ContextDecorator):
+    """Keep a library to one thread: with more it would cut its sums elsewhere.
+
+    The number of threads is one for the whole process. So the first of several fits at once sets
+    it, and the last one puts it back.
+    """
+
+    def __init__(self, limit: Callable[[], contextlib.AbstractContextManager[object]]) -> None:
+        self._limit, self._lock, self._inside = limit, threading.Lock(), 0
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._held.enter_context(self._limit())
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._held.close()
 
 
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()  # looks through all libraries, numpy's among them: 3 ms
+
+
+one_blas_thread = OneThread(lambda: _blas().limit(limits=1))
 
 
 def blocks(n_rows: int, size: int = ROWS) -> list[slice]:

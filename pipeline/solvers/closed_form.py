@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.errors import PipelineWarning
+from pipeline.core.errors import SHOWN, PipelineWarning
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import map_ordered, one_blas_thread
 from pipeline.solvers.descent import Fit
@@ -34,11 +34,13 @@ class LeastSquares:
     rank : int
         Of the centred, scaled features.
     condition : float
-        Their largest singular value over the smallest; inf where the rank is not full.
+        Of these columns at unit length: their largest singular value over the smallest; inf where
+        the rank is not full.
     standard_errors : ndarray of shape (n_features + 1,)
-        nan where there are no more rows than unknowns.
+        nan where there are no more rows (of weight k: k rows) than unknowns, and for features that
+        are constant or depend on others.
     r2 : float
-        nan for a constant target.
+        nan for a constant target; without intercept of the squares about zero, as NIST has it.
     """
 
     theta: Array
@@ -55,7 +57,7 @@ def fit(rows: Rows) -> Fit:
     return Fit(solution.theta, np.empty(0), {"rank": solution.rank, "condition": condition})
 
 
-@one_blas_thread()
+@one_blas_thread
 def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
     """Solve weighted least squares in passes over blocks of rows; memory does not grow with rows.
 
@@ -70,43 +72,53 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
     scale = _powers_of_two(spread(np.diag(pooled.scatter), pooled.weight, pooled.mean))[:-1]
     gram = pooled.scatter[:-1, :-1] / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(gram)
+    unit = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
     if values[-1] < SAFE_FOR_GRAM**2 * values[0]:
         singular = np.sqrt(values)
+        condition = np.linalg.cond(gram / np.outer(unit, unit)) ** 0.5
         beta = vectors @ (vectors.T @ (pooled.scatter[:-1, -1] / scale) / values)
     else:
         triangle = _triangle(rows, pooled, scale)
         left, singular, right = np.linalg.svd(triangle[:-1, :-1])
         vectors = right.T
+        condition = np.linalg.cond(triangle[:-1, :-1] / unit)
         kept = singular > singular[0] * np.finfo(float).eps * max(rows.n_rows, len(scale))
         singular, vectors = singular[kept], vectors[:, kept]
         beta = vectors @ ((left.T @ triangle[:-1, -1])[kept] / singular)
     full = len(singular) == len(scale)
-    condition = singular.max() / singular.min() if full else np.inf
-    safe = condition < SAFE_FOR_GRAM
+    safe = full and singular.max() < SAFE_FOR_GRAM * singular.min()
+    precision = np.float64 if safe else np.longdouble
     for _ in range(1 if safe else 2):
-        precision = np.float64 if safe else np.longdouble
-        gradient, rss = _residuals(rows, pooled, beta / scale, precision)
+        at = (beta / scale).astype(precision)
+        gradient, rest, rss = _residuals(rows, pooled, at, precision)
         step = vectors @ (vectors.T @ (gradient / scale) / singular**2)
-        beta = beta + step
+        beta = at.astype(np.longdouble) * scale + step
     rss = max(rss - float(step @ (gradient / scale)), 0.0)  # of a quadratic at its next point
-    if not full:
-        warnings.warn(
-            f"columns depend on each other: rank {len(singular)} of {len(scale)}; of all "
-            "solutions this is the one of least norm",
-            PipelineWarning,
-            stacklevel=3,
-        )
     w, means, rank = beta / scale, pooled.mean[:-1], len(singular)
-    free = rows.n_rows - rank - fit_intercept
+    # Where the mean was rounded, the residuals keep the difference.
+    gap = pooled.mean[-1] - w @ means + rest / pooled.weight
+    intercept = float(gap) if fit_intercept else 0.0
+    free = pooled.weight - rank - fit_intercept
     variance = rss / free if free > 0 else np.nan
     root = vectors / singular / scale[:, None]  # root @ root' is the inverse of Xc'WXc
     at_zero = 1 / pooled.weight + np.sum((means @ root) ** 2) if fit_intercept else 0.0
-    total = pooled.scatter[-1, -1]
+    errors = np.sqrt(variance * np.append((root**2).sum(axis=1), at_zero))
+    if not full:
+        undetermined = np.flatnonzero((vectors**2).sum(axis=1) < 1 - 1e-8)
+        errors[[*undetermined, *([-1] if fit_intercept else [])]] = np.nan
+        shown = ", ".join(str(k) for k in undetermined[:SHOWN])
+        warnings.warn(
+            f"rank {rank} of {len(scale)}: features {shown} (counted from 0) are constant or "
+            "depend on each other; of all solutions this is the one of least norm",
+            PipelineWarning,
+            stacklevel=3,
+        )
+    total = float(spread(np.diag(pooled.scatter), pooled.weight, pooled.mean)[-1] ** 2)
     return LeastSquares(
-        theta=np.append(w, pooled.mean[-1] - w @ means),
+        theta=np.append(w.astype(np.float64), intercept),
         rank=rank,
-        condition=float(condition),
-        standard_errors=np.sqrt(variance * np.append((root**2).sum(axis=1), at_zero)),
+        condition=float(condition) if full else np.inf,
+        standard_errors=errors,
         r2=1 - rss / total if total > 0 else np.nan,
     )
 
@@ -116,15 +128,18 @@ def _powers_of_two(spread: Array) -> Array:
     return np.where(spread > 0, np.exp2(np.frexp(spread)[1]), 1.0)
 
 
-def _centred(rows: Rows, part: slice, pooled: Moments, precision: Precision) -> NDArray[Any]:
-    """Rows of sqrt(w) ([X, y] - mean)."""
+def _centred(
+    rows: Rows, part: slice, pooled: Moments, precision: Precision
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows of sqrt(w) ([X, y] - mean), and sqrt(w)."""
     block = rows.read(part)
     Z: NDArray[Any] = np.empty((len(block), rows.n_features + 1), dtype=precision)
     Z[:, :-1], Z[:, -1] = block.X, block.y
     Z -= pooled.mean
-    if block.weights is not None:
-        Z *= np.sqrt(block.weights)[:, None]
-    return Z
+    if block.weights is None:
+        return Z, np.ones(len(block))
+    root = np.sqrt(block.weights)
+    return Z * root[:, None], root
 
 
 def _triangle(rows: Rows, pooled: Moments, scale: Array) -> Array:
@@ -132,7 +147,7 @@ def _triangle(rows: Rows, pooled: Moments, scale: Array) -> Array:
     by = np.append(scale, 1.0)
 
     def of_block(part: slice) -> Array:
-        return _r(_centred(rows, part, pooled, np.float64) / by)
+        return _r(_centred(rows, part, pooled, np.float64)[0] / by)
 
     parts = map_ordered(of_block, rows.parts())
     return reduce(lambda a, b: _r(np.vstack([a, b])), parts, np.zeros((len(by), len(by))))
@@ -142,13 +157,15 @@ def _r(A: Array) -> Array:
     return np.asarray(np.linalg.qr(A, mode="r"), dtype=np.float64)
 
 
-def _residuals(rows: Rows, pooled: Moments, w: Array, precision: Precision) -> tuple[Array, float]:
-    """Xc' W r and r' W r of r = yc - Xc w, over all rows; in long double where digits cancel."""
+def _residuals(
+    rows: Rows, pooled: Moments, w: NDArray[Any], precision: Precision
+) -> tuple[Array, float, float]:
+    """Xc' W r, 1' W r and r' W r of r = yc - Xc w; in long double where digits cancel."""
 
     def of_block(part: slice) -> Array:
-        Z = _centred(rows, part, pooled, precision)
-        r = Z[:, -1] - Z[:, :-1] @ w.astype(precision)
-        return np.append(r @ Z[:, :-1], r @ r)
+        Z, root = _centred(rows, part, pooled, precision)
+        r = Z[:, -1] - Z[:, :-1] @ w
+        return np.concatenate([r @ Z[:, :-1], [root @ r, r @ r]])
 
     total = reduce(np.add, map_ordered(of_block, rows.parts())).astype(np.float64)
-    return total[:-1], float(total[-1])
+    return total[:-2], float(total[-2]), float(total[-1])

@@ -123,14 +123,22 @@ def batches(
     if size is None:
         yield None, 1.0
         return
+    rest: Block | None = None
     for block in ahead(rows.shuffled(generator, size)):
-        for part in blocks(len(block), size):
-            batch = block[part]
-            yield batch, len(batch) / rows.n_rows
+        joined = block if rest is None else rest + block
+        whole = len(joined) // size * size
+        for part in blocks(whole, size):
+            yield joined[part], size / rows.n_rows
+        rest = joined[whole:] if whole < len(joined) else None
+    if rest:
+        yield rest, len(rest) / rows.n_rows
 
 
 def stable_lr(rows: Rows, settings: Descent, loss: str, fit_intercept: bool = True) -> float | None:
-    """The largest stable lr on these rows; None for mae, and for other optimizers than sgd."""
+    """The largest stable lr of a full batch; None for mae, and for other optimizers than sgd.
+
+    Batches bear less: the rows of one may be steeper than the mean of all.
+    """
     if settings.optimizer != "sgd" or LOSSES[loss].curvature is None:
         return None
     gram = moments(rows, centre=fit_intercept).gram(fit_intercept)
@@ -142,7 +150,7 @@ def advise(rows: Rows, settings: Descent, stable: float | None) -> None:
     if stable is not None and settings.lr > stable:
         warnings.warn(
             f"lr {settings.lr:g} is above {stable:.6g}, the largest stable lr on these training "
-            "rows: the loss may grow; lower it (params.yaml: lr)",
+            "rows for steps on all of them: the loss may grow; lower it (params.yaml: lr)",
             PipelineWarning,
             stacklevel=2,
         )
@@ -155,7 +163,7 @@ def advise(rows: Rows, settings: Descent, stable: float | None) -> None:
         )
 
 
-@one_blas_thread()
+@one_blas_thread
 @np.errstate(over="ignore", invalid="ignore")  # judged by the loss
 def train(
     objective: Objective[Theta],
@@ -168,8 +176,12 @@ def train(
 
     Parameters
     ----------
+    objective : Objective
     step : callable
         Weights and gradient to the next weights.
+    theta
+        First weights.
+    settings : Descent
     bound : callable
         Gives the largest stable lr, for the message when it was exceeded.
 
@@ -177,8 +189,8 @@ def train(
     -------
     theta
         Weights after the last step.
-    history : ndarray of shape (epochs + 1,)
-        See `Fit`.
+    history : ndarray
+        See `Fit`; shorter where `loss_threshold` was reached.
 
     Raises
     ------

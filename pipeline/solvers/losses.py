@@ -1,7 +1,7 @@
 """Losses of a linear model, with their gradients written out.
 
-    J(theta) = sum_i w_i l(p_i, y_i) / sum_i w_i + weight_decay / 2 |w|^2
-    z = X w + b,  p = link(z),  theta = (w, b); the intercept b is not penalized
+    J(theta) = sum_i w_i l(z_i, y_i) / sum_i w_i + weight_decay / 2 |w|^2
+    z = X w + b,  theta = (w, b); the intercept b is not penalized
 
 The gradient is A'(w_i dl/dz_i) / sum_i w_i + weight_decay (w, 0), with A = [X, 1].
 """
@@ -15,21 +15,18 @@ from pipeline.core.tables import Array
 
 
 class Loss(NamedTuple):
-    """A loss of one row.
+    """A loss of one row, as a function of z.
 
     Attributes
     ----------
     value_and_slope : callable
-        l(p, y) and dl/dp of each row.
+        l and dl/dz of each row, from z and y.
     curvature : float or None
         The largest second derivative in z; None where there is no bound.
-    link : callable or None
-        p = link(z), a sigmoid; None for p = z.
     """
 
     value_and_slope: Callable[[Array, Array], tuple[Array, Array]]
     curvature: float | None
-    link: Callable[[Array], Array] | None = None
 
 
 def sigmoid(z: Array) -> Array:
@@ -49,17 +46,18 @@ def mae(z: Array, y: Array) -> tuple[Array, Array]:
     return np.abs(error), np.sign(error)
 
 
-def bce(p: Array, y: Array) -> tuple[Array, Array]:
-    """-y log p - (1 - y) log(1 - p) (formula 3-22), of labels 0 and 1.
+def bce(z: Array, y: Array) -> tuple[Array, Array]:
+    """-y log p - (1 - y) log(1 - p) of p = sigmoid(z) (formula 3-22), of labels 0 and 1.
 
     As the chapter has it: infinite where p is rounded to the wrong label.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return -np.log(np.where(y == 1, p, 1 - p)), (p - y) / (p * (1 - p))
+    p = sigmoid(z)
+    with np.errstate(divide="ignore"):
+        return -np.log(np.where(y == 1, p, 1 - p)), p - y
 
 
 def bce_with_logits(z: Array, y: Array) -> tuple[Array, Array]:
-    """The same of the logit, log(1 + exp(z)) - y z: finite wherever z is."""
+    """The same function as log(1 + exp(z)) - y z: finite wherever z is."""
     value = np.log1p(np.exp(-np.abs(z)))
     value += np.maximum(z, 0)
     value -= y * z
@@ -69,7 +67,7 @@ def bce_with_logits(z: Array, y: Array) -> tuple[Array, Array]:
 LOSSES = {
     "mse": Loss(mse, curvature=2.0),
     "mae": Loss(mae, curvature=None),
-    "bce": Loss(bce, curvature=None, link=sigmoid),
+    "bce": Loss(bce, curvature=0.25),
     "bce_with_logits": Loss(bce_with_logits, curvature=0.25),
 }
 
@@ -77,7 +75,7 @@ LOSSES = {
 def value_and_gradient(
     loss: Loss, theta: Array, X: Array, y: Array, weights: Array | None = None
 ) -> tuple[float, Array]:
-    """Sum over rows of w l(p, y), and its gradient in theta.
+    """Sum over rows of w l(z, y), and its gradient in theta.
 
     Parameters
     ----------
@@ -94,10 +92,7 @@ def value_and_gradient(
     """
     z = X @ theta[:-1]
     z += theta[-1]
-    p = loss.link(z) if loss.link else z
-    value, slope = loss.value_and_slope(p, y)
-    if loss.link:
-        slope = slope * p * (1 - p)
+    value, slope = loss.value_and_slope(z, y)
     if weights is not None:
         value, slope = weights * value, weights * slope
     gradient = np.empty(len(theta))

@@ -59,7 +59,7 @@ class Moments:
         return gram
 
 
-@one_blas_thread()
+@one_blas_thread
 def moments(rows: Rows, centre: bool = True) -> Moments:
     """Moments of the standardized rows; with `centre` False about zero instead of the mean.
 
@@ -121,7 +121,7 @@ def spread(squares: Array, weight: float, mean: Array) -> Array:
     return np.where(root > rounding, root, 0.0)
 
 
-@one_blas_thread()
+@one_blas_thread
 def column_spread(X: Array, weights: Array | None = None, centre: bool = True) -> Spread:
     """Mean and spread of each column of X, in one pass; with `centre` False about zero.
 

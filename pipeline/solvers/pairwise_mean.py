@@ -7,6 +7,8 @@ from pipeline.core.tables import Array
 from pipeline.solvers.descent import Fit
 from pipeline.solvers.rows import Rows
 
+MOST_ROWS = 3000  # 4.5 million pairs
+
 
 def fit(rows: Rows) -> Fit:
     """Solve w, b through each pair of rows and average both: no least squares, but a first guess.
@@ -14,11 +16,16 @@ def fit(rows: Rows) -> Fit:
     Raises
     ------
     PipelineError
-        With more than one feature, or when no two rows differ in x.
+        With more than one feature, more than 3,000 rows, or when no two rows differ in x.
     """
     if rows.n_features != 1:
         raise PipelineError(
             f"pairwise_mean takes one feature, got {rows.n_features}; remove it there"
+        )
+    if rows.n_rows > MOST_ROWS:
+        raise PipelineError(
+            f"pairwise_mean takes at most {MOST_ROWS} rows, got {rows.n_rows}: their pairs are "
+            f"{rows.n_rows * (rows.n_rows - 1) // 2}; use closed_form"
         )
     parts = [rows.read(part) for part in rows.parts()]
     x = (np.concatenate([part.X[:, 0] for part in parts]) - rows.mean) / rows.scale

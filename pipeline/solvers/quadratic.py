@@ -17,6 +17,7 @@ from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.rows import Rows
 
 EPOCHS_AT_ONCE = 1024
+POWERS_SIZE = 2**20  # 8 MB of powers; beyond a thousand features a step is a plain product
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Quadratic:
     minimizer : ndarray of shape (n_features + 1,)
         Intercept last; of minimum norm where H is singular.
     minimum : float
+        To 1e-16 times the target's variance: a difference of moments.
     """
 
     hessian: Array
@@ -104,7 +106,7 @@ def descend(
     history = np.empty(epochs + 1)
     with np.errstate(over="ignore", invalid="ignore"):
         history[0] = loss.values(start)
-        powers = _powers(step, min(epochs, EPOCHS_AT_ONCE))
+        powers = _powers(step, max(1, min(epochs, EPOCHS_AT_ONCE, POWERS_SIZE // step.size)))
         while done < epochs and threshold < history[done] < np.inf:
             gaps = powers[: epochs - done] @ gap
             met = loss.values(loss.minimizer + gaps)

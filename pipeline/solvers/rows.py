@@ -26,6 +26,13 @@ class Block:
     def __getitem__(self, rows: slice) -> "Block":
         return Block(self.X[rows], self.y[rows], _of(self.weights, rows))
 
+    def __add__(self, other: "Block") -> "Block":
+        weights = None
+        if self.weights is not None and other.weights is not None:
+            weights = np.concatenate([self.weights, other.weights])
+        X, y = np.concatenate([self.X, other.X]), np.concatenate([self.y, other.y])
+        return Block(X, y, weights)
+
 
 class Rows(Protocol):
     """Rows of raw features, to be seen as (X - mean) / scale.
@@ -51,10 +58,7 @@ class Rows(Protocol):
         """One of these blocks."""
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
-        """All rows once in a new order, as blocks to be read by calling.
-
-        Every block but the last holds a multiple of `size` rows.
-        """
+        """All rows once in a new order for batches of `size`, as blocks to be read by calling."""
 
 
 class ArrayRows:
@@ -106,7 +110,7 @@ class ArrayRows:
         return Block(self.X[part], self.y[part], _of(self.weights, part))
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
-        """A permutation of all rows, in blocks of about 8,192: half the cache, for two at a time.
+        """A permutation of all rows, in blocks of about 16,384: what a cache holds twice.
 
         Large batches are drawn in runs of up to 8 neighbours, which memory gives faster; at least
         128 runs make a batch.

@@ -12,6 +12,7 @@ from torch.optim.sgd import sgd
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
+from pipeline.solvers.blocks import OneThread
 from pipeline.solvers.descent import batch_size, batches, train
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
@@ -22,12 +23,14 @@ PerRow = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 def linear_layer(n_features: int, settings: Descent, fit_intercept: bool = True) -> torch.nn.Linear:
     """torch.nn.Linear(n_features, 1) in float64: zeros, or torch's own start drawn from `seed`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        layer = torch.nn.Linear(n_features, 1, bias=fit_intercept, dtype=torch.float64)
-    if settings.init == "zeros":
-        for parameter in layer.parameters():
-            torch.nn.init.zeros_(parameter)
+    # Not initialized by torch, whose generator is the user's.
+    layer: torch.nn.Linear = torch.nn.utils.skip_init(  # type: ignore[no-untyped-call]
+        torch.nn.Linear, n_features, 1, bias=fit_intercept, dtype=torch.float64
+    )
+    bound = n_features**-0.5 if settings.init == "uniform" else 0.0
+    generator = torch.Generator().manual_seed(settings.seed)
+    for parameter in layer.parameters():
+        torch.nn.init.uniform_(parameter, -bound, bound, generator)
     return layer.to(device(settings.device))
 
 
@@ -45,14 +48,16 @@ def device(name: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch add in one order: with more threads it would give other bytes."""
+def _limit() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+one_torch_thread = OneThread(_limit)
 
 
 class ModuleLoss:
@@ -143,7 +148,7 @@ class TorchOptimizer:
         return theta
 
 
-@one_thread()
+@one_torch_thread
 def train_module(
     objective: ModuleLoss, settings: Descent, bound: Callable[[], float | None]
 ) -> tuple[Array, Array]:
@@ -153,7 +158,8 @@ def train_module(
     -------
     theta : ndarray of shape (n_features + 1,)
         Intercept last, 0 without one.
-    history : ndarray of shape (epochs + 1,)
+    history : ndarray
+        See `descent.Fit`.
 
     Raises
     ------

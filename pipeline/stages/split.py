@@ -106,6 +106,8 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> None:
             f"{where}.test_size: {settings.test_size:g} leaves no row for training; lower it"
         )
     if settings.task == "regression":
+        if len(y) > 1 and (y == y[0]).all():
+            _warn(f"{where}.target: {settings.target} is {y[0]:g} in all {len(y)} training rows")
         return
     labels = sorted(set(y.tolist()))
     if not set(labels) <= {0, 1}:

@@ -80,8 +80,9 @@ def test_certified_standard_errors_and_r2(name: str) -> None:
     errors = solution.standard_errors
     if not certified["intercept"]:
         errors = errors[:-1]
-    assert digits(errors, certified["stderr"]) > 12
-    assert solution.r2 == pytest.approx(float(certified["r2"]), rel=1e-14)
+    exact = 7 if name == "Filip" else 12  # condition number 4e9
+    assert digits(errors, certified["stderr"]) > exact
+    assert solution.r2 == pytest.approx(float(certified["r2"]), rel=10.0 ** -(exact + 2))
 
 
 def problem(seed: int, n_rows: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -107,18 +108,21 @@ def test_integer_weights_are_repeated_rows(seed: int) -> None:
     repeated = least_squares(np.repeat(X, times, axis=0), np.repeat(y, times))
     ours = least_squares(X, y, weights)
     np.testing.assert_allclose(ours.theta, repeated.theta, rtol=1e-9)
+    np.testing.assert_allclose(ours.standard_errors, repeated.standard_errors, rtol=1e-8)
     assert ours.r2 == pytest.approx(repeated.r2)
+    assert ours.condition == pytest.approx(repeated.condition)
 
 
 @given(seed=SEEDS, factor=st.floats(1e-6, 1e6))
 def test_rescaling_a_feature_rescales_its_coefficient(seed: int, factor: float) -> None:
     X, y, _ = problem(seed)
     by = np.array([1, factor, 1, 1])
-    theta = least_squares(X * by, y).theta
-    np.testing.assert_allclose(theta * [*by, 1], least_squares(X, y).theta, rtol=1e-8)
+    ours, scaled = least_squares(X, y), least_squares(X * by, y)
+    np.testing.assert_allclose(scaled.theta * [*by, 1], ours.theta, rtol=1e-8)
+    assert scaled.condition == pytest.approx(ours.condition)
 
 
-@settings(max_examples=10)
+@settings(max_examples=3)
 @given(SEEDS)
 def test_blocks_and_threads_change_nothing_that_matters(seed: int) -> None:
     X, y, _ = problem(seed, 3 * blocks.ROWS + 17)
@@ -130,9 +134,11 @@ def test_blocks_and_threads_change_nothing_that_matters(seed: int) -> None:
 def test_dependent_columns_are_counted_and_predict_well() -> None:
     X, y, _ = problem(3)
     X = np.column_stack([X, X[:, 0] + 1e-3 * X[:, 1]])
-    with pytest.warns(PipelineWarning, match="rank 4 of 5"):
+    with pytest.warns(PipelineWarning, match=r"rank 4 of 5: features 0, 1, 4 "):
         solution = least_squares(X, y)
     assert (solution.rank, solution.condition) == (4, np.inf)
+    # the errors of what is not determined are unknown, not small; columns 2 and 3 are
+    assert np.isnan(solution.standard_errors).tolist() == [True, True, False, False, True, True]
     reference = least_squares(X[:, :4], y)
     np.testing.assert_allclose(
         X @ solution.theta[:-1] + solution.theta[-1],
@@ -156,6 +162,21 @@ def test_a_constant_column_and_a_constant_target_are_no_nan() -> None:
         solution = least_squares(X, np.full(9, 7.0))
     np.testing.assert_allclose(solution.theta, [0, 0, 7], atol=1e-12)
     assert np.isnan(solution.r2)
+    assert np.isnan(solution.standard_errors).tolist() == [True, False, True]
+
+
+@given(SEEDS)
+def test_a_constant_target_has_no_r2_whatever_the_weights(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, weights = rng.normal(size=(500, 2)), rng.random(500)
+    assert np.isnan(least_squares(X, np.full(500, 123.456), weights).r2)
+
+
+def test_without_intercept_r2_is_about_zero() -> None:
+    X, y = np.array([[1.0], [2.0], [3.0]]), np.array([2.0, 4.0, 7.0])
+    solution = least_squares(X, y, fit_intercept=False)
+    rss = np.sum((y - X[:, 0] * solution.theta[0]) ** 2)
+    assert solution.r2 == pytest.approx(1 - rss / np.sum(y**2))
 
 
 def test_the_worst_conditioned_matrix_still_gives_digits() -> None:

@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime
 
 from pipeline.solvers import bcpm
 from pipeline.solvers.descent import RowLoss, stable_lr
-from pipeline.solvers.losses import LOSSES, bce, bce_with_logits, sigmoid
+from pipeline.solvers.losses import LOSSES, bce, bce_with_logits, max_stable_lr
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
 
@@ -80,7 +80,8 @@ def test_batches_add_up_to_the_loss_of_all_rows(loss: str, seed: int, size: int)
 
 def test_the_logits_form_stays_finite_where_the_chapters_does_not() -> None:
     z, y = np.array([-1000.0, 1000.0, 0.0]), np.array([1.0, 0.0, 1.0])
-    assert bce(sigmoid(z), y)[0].tolist() == [np.inf, np.inf, pytest.approx(np.log(2))]
+    assert bce(z, y)[0].tolist() == [np.inf, np.inf, pytest.approx(np.log(2))]
+    assert bce(z, y)[1].tolist() == [-1, 1, -0.5]
     value, slope = bce_with_logits(z, y)
     assert value.tolist() == [1000, 1000, pytest.approx(np.log(2))]
     assert slope.tolist() == [-1, 1, -0.5]
@@ -92,6 +93,27 @@ def test_the_bound_of_bce_is_that_of_its_steepest_hessian(seed: int) -> None:
     A = np.column_stack([X, np.ones(12)])
     bound = stable_lr(ArrayRows(X, np.ones(12)), descent(), "bce_with_logits")
     assert bound == pytest.approx(2 / np.linalg.norm(A.T @ A / 48, 2))
+
+
+@given(seed=SEEDS, decay=st.floats(0.1, 10))
+def test_weight_decay_and_a_missing_intercept_move_the_bound(seed: int, decay: float) -> None:
+    rows = problem(seed, "mse", weighted=True)
+    for fit_intercept in (True, False):
+        mean = rows.X.mean(axis=0) if fit_intercept else np.zeros(3)
+        plain = ArrayRows(rows.X, rows.y, rows.weights, mean, rows.X.std(axis=0))
+        Z = (rows.X - mean) / rows.X.std(axis=0)
+        A = np.column_stack([Z, np.ones(25)]) if fit_intercept else Z
+        share = rows.weights / rows.weights.sum()
+        hessian = 2 * A.T @ (share[:, None] * A)
+        hessian[:3, :3] += decay * np.eye(3)
+        bound = stable_lr(plain, descent(weight_decay=decay), "mse", fit_intercept)
+        assert bound == pytest.approx(2 / np.linalg.norm(hessian, 2))
+
+
+def test_both_forms_of_cross_entropy_have_one_bound() -> None:
+    gram = np.diag([3.0, 1.0])
+    bounds = {max_stable_lr(LOSSES[name], gram) for name in ("bce", "bce_with_logits")}
+    assert bounds == {8 / 3}
 
 
 def test_mae_has_no_bound() -> None:

@@ -39,3 +39,9 @@ def test_pairwise_mean_leaves_out_pairs_without_a_line() -> None:
 def test_pairwise_mean_says_what_it_needs(X: np.ndarray, message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         pairwise_mean.fit(ArrayRows(X, np.arange(3.0)))
+
+
+def test_pairwise_mean_refuses_more_pairs_than_memory_holds() -> None:
+    rows = ArrayRows(np.arange(3001.0)[:, None], np.arange(3001.0))
+    with pytest.raises(PipelineError, match="at most 3000 rows, got 3001"):
+        pairwise_mean.fit(rows)

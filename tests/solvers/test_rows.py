@@ -1,11 +1,16 @@
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.solvers.blocks import ahead, map_ordered
+from pipeline.solvers.descent import batches
 from pipeline.solvers.moments import column_spread, moments
-from pipeline.solvers.rows import ArrayRows
+from pipeline.solvers.rows import ArrayRows, Block
 
 
 @given(n_rows=st.integers(1, 3000), size=st.integers(1, 2000), seed=st.integers(0, 99))
@@ -17,7 +22,26 @@ def test_a_shuffle_gives_every_row_once(n_rows: int, size: int, seed: int) -> No
     assert sorted(met.tolist()) == y.tolist()
     np.testing.assert_array_equal(np.concatenate([block.X[:, 0] for block in blocks]), met * 2)
     np.testing.assert_array_equal(np.concatenate([block.weights for block in blocks]), met + 1)
-    assert all(len(block) % size == 0 for block in blocks[:-1])
+
+
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=5), size=st.integers(1, 60))
+def test_batches_run_on_over_the_ends_of_blocks(lengths: list[int], size: int) -> None:
+    """As from a file whose row groups are no multiple of the batch."""
+
+    class Groups(ArrayRows):
+        def shuffled(self, generator: object, size: int) -> Iterator[Callable[[], Block]]:
+            ends = np.cumsum([0, *lengths])
+            for a, b in itertools.pairwise(ends.tolist()):
+                yield partial(self.read, slice(a, b))
+
+    y = np.arange(float(sum(lengths)))
+    rows = Groups(y[:, None], y, y + 1)
+    met = list(batches(rows, size, np.random.default_rng(1)))
+    assert [len(batch) for batch, _ in met[:-1]] == [size] * (len(met) - 1)
+    for column in ("y", "weights"):
+        joined = np.concatenate([getattr(batch, column) for batch, _ in met])
+        np.testing.assert_array_equal(joined, getattr(rows, column))
+    assert sum(share for _, share in met) == pytest.approx(1)
 
 
 def test_each_epoch_has_its_own_order_and_a_seed_repeats_it() -> None:

@@ -10,7 +10,7 @@ from sklearn.datasets import load_breast_cancer
 from pipeline.core.tables import Array
 from pipeline.solvers.bcpm import BCPM
 from pipeline.solvers.descent import stable_lr
-from pipeline.solvers.losses import sigmoid
+from pipeline.solvers.losses import LOSSES, sigmoid
 from pipeline.solvers.rows import ArrayRows
 from pipeline.solvers.torch_steps import ModuleLoss, train_module
 from pipeline.splitting import fit_scaler, split_rows
@@ -116,6 +116,8 @@ def _losses() -> Listing:
         [
             Figure("BCELoss of the sigmoid at three logits", "", two_steps),
             Figure("BCEWithLogitsLoss there", "", bce(z, y).item()),
+            Figure("ours there, written out (eq. 3-22)", "", _written_out("bce", z, y)),
+            Figure("ours of the logits", "", _written_out("bce_with_logits", z, y)),
             Figure("BCELoss of the sigmoid at logit 40, label 0", "", rounded),
             Figure("BCEWithLogitsLoss there", "", bce(far, wrong).item()),
         ],
@@ -124,6 +126,11 @@ def _losses() -> Listing:
             "100. Our BCPM trains on the logits."
         ],
     )
+
+
+def _written_out(loss: str, z: torch.Tensor, y: torch.Tensor) -> float:
+    value, _ = LOSSES[loss].value_and_slope(z.numpy(), y.numpy())
+    return float(value.mean())
 
 
 def _accuracies(thetas: list[Array], honest: Array, leaky: Array, y: Array) -> Listing:

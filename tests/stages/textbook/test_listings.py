@@ -11,6 +11,7 @@ from pipeline.stages.textbook.figures import Figure, Listing
 from pipeline.stages.textbook.page import page
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow  # torch and scikit-learn's data, a few seconds
 RANDOM = {("3-14", "w"), ("3-14", "b"), ("3-14", "loss"), ("3-14", "loss at the book's w and b")}
 MISPRINT = ("3-31", "nearest accuracies of 114 rows")
 

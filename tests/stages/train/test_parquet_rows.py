@@ -40,17 +40,18 @@ def test_a_shuffle_gives_every_row_once_and_mixes_two_groups(
 ) -> None:
     streamed, rows = both
     shuffles = []
-    for seed in (3, 3, 4):
+    for seed in (3, 3, 4, 5, 6, 7):
         tasks = list(streamed.shuffled(np.random.default_rng(seed), 100))
         shuffles.append([task() for task in tasks])
-    met = np.concatenate([block.y for block in shuffles[0]])
-    np.testing.assert_array_equal(np.sort(met), np.sort(rows.y))
-    same, other = (np.concatenate([block.y for block in s]) for s in shuffles[1:])
-    assert met.tobytes() == same.tobytes() != other.tobytes()
-    assert [len(block) for block in shuffles[0]] in (
-        [N - 1000, 1000],
-        [ROW_GROUP + 1000, ROW_GROUP],
-    )
+    first, same, *others = (np.concatenate([block.y for block in s]) for s in shuffles)
+    np.testing.assert_array_equal(np.sort(first), np.sort(rows.y))
+    assert first.tobytes() == same.tobytes()
+    assert len({np.sort(o[:1000]).tobytes() for o in [first, *others]}) == 5
+    # the groups come in an order of their own: the short one not always in the same window
+    assert len({tuple(len(block) for block in s) for s in shuffles}) > 1
+    position = {value: k for k, value in enumerate(rows.y.tolist())}
+    origins = np.array([position[value] for value in shuffles[0][0].y[:2000].tolist()])
+    assert len(set((origins // ROW_GROUP).tolist())) == 2
 
 
 @pytest.mark.parametrize("changes", [{}, {"loss": "mae"}, {"optimizer": "adam", "epochs": 20}])
@@ -79,7 +80,7 @@ def test_bcpm_in_batches_from_the_file(both: tuple[ParquetRows, ArrayRows], tmp_
     settings = descent(batch_size=1000, epochs=3, lr=0.5)
     ours = bcpm.fit(ParquetRows(tmp_path / "c.parquet"), settings)
     theirs = bcpm.fit(ArrayRows(rows.X, labels), settings)
-    np.testing.assert_allclose(ours.theta, theirs.theta, atol=0.05)
+    np.testing.assert_allclose(ours.theta, theirs.theta, atol=0.2)
     assert ours.history[-1] < ours.history[0] < np.log(2)
 
 
