@@ -24,7 +24,7 @@ def labelled(seed: int = 3) -> ArrayRows:
 def test_bcpm_reaches_logistic_regression(C: float) -> None:
     """scikit-learn minimizes C sum(loss) + |w|^2 / 2: our weight_decay is 1 / (C n)."""
     rows = labelled()
-    theta, _, _ = bcpm.fit(rows, descent(lr=3.0, epochs=1500, weight_decay=1 / (C * 200)))
+    theta, _, _ = bcpm.fit(rows, descent(lr=2.0, epochs=2000, weight_decay=1 / (C * 200)))
     theirs = LogisticRegression(C=C, tol=1e-12, max_iter=10_000).fit(rows.X, rows.y)
     np.testing.assert_allclose(theta, [*theirs.coef_[0], *theirs.intercept_], atol=1e-6)
 
