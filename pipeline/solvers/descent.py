@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.core.errors import Diverged, PipelineWarning
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.solvers.blocks import ahead, blocks, map_ordered, one_blas_thread
+from pipeline.solvers.blocks import ahead, map_ordered, one_blas_thread
 from pipeline.solvers.losses import LOSSES, max_stable_lr, value_and_gradient
 from pipeline.solvers.moments import moments
 from pipeline.solvers.rows import Block, Rows
@@ -125,12 +125,18 @@ def batches(
         return
     rest: Block | None = None
     for block in ahead(rows.shuffled(generator, size)):
-        joined = block if rest is None else rest + block
-        whole = len(joined) // size * size
-        for part in blocks(whole, size):
-            yield joined[part], size / rows.n_rows
-        rest = joined[whole:] if whole < len(joined) else None
-    if rest:
+        begin = 0
+        if rest is not None:  # of the block before
+            begin = size - len(rest)
+            rest = rest + block[:begin]
+            if len(rest) < size:
+                continue
+            yield rest, size / rows.n_rows
+        end = begin + (len(block) - begin) // size * size
+        for start in range(begin, end, size):
+            yield block[start : start + size], size / rows.n_rows
+        rest = block[end:] if end < len(block) else None
+    if rest is not None:
         yield rest, len(rest) / rows.n_rows
 
 

@@ -43,6 +43,9 @@ class ParquetRows:
 
     def _mixed(self, groups: list[int], generator: np.random.Generator) -> Block:
         parts = [self._group(k) for k in groups]
-        X, y = (np.concatenate(columns) for columns in ([p.X for p in parts], [p.y for p in parts]))
-        order = generator.permutation(len(y))
-        return Block(X[order], y[order])
+        ends = np.cumsum([0, *(len(part) for part in parts)])
+        places = generator.permutation(ends[-1])
+        X, y = np.empty((ends[-1], self.n_features)), np.empty(ends[-1])
+        for part, begin, end in zip(parts, ends[:-1], ends[1:], strict=True):
+            X[places[begin:end]], y[places[begin:end]] = part.X, part.y
+        return Block(X, y)
