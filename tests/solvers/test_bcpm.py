@@ -73,3 +73,13 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
 def test_divergence_is_named() -> None:
     with pytest.raises(Diverged, match=r"lr 1e\+308"):
         bcpm.fit(labelled(), descent(lr=1e308, epochs=10))
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_features=st.integers(1, 40))
+def test_a_uniform_start_is_that_of_torch(seed: int, n_features: int) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        theirs = torch.nn.Linear(n_features, 1, dtype=torch.float64)
+    ours = linear_layer(n_features, descent(init="uniform", seed=seed))
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-15, atol=0)
+    torch.testing.assert_close(ours.bias, theirs.bias, rtol=1e-15, atol=0)
