@@ -164,35 +164,32 @@ class _Descending(_Linear):
 
     def _descend_on(self, loss: str, X: Array, y: Array, weights: Array | None) -> None:
         """One epoch more, from the weights at hand, on further rows."""
-        settings = self._settings()
         first = not hasattr(self, "coef_")
-        if first:
-            self.loss_curve_, self.n_iter_, self._optimizer, self._kind = np.empty(0), 0, None, None
-        seed = (settings.seed + self.n_iter_) % 2**32
+        curve, done = (np.empty(0), 0) if first else (self.loss_curve_, self.n_iter_)
+        settings = self._settings()
+        seed = (settings.seed + done) % 2**32
         settings = settings.model_copy(update={"epochs": 1, "loss_threshold": 0.0, "seed": seed})
         spread = column_spread(X, weights, self.fit_intercept)
         pooled = spread if first else self._spread + spread
         mean, scale = pooled.mean, pooled.scale()
         rows = ArrayRows.standardized(X, y, weights, mean, scale)
-        _advise(rows, settings, loss, self.fit_intercept)
+
+        def stable() -> float | None:
+            return descent.stable_lr(rows, settings, loss, self.fit_intercept)
+
+        descent.advise(rows, settings, stable())
         if first:
             theta = descent.first_weights(rows.n_features, settings, self.fit_intercept)
         else:
             coef = np.ravel(self.coef_)
             theta = np.append(coef * scale, np.ravel(self.intercept_) + mean @ coef)
         kind = (settings.optimizer, settings.lr, settings.momentum)
-        if self._optimizer is None or self._kind != kind:
+        if first or self._optimizer is None or self._kind != kind:
             self._optimizer, self._kind = optimizer(*kind), kind
-        theta, history = descent.train(
-            descent.RowLoss(rows, settings, loss, self.fit_intercept),
-            self._optimizer.step,
-            theta,
-            settings,
-            lambda: descent.stable_lr(rows, settings, loss, self.fit_intercept),
-        )
-        self._spread = pooled
-        self.loss_curve_ = np.append(self.loss_curve_, history[:1])
-        self.n_iter_ += 1
+        objective = descent.RowLoss(rows, settings, loss, self.fit_intercept)
+        theta, history = descent.train(objective, self._optimizer.step, theta, settings, stable)
+        self._spread, self.n_iter_ = pooled, done + 1
+        self.loss_curve_ = np.append(curve, history[:1])
         self._keep_standardized(theta)
 
     def _keep_standardized(self, theta: Array) -> None:

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -201,6 +202,13 @@ def test_partial_fit_follows_its_params_and_survives_a_refusal() -> None:
         first.partial_fit(X, y * 1e200)
     assert first.coef_.tobytes() == before
     assert first._spread.weight == 800
+    fresh = GradientDescentRegressor()
+    with pytest.raises(PipelineError):
+        fresh.partial_fit(X, y * 1e200)
+    with pytest.raises(NotFittedError):
+        fresh.predict(X)
+    with pytest.warns(PipelineWarning, match="largest stable lr"):
+        clone(first).set_params(lr=1.5).partial_fit(X, y)
     with pytest.warns(PipelineWarning, match="batch_size 500 is more"):
         first.set_params(batch_size=500).partial_fit(X, y)
     one = GradientDescentRegressor(batch_size=7).partial_fit(X, y)
