@@ -27,7 +27,7 @@ class _Linear(BaseEstimator):
     """A decision X @ coef_ + intercept_ on features as given."""
 
     def _decide(self, X: Any) -> Array:
-        check_is_fitted(self)
+        check_is_fitted(self, "coef_")
         X = validate_data(self, X, reset=False, dtype=np.float64)
         decision: Array = X @ np.ravel(self.coef_) + np.ravel(self.intercept_)
         return decision
