@@ -158,6 +158,7 @@ class _Descending(_Linear):
     def _fitted(self, fit: descent.Fit, rows: ArrayRows, settings: Descent) -> None:
         whole = descent.batch_size(rows, settings) is None
         self.loss_curve_, self.n_iter_ = fit.history, len(fit.history) - whole
+        descent.warn_if_grown(fit.history, whole)
         self._optimizer: Optimizer | None = None
         self._kind: tuple[str, float, float] | None = None
         self._keep_standardized(fit.theta)

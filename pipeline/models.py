@@ -4,7 +4,6 @@ Solvers are imported on use: a stage pays only for the trainer it runs. A model 
 JSON with exact numbers and the params that made them; never a pickle.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,8 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from pipeline.core import layout
-from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.params import Descent, Params, Settings, TrainerName
 from pipeline.core.tables import Array
@@ -99,20 +97,14 @@ def fit(trainer: TrainerName, params: Mapping[str, Value], rows: "Rows") -> tupl
     if not params:
         theta, history, facts = solver.fit(rows)
     else:
-        from pipeline.solvers.descent import advise, batch_size, stable_lr
+        from pipeline.solvers.descent import advise, batch_size, stable_lr, warn_if_grown
 
         settings = Descent.of(**params)
         loss = "bce_with_logits" if trainer == "bcpm" else settings.loss
         stable = stable_lr(rows, settings, loss)
         advise(rows, settings, stable)
         theta, history, _ = solver.fit(rows, settings)
-        if batch_size(rows, settings) is None and history[-1] > history[0]:
-            warnings.warn(
-                f"the loss grew from {history[0]:.6g} to {history[-1]:.6g} in training; lower lr "
-                f"({layout.PARAMS}: lr)",
-                PipelineWarning,
-                stacklevel=2,
-            )
+        warn_if_grown(history, whole=batch_size(rows, settings) is None)
         facts = {"stable_lr": stable}
     return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history
 

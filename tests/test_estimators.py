@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -123,14 +124,18 @@ def test_an_unknown_loss_is_named() -> None:
         GradientDescentRegressor(loss="huber").fit(*regression())
 
 
-def test_a_rate_above_the_stable_one_is_warned_of() -> None:
+@pytest.mark.parametrize(
+    "estimator",
+    [GradientDescentRegressor(lr=1.1), TorchSGDRegressor(lr=1.1), BCPMClassifier(lr=9000)],
+)
+def test_a_rate_above_the_stable_one_is_warned_of(estimator: object) -> None:
     X, y = regression()
-    with pytest.warns(PipelineWarning, match="largest stable lr"):
-        GradientDescentRegressor(lr=1.1, epochs=3).fit(X, y)
-    with pytest.warns(PipelineWarning, match="largest stable lr"):
-        TorchSGDRegressor(lr=1.1, epochs=3).fit(X, y)
-    with pytest.warns(PipelineWarning, match="largest stable lr"):
-        BCPMClassifier(lr=9, epochs=3).fit(X, y > y.mean())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clone(estimator).set_params(epochs=3).fit(X, y > y.mean())
+    above, grew = (str(w.message) for w in caught if w.category is PipelineWarning)
+    assert "largest stable lr" in above
+    assert "the loss grew" in grew
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 SHOWN = 20
 
 
-class PipelineError(Exception):
+class PipelineError(ValueError):
     """Bad input or a bad setting: what, where, what was expected, what to do."""
 
     exit_code = 2
@@ -36,7 +36,7 @@ class Diverged(PipelineError):
             )
             return
         bound = stable()
-        rows = "on these training rows, for steps on all of them,"
+        rows = "on these training rows, for steps on all of them (batches bear less),"
         known = f"; the largest stable lr {rows} is {bound:.6g}" if bound else ""
         super().__init__(
             f"diverged at epoch {epoch}: the loss is no longer finite with lr {lr:g}{known}. "

@@ -153,10 +153,12 @@ def stable_lr(rows: Rows, settings: Descent, loss: str, fit_intercept: bool = Tr
 
 def advise(rows: Rows, settings: Descent, stable: float | None) -> None:
     """Warn before training of an lr beyond the stable one, and of a batch_size beyond the rows."""
-    if stable is not None and settings.lr > stable:
+    if stable is not None and settings.lr > stable * (1 + 1e-6):
+        too_large = "lr or weight_decay" if settings.weight_decay else "lr"
         warnings.warn(
-            f"lr {settings.lr:g} is above {stable:.6g}, the largest stable lr on these training "
-            "rows for steps on all of them: the loss may grow; lower it (params.yaml: lr)",
+            f"lr {settings.lr:.7g} is above {stable:.7g}, the largest stable lr on these training "
+            "rows for steps on all of them (batches bear less): the loss may grow; lower "
+            f"{too_large} (params.yaml)",
             PipelineWarning,
             stacklevel=2,
         )
@@ -164,6 +166,17 @@ def advise(rows: Rows, settings: Descent, stable: float | None) -> None:
         warnings.warn(
             f"batch_size {settings.batch_size} is more than the {rows.n_rows} training rows: "
             "every step takes them all (params.yaml: batch_size)",
+            PipelineWarning,
+            stacklevel=2,
+        )
+
+
+def warn_if_grown(history: Array, whole: bool) -> None:
+    """Warn after training of a loss that grew; in batches, where it wavers, of one that doubled."""
+    if history[-1] > history[0] * (1 + 1e-6 if whole else 2):
+        warnings.warn(
+            f"the loss grew from {history[0]:.6g} to {history[-1]:.6g} in training; lower lr "
+            "(params.yaml: lr)",
             PipelineWarning,
             stacklevel=2,
         )

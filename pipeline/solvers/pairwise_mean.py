@@ -10,13 +10,15 @@ from pipeline.solvers.rows import Rows
 MOST_ROWS = 3000  # 4.5 million pairs
 
 
+@np.errstate(over="ignore", invalid="ignore")  # judged below
 def fit(rows: Rows) -> Fit:
     """Solve w, b through each pair of rows and average both: no least squares, but a first guess.
 
     Raises
     ------
     PipelineError
-        With more than one feature, more than 3,000 rows, or when no two rows differ in x.
+        With more than one feature, more than 3,000 rows, when no two rows differ in x, or when a
+        line overflows.
     """
     if rows.n_features != 1:
         raise PipelineError(
@@ -32,7 +34,10 @@ def fit(rows: Rows) -> Fit:
     w, b = lines(x, np.concatenate([part.y for part in parts]))
     if not len(w):
         raise PipelineError("pairwise_mean needs two rows that differ in their feature")
-    return Fit(np.array([w.mean(), b.mean()]), np.empty(0))
+    theta = np.array([w.mean(), b.mean()])
+    if not np.isfinite(theta).all():
+        raise PipelineError("values of the feature or the target are too large; rescale them")
+    return Fit(theta, np.empty(0))
 
 
 def lines(x: Array, y: Array) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import Diverged, PipelineError, PipelineWarning
 from pipeline.solvers import bcpm, closed_form, manual_gd, torch_sgd
-from pipeline.solvers.descent import RowLoss, advise, first_weights, train
+from pipeline.solvers.descent import RowLoss, advise, first_weights, train, warn_if_grown
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
@@ -164,7 +164,7 @@ def test_integer_weights_are_repeated_rows(seed: int, loss: str) -> None:
 def test_divergence_names_epoch_rate_and_bound(solver: object, changes: dict, epoch: str) -> None:
     settings = descent(**({"lr": 9.0, "epochs": 500} | changes))
     rate = re.escape(f"{settings.lr:g}")
-    message = rf"at epoch {epoch}: .* lr {rate}; the largest stable lr .* is 0\.\d"
+    message = rf"at epoch {epoch}: .* lr {rate}; the largest stable lr .*, is 0\.\d"
     with pytest.raises(Diverged, match=message):
         solver.fit(regression(2), settings)
 
@@ -190,6 +190,33 @@ def test_no_warning_without_a_reason() -> None:
         advise(regression(1), descent(lr=0.1, batch_size=60), 0.1)
     with pytest.warns(PipelineWarning, match="largest stable lr"):
         advise(regression(1), descent(lr=0.11), 0.1)
+
+
+def test_a_rate_at_the_bound_is_not_above_it() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        advise(regression(1), descent(lr=1), 1 - 1e-12)
+
+
+def test_too_much_weight_decay_is_named() -> None:
+    with pytest.warns(PipelineWarning, match="lower lr or weight_decay"):
+        advise(regression(1), descent(lr=0.1, weight_decay=1e6), 2e-6)
+
+
+@pytest.mark.parametrize(
+    ("history", "whole", "warned"),
+    [
+        ([1.0, 1.1], True, True),
+        ([1.0, 1.0], True, False),
+        ([1.0, 1.1], False, False),  # batches waver
+        ([1.0, 1e68], False, True),
+    ],
+)
+def test_a_loss_that_grew_is_warned_of(history: list[float], whole: bool, warned: bool) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_if_grown(np.array(history), whole)
+    assert [w.category for w in caught] == [PipelineWarning] * warned
 
 
 def test_a_start_can_be_given() -> None:

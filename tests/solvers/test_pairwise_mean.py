@@ -45,3 +45,9 @@ def test_pairwise_mean_refuses_more_pairs_than_memory_holds() -> None:
     rows = ArrayRows(np.arange(3001.0)[:, None], np.arange(3001.0))
     with pytest.raises(PipelineError, match="at most 3000 rows, got 3001"):
         pairwise_mean.fit(rows)
+
+
+def test_pairwise_mean_refuses_what_overflows() -> None:
+    rows = ArrayRows(np.array([[1.0], [1 + 2e-16], [2.0]]), np.array([0.0, 1e308, 1.0]))
+    with pytest.raises(PipelineError, match="too large; rescale"):
+        pairwise_mean.fit(rows)

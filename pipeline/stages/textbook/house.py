@@ -126,9 +126,9 @@ def _descent() -> Listing:
             "Eq. 3-6 to 3-8 leave out the 1/N by which the listing divides.",
             "Our losses are iterated on the Gram matrix, w and b come from the eigenvectors, "
             f"θ* + (I - lr H)^k (θ₀ - θ*); {_agreement(gap)}.",
-            "Five million epochs are not enough because a step shrinks the slow direction by no "
-            f"more than 1 - lr · {values[0]:.4f}. On the standardized area 100 epochs at lr 0.1 "
-            "suffice.",
+            "Five million epochs are not enough because a step takes no more off the slow "
+            f"direction than a share lr · {values[0]:.4f} of it. On the standardized area 100 "
+            "epochs at lr 0.1 suffice.",
         ],
     )
 
