@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         for operand, meaning in operands:
             command.add_argument(operand, help=meaning)
         if name == "textbook":
-            full = "take all 5,000,000 torch steps of listing 3-14 instead (some minutes)"
+            full = "take all 5,000,000 torch steps of listing 3-14 instead (about 20 minutes)"
             command.add_argument("--full", action="store_true", help=full)
     return parser
 

@@ -275,7 +275,7 @@ def _torch() -> Iterator[Listing]:
             "again; the loss there shows them to lie on the same slow trajectory. Ours is the "
             "analytic value in double precision, from torch's own start at seed 0.",
             "The listing prints a name that it never defines.",
-            "`python -m pipeline textbook --full` takes all 5,000,000 torch steps (some minutes).",
+            "`python -m pipeline textbook --full` takes all 5,000,000 torch steps.",
         ],
     )
     yield Listing(
