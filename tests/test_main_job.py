@@ -103,6 +103,12 @@ def test_eight_runs_are_in_mlflow_complete(clone: Clone) -> None:
         assert run["status"] == "FINISHED"
         assert {"fingerprint", "git_commit", "data_md5"} <= set(run)
         assert run["artifacts"].startswith((clone.folder / "mlartifacts").as_uri())
+        with sqlite3.connect(clone.folder / "mlflow.db") as db:
+            query = "select key from metrics where run_uuid = ?"
+            logged = {key for (key,) in db.execute(query, (run["id"],))}
+        if run["trainer"] != "pairwise_mean":
+            pair = (run["dataset"], run["trainer"])
+            assert ({"stable_lr"} if pair in GRADIENT else {"rank", "condition"}) <= logged
     assert len(list((clone.folder / "mlartifacts").rglob("model.skops"))) == 8
     assert not list((clone.folder / "mlartifacts").rglob("*.pkl"))
 

@@ -246,10 +246,14 @@ def test_targets_too_large_to_square_are_refused(solver: object) -> None:
         solver.fit(huge, *([] if solver is closed_form else [descent()]))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without CUDA")
-def test_a_device_that_is_not_there_is_named() -> None:
-    with pytest.raises(PipelineError, match="device cuda: torch finds no CUDA device"):
-        torch_sgd.fit(regression(1), descent(device="cuda"))
+def test_cuda_is_used_where_it_is_and_refused_where_it_is_not() -> None:
+    rows, settings = regression(1), descent(device="cuda")
+    if torch.cuda.is_available():
+        on_cpu = torch_sgd.fit(rows, descent()).theta
+        np.testing.assert_allclose(torch_sgd.fit(rows, settings).theta, on_cpu, rtol=1e-9)
+    else:
+        with pytest.raises(PipelineError, match="device cuda: torch finds no CUDA device"):
+            torch_sgd.fit(rows, settings)
 
 
 def test_many_features_do_not_need_many_powers() -> None:
