@@ -5,6 +5,8 @@ means the same everywhere; `coef_` and `intercept_` are for the features as give
 intercept features are scaled, not centred.
 """
 
+import warnings
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, Self
 
@@ -14,13 +16,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from pipeline.core.errors import SHOWN, PipelineWarning
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.solvers import descent
+from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
 from pipeline.solvers.moments import Spread, column_spread, moments
 from pipeline.solvers.optimizers import Optimizer, optimizer
 from pipeline.solvers.rows import ArrayRows
+from pipeline.splitting import columns_to_doubt
 
 
 class _Linear(BaseEstimator):
@@ -153,6 +158,7 @@ class _Descending(_Linear):
         settings = self._settings()
         rows = self._rows(X, y, weights, column_spread(X, weights, self.fit_intercept))
         _advise(rows, settings, loss, self.fit_intercept)
+        _warn_of_columns(X, self._spread, self.fit_intercept)
         self._fitted(solver.fit(rows, settings, self.fit_intercept), rows, settings)
 
     def _fitted(self, fit: descent.Fit, rows: ArrayRows, settings: Descent) -> None:
@@ -200,6 +206,38 @@ class _Descending(_Linear):
 
     def _keep(self, coef: Array, intercept: float) -> None:
         raise NotImplementedError
+
+
+@one_blas_thread
+def _warn_of_columns(X: Array, spread: Spread, fit_intercept: bool) -> None:
+    """Warn of columns, counted from 0, whose weights the rows do not determine.
+
+    What depends on each other in all rows does so in the first of them, which costs little.
+    """
+    few = X[: max(1024, 4 * X.shape[1])]
+    constant = np.flatnonzero(np.ptp(few, axis=0) == 0)
+    constant = np.array([k for k in constant if np.ptp(X[:, k]) == 0], dtype=int)
+    _, dependent, _ = columns_to_doubt((few - spread.mean) / spread.scale())
+    if dependent and len(X) > len(few):
+        _, dependent, _ = columns_to_doubt((X - spread.mean) / spread.scale())
+    problems = []
+    if fit_intercept and len(constant):  # without one, a constant feature takes its place
+        problems.append(f"features {_shown(constant)} are constant; nothing is learned from them")
+    if len(X) <= X.shape[1]:
+        problems.append(
+            f"{len(X)} rows do not determine {X.shape[1]} features and an intercept: of many "
+            "solutions that fit, one is taken"
+        )
+    elif dependent:
+        problems.append(
+            f"features {_shown(dependent)} depend on each other: their weights are not determined"
+        )
+    for problem in problems:
+        warnings.warn(problem, PipelineWarning, stacklevel=5)
+
+
+def _shown(columns: Iterable[int]) -> str:
+    return ", ".join(str(k) for k in [*columns][:SHOWN])
 
 
 def _advise(rows: ArrayRows, settings: Descent, loss: str, fit_intercept: bool) -> None:
@@ -295,6 +333,7 @@ class GradientDescentRegressor(_Descending, _Regressor):
         sgd = settings.optimizer == "sgd"
         stable = max_stable_lr(LOSSES["mse"], gram, settings.weight_decay) if sgd else None
         descent.advise(rows, settings, stable)
+        _warn_of_columns(X, self._spread, self.fit_intercept)
         fit = manual_gd.fit_moments(pooled, settings, self.fit_intercept)
         self._fitted(fit, rows, settings)
 

@@ -197,6 +197,44 @@ def test_rows_of_weight_zero_do_not_count_whatever_they_hold() -> None:
         np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-9)
 
 
+SPOILT = {
+    "features 1 are constant": lambda X: np.column_stack([X[:, 0], np.full(len(X), 0.1)]),
+    "features 0, 2 depend on each other": lambda X: np.column_stack([X[:, :2], 3 * X[:, 0] + 1]),
+    "4 rows do not determine 6 features": lambda X: X[:4],
+}
+
+
+@pytest.mark.parametrize("message", SPOILT)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GradientDescentRegressor(),
+        GradientDescentRegressor(loss="mae", epochs=5),
+        TorchSGDRegressor(epochs=5),
+        BCPMClassifier(epochs=5),
+    ],
+)
+def test_columns_that_settle_nothing_are_warned_of(estimator: object, message: str) -> None:
+    X = SPOILT[message](np.random.default_rng(1).normal(size=(50, 6)))
+    with pytest.warns(PipelineWarning, match=message) as caught:
+        fitted = clone(estimator).fit(X, np.arange(len(X)) % 2)
+    assert len(caught) == 1
+    assert np.isfinite(fitted.coef_).all()
+
+
+def test_a_constant_column_serves_where_there_is_no_intercept() -> None:
+    X = SPOILT["features 1 are constant"](np.random.default_rng(1).normal(size=(50, 6)))
+    fitted = GradientDescentRegressor(fit_intercept=False, epochs=500).fit(X, np.full(50, 3.0))
+    assert fitted.coef_[1] == pytest.approx(30, rel=1e-6)
+
+
+def test_columns_equal_in_the_first_rows_alone_are_no_trouble() -> None:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(20_000, 3))
+    X[:17_000, 1], X[:17_000, 2] = X[:17_000, 0], 7
+    GradientDescentRegressor(epochs=2).fit(X, X[:, 0])
+
+
 def test_partial_fit_follows_its_params_and_survives_a_refusal() -> None:
     X, y = regression()
     first, second = (GradientDescentRegressor(lr=0.01).partial_fit(X, y) for _ in range(2))
