@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json, write_json
-from pipeline.core.params import Descent, Params, Settings, TrainerName
+from pipeline.core.params import Descent, ModelName, Settings
 from pipeline.core.tables import Array
 
 if TYPE_CHECKING:
@@ -32,12 +32,16 @@ DESCENT = (
     "loss_threshold",
     "seed",
 )
-PARAMS_OF: dict[TrainerName, tuple[str, ...]] = {
+PARAMS_OF: dict[ModelName, tuple[str, ...]] = {
     "pairwise_mean": (),
     "closed_form": (),
     "manual_gd": (*DESCENT, "loss"),
     "torch_sgd": (*DESCENT, "loss", "device"),
     "bcpm": (*DESCENT, "device"),
+    "mean": (),
+    "majority": (),
+    "linear_regression": (),
+    "logistic_regression": (),
 }
 Value = float | int | str
 
@@ -46,7 +50,7 @@ class ModelFile(Settings):
     """What a model file holds; `format` changes when older files can no longer be read."""
 
     format: Literal[2]
-    trainer: TrainerName
+    trainer: ModelName
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     intercept: float
@@ -67,7 +71,7 @@ class Model:
         `stable_lr`, the largest stable rate of full-batch SGD. None: there is none, or inf.
     """
 
-    trainer: TrainerName
+    trainer: ModelName
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     coef: Array
@@ -78,12 +82,12 @@ class Model:
         return X @ self.coef + self.intercept
 
 
-def params_of(trainer: TrainerName, params: Params) -> dict[str, Value]:
-    """The part of params.yaml that reaches this trainer."""
-    return {name: getattr(params, name) for name in PARAMS_OF[trainer]}
+def params_of(trainer: ModelName, settings: Descent) -> dict[str, Value]:
+    """The part of the settings that reaches this trainer."""
+    return {name: getattr(settings, name) for name in PARAMS_OF[trainer]}
 
 
-def fit(trainer: TrainerName, params: Mapping[str, Value], rows: "Rows") -> tuple[Model, Array]:
+def fit(trainer: ModelName, params: Mapping[str, Value], rows: "Rows") -> tuple[Model, Array]:
     """Train on standardized rows; returns the model and its loss history.
 
     Warns, before it starts, of a learning rate above the largest stable one.
@@ -126,7 +130,7 @@ def write_model(path: Path, features: Sequence[str], model: Model) -> None:
     )
 
 
-def read_model(path: Path, trainer: TrainerName, features: Sequence[str]) -> Model:
+def read_model(path: Path, trainer: ModelName, features: Sequence[str]) -> Model:
     """Read the weights of exactly this trainer and these features.
 
     Raises

@@ -6,25 +6,29 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import PipelineWarning
-from pipeline.core.params import Descent, TrainerName, load_params
+from pipeline.core.params import Descent, ModelName, ReferenceName, TrainerName, load_params
 from pipeline.models import PARAMS_OF, fit, params_of
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
 
 
 def test_every_trainer_has_its_params_listed(workspace: object) -> None:
-    assert set(PARAMS_OF) == set(get_args(TrainerName))
-    params = load_params()
+    assert set(PARAMS_OF) == {*get_args(TrainerName), *get_args(ReferenceName)}
+    params = load_params().descent("house")
     assert params_of("closed_form", params) == {}
     assert set(params_of("torch_sgd", params)) == set(Descent.model_fields)
     assert set(params_of("bcpm", params)) == set(Descent.model_fields) - {"loss"}
 
 
-@pytest.mark.parametrize("trainer", get_args(TrainerName))
-def test_every_trainer_fits_and_predicts(trainer: TrainerName, workspace: object) -> None:
+@pytest.mark.parametrize(
+    "trainer", [*get_args(TrainerName), "linear_regression", "logistic_regression"]
+)
+def test_every_trainer_fits_and_predicts(trainer: ModelName, workspace: object) -> None:
     x = np.linspace(-1, 1, 20)[:, None]
     y = (x[:, 0] > 0).astype(float)
-    model, history = fit(trainer, params_of(trainer, load_params()), ArrayRows(x, y))
+    model, history = fit(
+        trainer, params_of(trainer, load_params().descent("house")), ArrayRows(x, y)
+    )
     assert model.coef.shape == (1,)
     assert model.coef[0] > 0
     assert np.corrcoef(model.predict(x), y)[0, 1] > 0.8

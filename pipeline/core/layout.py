@@ -5,6 +5,11 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 METRICS = Path("metrics")
 RECEIPT = Path("data/tracked.json")
+CHAMPION = METRICS / "champion.json"
+VERDICT = METRICS / "verdict.json"
+SUMMARY = METRICS / "summary.json"
+REPORT = METRICS / "report.html"
+PICTURES = METRICS / "report"
 
 
 def raw_csv(dataset: str) -> Path:
@@ -52,11 +57,21 @@ def history(dataset: str, trainer: str) -> Path:
     return Path("data/4_models") / dataset / f"{trainer}_history.csv"
 
 
+def evaluated(dataset: str) -> Path:
+    """All that evaluate found: scores by fold, coefficients, audits."""
+    return Path("data/5_evaluated") / f"{dataset}.json"
+
+
 def metrics(dataset: str) -> Path:
-    """The verdict in numbers, one block a trainer."""
+    """The scores of a dataset, one block a trainer."""
     return METRICS / f"{dataset}.json"
 
 
 def plot(dataset: str, name: str) -> Path:
     """The data behind one plot."""
     return METRICS / "plots" / f"{dataset}_{name}.csv"
+
+
+def picture(dataset: str, name: str) -> Path:
+    """One picture of the report."""
+    return PICTURES / f"{dataset}_{name}.svg"

@@ -25,7 +25,21 @@ from pipeline.core.errors import PipelineError, listed
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 TrainerName = Literal["pairwise_mean", "closed_form", "manual_gd", "torch_sgd", "bcpm"]
+ReferenceName = Literal["mean", "linear_regression", "majority", "logistic_regression"]
+ModelName = TrainerName | ReferenceName
+Task = Literal["regression", "classification"]
+Metric = Literal["mse", "mae", "accuracy", "roc_auc", "log_loss", "brier"]
+METRICS: dict[Task, tuple[Metric, ...]] = {
+    "regression": ("mse", "mae"),
+    "classification": ("accuracy", "roc_auc", "log_loss", "brier"),
+}
+# What every trainer is measured by: the trivial baseline, and scikit-learn's counterpart.
+REFERENCES: dict[Task, tuple[ReferenceName, ReferenceName]] = {
+    "regression": ("mean", "linear_regression"),
+    "classification": ("majority", "logistic_regression"),
+}
 
 
 class Settings(BaseModel):
@@ -55,6 +69,22 @@ def _all_or_drawn(value: object) -> object:
     raise ValueError(f"expected all or {{random: how many}}, got {_shown(value)}")
 
 
+class Goal(Settings):
+    """A recall that the decision threshold must reach on held-out training rows."""
+
+    recall: str
+    at_least: Share
+
+
+def _probability_or_goal(value: object) -> object:
+    if isinstance(value, dict) or (type(value) in (int, float) and 0 < float(str(value)) < 1):
+        return value
+    raise ValueError(
+        "expected a probability between 0 and 1, or {recall: a class, at_least: a share}, got "
+        + _shown(value)
+    )
+
+
 class Dataset(Settings):
     """What a dataset is and which trainers run on it.
 
@@ -62,7 +92,7 @@ class Dataset(Settings):
     """
 
     make_regression: MakeRegression | None = None
-    task: Literal["regression", "classification"]
+    task: Task
     target: Annotated[str, Field(min_length=1)]
     features: Annotated[
         Annotated[Literal["all"], Tag("[all]")] | Annotated[RandomFeatures, Tag("[drawn]")],
@@ -71,19 +101,51 @@ class Dataset(Settings):
     ]
     classes: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     positive: str | None = None
+    threshold: (
+        Annotated[
+            Annotated[float, Tag("[number]")] | Annotated[Goal, Tag("[goal]")],
+            Discriminator(lambda value: "[goal]" if isinstance(value, dict | Goal) else "[number]"),
+            BeforeValidator(_probability_or_goal),
+        ]
+        | None
+    ) = None
     test_size: Annotated[float, Field(ge=0, lt=1)]
     trainers: Annotated[list[TrainerName], Field(min_length=1)]
+    descent: dict[str, Any]
+    metric: Metric
+
+    @property
+    def models(self) -> list[ModelName]:
+        """Its trainers and, behind them, the references: scikit-learn's, and the trivial one."""
+        return [*self.trainers, *REFERENCES[self.task][::-1]]
+
+    @property
+    def positive_label(self) -> int:
+        """The label of the class that precision and recall are about."""
+        return (self.classes or []).index(self.positive or "")
 
     @model_validator(mode="after")
     def _blocks_fit_together(self) -> Self:
-        if self.task == "regression" and (self.classes or self.positive):
-            raise ValueError("classes and positive go with task: classification only")
+        if self.task == "regression" and (self.classes or self.positive or self.threshold):
+            raise ValueError("classes, positive and threshold go with task: classification only")
         if self.classes and len(set(self.classes)) == 1:
             raise ValueError("classes: two different names are needed")
         if self.task == "classification" and self.positive not in (self.classes or []):
             raise ValueError(
                 "task: classification needs classes: [name of label 0, name of label 1] "
                 "and positive: one of them"
+            )
+        if self.task == "classification" and self.threshold is None:
+            raise ValueError("threshold: is missing; 0.5 is the usual one")
+        if isinstance(self.threshold, Goal) and self.threshold.recall not in (self.classes or []):
+            raise ValueError(
+                f"threshold.recall: expected one of {', '.join(self.classes or [])}, got "
+                f"{self.threshold.recall}"
+            )
+        if self.metric not in METRICS[self.task]:
+            raise ValueError(
+                f"metric: expected one of {', '.join(METRICS[self.task])} for task: {self.task}, "
+                f"got {self.metric}"
             )
         misfits = [t for t in self.trainers if (t == "bcpm") != (self.task == "classification")]
         if misfits:
@@ -130,15 +192,47 @@ class Descent(Settings):
             raise ValueError(listed([_problem(e, "") for e in error.errors()])) from None
 
 
+class CrossValidation(Settings):
+    """How the rows are cut; below 30 rows every row is its own fold."""
+
+    folds: Annotated[int, Field(ge=2, le=1000)]
+    repeats: Annotated[int, Field(ge=1, le=1000)]
+    seed: Seed
+
+
+class Intervals(Settings):
+    """How sure, and how many resamples of the test rows."""
+
+    confidence: Share
+    bootstrap: Annotated[int, Field(ge=100, le=100_000)]
+
+
+class VerdictRule(Settings):
+    """By how much a trainer may be worse than the champion, as a share of the champion's score."""
+
+    tolerance: Annotated[float, Field(ge=0, lt=1)]
+
+
+class ReportSettings(Settings):
+    """How the report is written."""
+
+    language: Literal["en", "zh"]
+
+
 class Params(Descent):
     """All of params.yaml."""
 
+    cross_validation: CrossValidation
+    intervals: Intervals
+    verdict: VerdictRule
+    report: ReportSettings
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
-        if "textbook" in self.datasets:
-            raise ValueError("datasets.textbook: metrics/textbook.json is taken; rename it")
+        for name in ("textbook", "champion", "verdict", "summary", "report"):
+            if name in self.datasets:
+                raise ValueError(f"datasets.{name}: the name is taken; rename it")
         return self
 
     def dataset(self, name: str) -> Dataset:
@@ -156,6 +250,11 @@ class Params(Descent):
             )
         return self.datasets[name]
 
+    def descent(self, name: str) -> Descent:
+        """The top-level settings, with what the dataset sets for itself."""
+        top = {key: getattr(self, key) for key in Descent.model_fields}
+        return Descent.model_validate(top | self.dataset(name).descent)
+
 
 def load_params() -> Params:
     """Read and check params.yaml.
@@ -165,11 +264,15 @@ def load_params() -> Params:
     PipelineError
         Names every key that is unknown, missing or impossible, all at once.
     """
+    where = f"{layout.PARAMS}: "
     try:
-        return Params.model_validate(_read_yaml())
+        params = Params.model_validate(_read_yaml())
+        for name in params.datasets:
+            where = f"{layout.PARAMS}: datasets.{name}.descent."
+            params.descent(name)
+        return params
     except ValidationError as error:
-        problems = [_problem(e, f"{layout.PARAMS}: ") for e in error.errors()]
-        raise PipelineError(listed(problems)) from None
+        raise PipelineError(listed([_problem(e, where) for e in error.errors()])) from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -223,6 +326,11 @@ def _keys_beside(keys: list[str]) -> Iterable[str]:
     blocks: dict[str, type[Settings]] = {
         "make_regression": MakeRegression,
         "features": RandomFeatures,
+        "threshold": Goal,
+        "cross_validation": CrossValidation,
+        "intervals": Intervals,
+        "verdict": VerdictRule,
+        "report": ReportSettings,
     }
     return blocks.get(keys[-2], Dataset).model_fields
 

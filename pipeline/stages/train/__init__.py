@@ -1,32 +1,40 @@
-"""Stage `train`: one trainer on the training rows of one dataset."""
+"""Stage `train`: trainers on the training rows of one dataset."""
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
-from pipeline.core.params import load_params, nearest
+from pipeline.core.params import Dataset, ModelName, load_params, nearest
 from pipeline.models import fit, params_of, write_model
 from pipeline.solvers.descent import batch_size
 from pipeline.stages.train.parquet_rows import ParquetRows
 
 
-def train(dataset: str, trainer: str) -> None:
+def train(dataset: str, *trainers: str) -> None:
     """Train on 3_split/<dataset>/train.parquet; it never reads the test rows.
 
     Writes the weights with the params that made them to 4_models, and for a gradient trainer the
     loss of every epoch. A loss that stops being finite ends with exit code 3 and no model.
     """
     params = load_params()
-    settings = params.dataset(dataset)
-    known = next((name for name in settings.trainers if name == trainer), None)
-    if known is None:
-        raise PipelineError(
-            f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, settings.trainers)}; "
-            f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(settings.trainers)}"
-        )
+    settings, descent = params.dataset(dataset), params.descent(dataset)
+    names = [_known(trainer, dataset, settings) for trainer in trainers]
     rows = ParquetRows(layout.split_part(dataset, "train"))
-    model, history = fit(known, params_of(known, params), rows)
-    if len(history):
-        first = 0 if batch_size(rows, params) is None else 1  # before a step, or after an epoch
-        lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
-        write_text(layout.history(dataset, trainer), "\n".join([f"epoch,{trainer}", *lines, ""]))
-    write_model(layout.model(dataset, trainer), rows.features, model)
+    for name in names:
+        model, history = fit(name, params_of(name, descent), rows)
+        if len(history):
+            first = (
+                0 if batch_size(rows, descent) is None else 1
+            )  # before a step, or after an epoch
+            lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
+            write_text(layout.history(dataset, name), "\n".join([f"epoch,{name}", *lines, ""]))
+        write_model(layout.model(dataset, name), rows.features, model)
+
+
+def _known(trainer: str, dataset: str, settings: Dataset) -> ModelName:
+    for name in settings.models:
+        if name == trainer:
+            return name
+    raise PipelineError(
+        f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, settings.models)}; "
+        f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(settings.trainers)}"
+    )
