@@ -44,6 +44,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "params.yaml", tmp_path)
     for folder in ("raw", "schema"):
         shutil.copytree(ROOT / "data" / folder, tmp_path / "data" / folder)
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/champion.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -2,54 +2,139 @@
 
 import csv
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
+from pipeline.champions import Champion, read_champions
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.files import whole, write_json
-from pipeline.core.params import Dataset, load_params
-from pipeline.core.tables import as_arrays, read_table
-from pipeline.models import read_model
-from pipeline.stages.evaluate.scores import confusion, evaluate_model, predictions, roc
+from pipeline.core.files import read_json, whole, write_json
+from pipeline.core.params import Dataset, ModelName, load_params
+from pipeline.core.tables import Array, as_arrays, read_table
+from pipeline.judged import Evaluated, Judged
+from pipeline.models import Model, read_model
+from pipeline.stages.evaluate import curves
+from pipeline.stages.evaluate.audits import audits
+from pipeline.stages.evaluate.judge import Judge, Rows
 
 
 def evaluate(dataset: str) -> None:
-    """Score every model of a dataset into metrics/<dataset>.json, and write the data of its plots.
+    """Judge every model of a dataset, the references and the champion among them.
 
-    Keys say which rows a score comes from: test_mse, train_mse, loo_mse (leave-one-out). Nothing
-    is fitted on test rows.
+    By cross-validation on all rows (trained anew, scaled anew, in each fold) and on the test rows;
+    nothing is fitted on these. Writes metrics/<dataset>.json, data/5_evaluated/<dataset>.json and
+    the data of the plots. Keys say which rows a score comes from: cv_mse, loo_mse (leave-one-out),
+    test_mse, train_mse.
     """
-    settings = load_params().dataset(dataset)
-    tables = {part: read_table(layout.split_part(dataset, part)) for part in ("train", "test")}
-    train, test = (as_arrays(table) for table in tables.values())
-    features = tables["train"].column_names[:-1]
+    params = load_params()
+    settings = params.dataset(dataset)
     _refuse_strangers(dataset, settings)
+    table = read_table(layout.ingested(dataset))
+    rows = _rows(dataset, settings, table)
     models = {
-        name: read_model(layout.model(dataset, name), name, features) for name in settings.trainers
+        name: read_model(layout.model(dataset, name), name, rows.features)
+        for name in settings.models
     }
-    scores = {name: evaluate_model(m, settings, train, test) for name, m in models.items()}
-    judged = test if len(test[1]) else train
-    if len(set(judged[1].tolist())) == 1:
+    shown = rows.part(rows.test if len(rows.test) else rows.train)
+    _warn_of_one_value(dataset, settings, shown[1])
+    trained, _ = as_arrays(read_table(layout.split_part(dataset, "train")))
+    judge = Judge(rows, settings, params)
+    judged: dict[str, Judged] = {name: judge.model(name, m) for name, m in models.items()}
+    champion = _judge_champion(dataset, judge, models, judged, table)
+    evaluated = Evaluated(
+        task=settings.task,
+        target=settings.target,
+        classes=settings.classes,
+        positive=settings.positive,
+        metric=settings.metric,
+        confidence=params.intervals.confidence,
+        scheme=judge.scheme,
+        train_rows=len(rows.train),
+        test_rows=len(rows.test),
+        judged=judged,
+        champion=champion,
+        audits=audits(rows, trained, settings, {n: models[n].params for n in settings.trainers}),
+    )
+    for name, data in _plots(evaluated, settings, models, shown).items():
+        _write_csv(layout.plot(dataset, name), *curves.columns(data))
+    write_json(layout.evaluated(dataset), evaluated.model_dump())
+    write_json(layout.metrics(dataset), {name: judged[name].scores for name in models})
+
+
+def _rows(dataset: str, settings: Dataset, table: pa.Table) -> Rows:
+    scaler = read_json(layout.scaler(dataset))
+    parts = read_json(layout.split_rows(dataset))
+    X, y = as_arrays(table.select([*scaler, settings.target]))
+    return Rows(
+        features=[*scaler],
+        X=X,
+        y=y,
+        train=np.array(parts["train"], dtype=np.int64),
+        test=np.array(parts["test"], dtype=np.int64),
+        mean=np.array([learned["mean"] for learned in scaler.values()]),
+        scale=np.array([learned["scale"] for learned in scaler.values()]),
+    )
+
+
+def _judge_champion(
+    dataset: str,
+    judge: Judge,
+    models: Mapping[ModelName, Model],
+    judged: dict[str, Judged],
+    table: pa.Table,
+) -> str | None:
+    """The name by which the champion is judged: a model's, where it is that model."""
+    champion: Champion | None = read_champions().get(dataset)
+    if champion is None:
+        return None
+    model = models.get(champion.trainer)
+    if model and champion.is_(model.trainer, model.params, judge.rows.features):
+        return champion.trainer
+    missing = [name for name in champion.features if name not in table.column_names]
+    if missing:
+        raise PipelineError(
+            f"{layout.CHAMPION}: {dataset}.features: the data have no {', '.join(missing)}; remove "
+            f"the entry {dataset}"
+        )
+    X, _ = as_arrays(table.select([*champion.features, judge.settings.target]))
+    judged["champion"] = judge.champion(champion.trainer, champion.params, X)
+    return "champion"
+
+
+def _plots(
+    evaluated: Evaluated,
+    settings: Dataset,
+    models: Mapping[ModelName, Model],
+    rows: tuple[Array, Array],
+) -> dict[str, curves.PlotData]:
+    values: dict[str, Array] = {name: m.predict(rows[0]) for name, m in models.items()}
+    data = curves.of_all(evaluated.judged, settings.metric)
+    if settings.task == "regression":
+        return data | curves.of_regression(values, rows[1])
+    thresholds = {name: evaluated.judged[name].threshold or 0.5 for name in values}
+    return data | curves.of_classification(
+        values, rows[1], settings, thresholds, evaluated.confidence
+    )
+
+
+def _warn_of_one_value(dataset: str, settings: Dataset, y: Array) -> None:
+    if len(set(y.tolist())) == 1:
         missing = "r2" if settings.task == "regression" else "roc_auc"
         warnings.warn(
-            f"{dataset}: {settings.target} is the same in all {len(judged[1])} rows judged by: "
+            f"{dataset}: {settings.target} is the same in all {len(y)} rows judged by: "
             f"{missing} has no meaning there and is null",
             PipelineWarning,
             stacklevel=2,
         )
-    write_json(layout.metrics(dataset), scores)
-    if settings.task == "regression":
-        _write_csv(layout.plot(dataset, "predictions"), *predictions(models, judged))
-    else:
-        _write_csv(layout.plot(dataset, "confusion"), *confusion(models, judged, settings))
-        _write_csv(layout.plot(dataset, "roc"), *roc(models, judged, settings))
 
 
 def _refuse_strangers(dataset: str, settings: Dataset) -> None:
     """A model left over from a trainer that was removed would make the folder's hash differ."""
-    expected = {layout.model(dataset, name) for name in settings.trainers}
-    expected |= {layout.history(dataset, name) for name in settings.trainers}
+    expected = {layout.model(dataset, name) for name in settings.models}
+    expected |= {layout.history(dataset, name) for name in settings.models}
     strangers = sorted(
         str(path)
         for path in layout.model(dataset, "any").parent.glob("[!.]*")

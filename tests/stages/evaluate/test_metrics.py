@@ -7,7 +7,7 @@ from scipy.special import expit
 from sklearn import metrics
 
 from pipeline.solvers.losses import sigmoid
-from pipeline.stages.evaluate.metrics import classification_scores, regression_scores
+from pipeline.stages.evaluate.metrics import auc_of, classification_scores, regression_scores
 
 VALUES = arrays(np.float64, 9, elements=st.floats(-1e3, 1e3))
 
@@ -26,18 +26,47 @@ def test_r2_of_a_constant_target_is_none() -> None:
     assert regression_scores(np.ones(3), np.arange(3.0))["r2"] is None
 
 
-def test_scores_are_of_the_positive_class() -> None:
-    y = np.array([0, 0, 0, 1, 1, 1, 1])
-    probability = np.array([0.1, 0.2, 0.9, 0.8, 0.4, 0.7, 0.6])
-    scores = classification_scores(y, probability, positive=0)
-    assert scores["recall"] == pytest.approx(2 / 3)
-    assert scores["precision"] == pytest.approx(2 / 3)
-    assert scores["accuracy"] == pytest.approx(5 / 7)
-    assert classification_scores(y, probability, positive=1)["recall"] == pytest.approx(3 / 4)
+LABELS = arrays(np.int8, 9, elements=st.integers(0, 1)).map(lambda y: y.astype(float))
+LOGITS = arrays(np.float64, 9, elements=st.integers(-30, 30).map(lambda k: k / 10))
 
 
-def test_roc_auc_of_one_class_is_none() -> None:
-    assert classification_scores(np.ones(3), np.full(3, 0.7), 1)["roc_auc"] is None
+@given(y=LABELS, z=LOGITS, threshold=st.sampled_from([0.2, 0.5, 0.9]), positive=st.integers(0, 1))
+def test_classification_scores_are_those_of_scikit_learn(
+    y: np.ndarray, z: np.ndarray, threshold: float, positive: int
+) -> None:
+    ours = classification_scores(y, z, threshold, positive, ("ill", "well"))
+    p = expit(z)
+    label = (p >= threshold).astype(float)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        y, label, labels=[positive], average="macro", zero_division=0
+    )
+    assert ours["precision"] == pytest.approx(precision)
+    assert ours["recall"] == pytest.approx(recall)
+    assert ours["f1"] == pytest.approx(f1)
+    assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(y, label))
+    assert ours["log_loss"] == pytest.approx(metrics.log_loss(y, p, labels=[0, 1]))
+    assert ours["brier"] == pytest.approx(metrics.brier_score_loss(y, p, labels=[0, 1]))
+    if np.ptp(y) == 0:
+        assert ours["roc_auc"] is None
+    else:
+        assert ours["roc_auc"] == pytest.approx(metrics.roc_auc_score(y, z))
+    for k, name in enumerate(("ill", "well")):
+        if (y == k).any():
+            theirs = metrics.recall_score(y, label, labels=[k], average="macro", zero_division=0)
+            assert ours[f"recall_{name}"] == pytest.approx(theirs)
+        else:
+            assert ours[f"recall_{name}"] is None
+
+
+@given(y=LABELS, z=LOGITS, weights=arrays(np.int8, (3, 9), elements=st.integers(0, 3)))
+def test_auc_of_weighted_rows_is_that_of_rows_taken_so_often(
+    y: np.ndarray, z: np.ndarray, weights: np.ndarray
+) -> None:
+    for w in weights:
+        repeated = np.repeat(y, w)
+        if len(np.unique(repeated)) == 2:
+            ours = auc_of(y, z, w[None, :].astype(float))[0]
+            assert ours == pytest.approx(metrics.roc_auc_score(repeated, np.repeat(z, w)))
 
 
 @given(arrays(np.float64, 5, elements=st.floats(-1e300, 1e300)))

@@ -1,16 +1,15 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import LeaveOneOut, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from pipeline.core.params import load_params
-from pipeline.models import Model, fit
-from pipeline.solvers.rows import ArrayRows
-from pipeline.stages.evaluate.scores import confusion, evaluate_model, leave_one_out_mse, roc
+from pipeline.core.params import Intervals, load_params
+from pipeline.judged import Scheme
+from pipeline.models import Model
+from pipeline.stages.evaluate.cross_validation import Held
+from pipeline.stages.evaluate.scores import cross_validated, fold_scores, judged_scores
 
 NO_ROWS = (np.empty((0, 1)), np.empty(0))
+INTERVALS = Intervals(confidence=0.95, bootstrap=200)
+ONE_BY_ONE = Scheme(leave_one_out=True, folds=4, repeats=1, seed=0, rows=4)
 
 
 def rows(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -19,43 +18,79 @@ def rows(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return X, 3 * X[:, 0] + rng.normal(size=count)
 
 
-def test_leave_one_out_is_that_of_scikit_learn() -> None:
-    X, y = rows(1, 15)
-    model, _ = fit("closed_form", {}, ArrayRows(X, y))
-    theirs = cross_val_score(
-        make_pipeline(StandardScaler(), LinearRegression()),
-        *(X, y),
-        cv=LeaveOneOut(),
-        scoring="neg_mean_squared_error",
-    )
-    assert leave_one_out_mse(model, X, y) == pytest.approx(-theirs.mean())
+def held(z: list[float], threshold: float | None = None) -> list[Held]:
+    """One row a fold."""
+    return [
+        Held(np.array([k]), np.array([value]), np.zeros(1), threshold) for k, value in enumerate(z)
+    ]
 
 
 def test_keys_say_which_rows_a_score_comes_from(workspace: object) -> None:
     house = load_params().dataset("house")
     model = Model("closed_form", {}, {}, np.array([3.0]), 0.0)
-    alone = evaluate_model(model, house, rows(1, 9), NO_ROWS)
-    assert list(alone) == ["train_mse", "train_rmse", "train_mae", "train_r2", "loo_mse"]
-    judged = evaluate_model(model, house, rows(1, 9), rows(2, 5))
-    assert list(judged) == ["train_mse", "test_mse", "test_rmse", "test_mae", "test_r2"]
+    alone = judged_scores(model, house, rows(1, 9), NO_ROWS, None, INTERVALS)
+    assert list(alone) == ["train_mse", "train_rmse", "train_mae", "train_r2"]
+    judged = judged_scores(model, house, rows(1, 9), rows(2, 15), None, INTERVALS)
+    assert {key.split("_")[0] for key in judged} == {"train", "test"}
+    assert "train_r2" not in judged
 
 
-def test_confusion_and_roc_carry_the_class_names(workspace: object) -> None:
+def test_an_interval_holds_its_score(workspace: object) -> None:
+    params = load_params()
+    model = Model("closed_form", {}, {}, np.array([2.5]), 0.1)
+    X, y = rows(3, 40)
+    for dataset, target in (("house", y), ("breast_cancer", (y > 0).astype(float))):
+        settings = params.dataset(dataset)
+        scores = judged_scores(model, settings, (X, target), (X, target), 0.5, INTERVALS)
+        names = [key for key in scores if f"{key}_low" in scores]
+        assert len(names) == {"house": 4, "breast_cancer": 9}[dataset]
+        for name in names:
+            low, high = scores[f"{name}_low"], scores[f"{name}_high"]
+            assert low is not None
+            assert low <= scores[name] <= high  # type: ignore[operator]
+            assert low < high  # type: ignore[operator]
+
+
+def test_a_perfect_score_claims_no_certainty(workspace: object) -> None:
     settings = load_params().dataset("breast_cancer")
-    models = {"bcpm": Model("bcpm", {}, {}, np.array([5.0]), 0.0)}
-    judged = np.array([[-1.0], [1.0], [2.0]]), np.array([0.0, 0.0, 1.0])
-    assert confusion(models, judged, settings)[1] == [
-        ("bcpm", "malignant", "malignant"),
-        ("bcpm", "malignant", "benign"),
-        ("bcpm", "benign", "benign"),
-    ]
-    _, points = roc(models, judged, settings)
-    assert points[-1] == (1.0, 1.0, "bcpm")
-    # the tumour at -1 is the most malignant by far, and it is: the curve first goes up
-    assert points[1][:2] == (0.0, 0.5)
+    X, _ = rows(3, 40)
+    model = Model("bcpm", {}, {}, np.array([100.0]), 0.0)
+    truth = (X[:, 0] > 0).astype(float)
+    scores = judged_scores(model, settings, (X, truth), (X, truth), 0.5, INTERVALS)
+    for name in ("accuracy", "roc_auc", "precision", "recall", "recall_benign"):
+        assert scores[f"test_{name}"] == 1
+        low = scores[f"test_{name}_low"]
+        assert low is not None
+        assert 0.7 < low < 0.95, name
 
 
-def test_roc_of_one_class_has_no_points(workspace: object) -> None:
+def test_a_few_rows_have_scores_but_no_bootstrap_interval(workspace: object) -> None:
+    settings = load_params().dataset("house")
+    model = Model("closed_form", {}, {}, np.array([3.0]), 0.0)
+    scores = judged_scores(model, settings, rows(1, 9), rows(2, 3), None, INTERVALS)
+    assert scores["test_mse"] is not None
+    assert scores["test_mse_low"] is scores["test_r2_high"] is None
+
+
+def test_leave_one_out_takes_what_one_row_has_not_over_all_rows(workspace: object) -> None:
     settings = load_params().dataset("breast_cancer")
-    models = {"bcpm": Model("bcpm", {}, {}, np.array([5.0]), 0.0)}
-    assert roc(models, (np.ones((2, 1)), np.ones(2)), settings)[1] == []
+    y = np.array([0.0, 0, 1, 1])
+    folds = held([-2, 1, 0.5, 3], threshold=0.5)
+    scores = cross_validated(fold_scores(folds, y, settings), folds, y, ONE_BY_ONE, settings, 0.95)
+    assert scores["loo_roc_auc"] == 0.75
+    assert scores["loo_precision"] == 1  # of malignant: one found, rightly
+    assert scores["loo_recall_malignant"] == 0.5
+    assert scores["loo_recall_benign"] == 1
+    assert scores["loo_accuracy"] == 0.75
+
+
+def test_the_mean_and_spread_are_those_of_the_folds(workspace: object) -> None:
+    settings = load_params().dataset("house")
+    folds = held([1, 2, 3, 5])
+    scores = cross_validated(
+        fold_scores(folds, np.zeros(4), settings), folds, np.zeros(4), ONE_BY_ONE, settings, 0.95
+    )
+    assert scores["loo_mse"] == pytest.approx(39 / 4)
+    assert scores["loo_mse_sd"] == pytest.approx(np.std([1, 4, 9, 25], ddof=1))
+    assert (scores["loo_mse_min"], scores["loo_mse_max"]) == (1, 25)
+    assert scores["loo_mse_low"] == 0  # an error is not negative

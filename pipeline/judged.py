@@ -1,0 +1,148 @@
+"""What evaluate finds of a dataset, and what verdict makes of it: the files that report shows."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import read_json
+from pipeline.core.params import Metric, Settings
+
+Role = Literal["trainer", "reference", "baseline", "champion"]
+Words = Literal["better", "worse", "not distinguishable"]
+Word = Literal["accepted", "rejected", "undecided"]
+Scores = dict[str, float | None]
+T = TypeVar("T", bound=Settings)
+
+LOWER_IS_BETTER = {"mse", "mae", "log_loss", "brier"}
+
+
+class Scheme(Settings):
+    """How the rows were cut for cross-validation; leave-one-out has as many folds as rows."""
+
+    leave_one_out: bool
+    folds: int
+    repeats: int
+    seed: int
+    rows: int
+
+
+class Coefficient(Settings):
+    """A weight on a standardized feature, with its interval by the delete-d jackknife."""
+
+    feature: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Judged(Settings):
+    """One trainer, judged.
+
+    Attributes
+    ----------
+    role : str
+        `trainer`: one of the dataset's; `reference`: scikit-learn's counterpart; `baseline`: the
+        mean or the majority class; `champion`: metrics/champion.json's, trained anew, where that
+        is none of the others.
+    trainer : str
+        Its name; the champion's too.
+    threshold : float or None
+        Label 1 from this probability on; None for regression.
+    scores : dict
+        As in metrics/<dataset>.json.
+    folds : dict
+        The score of each fold, by metric; fold k has the same rows for every trainer.
+    """
+
+    role: Role
+    trainer: str
+    params: dict[str, float | int | str]
+    threshold: float | None
+    scores: Scores
+    folds: dict[str, list[float | None]]
+    coefficients: list[Coefficient]
+
+
+class Audit(Settings):
+    """One check for leakage: its figure, and whether it found nothing."""
+
+    name: Literal["identical_rows", "scaler", "giveaway", "shuffled_labels"]
+    passed: bool
+    figure: float | None
+    text: str
+
+
+class Evaluated(Settings):
+    """data/5_evaluated/<dataset>.json; `champion` is the name in `judged` that holds the title."""
+
+    task: Literal["regression", "classification"]
+    target: str
+    classes: list[str] | None
+    positive: str | None
+    metric: Metric
+    confidence: float
+    scheme: Scheme
+    train_rows: int
+    test_rows: int
+    judged: dict[str, Judged]
+    champion: str | None
+    audits: list[Audit]
+
+
+class Comparison(Settings):
+    """Two trainers on the same folds; `difference` is a's score minus b's, `words` of a."""
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+    words: Words
+
+
+class Verdict(Settings):
+    """One block of metrics/verdict.json."""
+
+    metric: Metric
+    best: str
+    verdict: Word
+    reason: str
+    champion: str | None
+    notes: list[str]
+    comparisons: list[Comparison]
+
+
+class Verdicts(Settings):
+    """metrics/verdict.json."""
+
+    datasets: Annotated[dict[str, Verdict], Field(min_length=1)]
+
+
+def read_evaluated(dataset: str) -> Evaluated:
+    """Read what evaluate wrote of a dataset.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing, damaged, or of another form.
+    """
+    return _read(layout.evaluated(dataset), Evaluated)
+
+
+def read_verdicts() -> dict[str, Verdict]:
+    """Read what verdict wrote, by dataset."""
+    return _read(layout.VERDICT, Verdicts).datasets
+
+
+def _read(path: Path, form: type[T]) -> T:
+    try:
+        return form.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(key) for key in first["loc"])
+        raise PipelineError(
+            f"{path}: {place}: {first['msg']}; `dvc repro` makes it again"
+        ) from None

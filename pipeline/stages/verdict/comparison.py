@@ -1,0 +1,150 @@
+"""Trainers against each other, fold by fold, and what follows from it."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from pipeline.intervals import resampled
+from pipeline.judged import (
+    LOWER_IS_BETTER,
+    Comparison,
+    Evaluated,
+    Judged,
+    Verdict,
+    Word,
+    Words,
+)
+
+NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
+RARE = 0.1
+
+
+def verdict(evaluated: Evaluated, tolerance: float) -> Verdict:
+    """Judge the best trainer of a dataset by the folds alone: no training row decides.
+
+    `accepted` beats the trivial model and is not worse than the champion, `rejected` is worse than
+    either, both beyond the interval of the paired difference; else it is `undecided`. A champion
+    may be missed by `tolerance`, as a share of its score.
+    """
+    trainers = [n for n, one in evaluated.judged.items() if one.role == "trainer"]
+    best = _best(evaluated, trainers)
+    word, reason = _judge(evaluated, best, tolerance)
+    return Verdict(
+        metric=evaluated.metric,
+        best=best,
+        verdict=word,
+        reason=reason,
+        champion=evaluated.champion,
+        notes=[*_notes(evaluated, best)],
+        comparisons=[compare(evaluated, a, b) for a, b in combinations(evaluated.judged, 2)]
+        if len(_scores(evaluated, best)) > 1
+        else [],
+    )
+
+
+def compare(evaluated: Evaluated, a: str, b: str) -> Comparison:
+    """The mean difference of a and b over the folds, with its interval.
+
+    That of repeated cross-validation, corrected for the rows that folds share (Nadeau and Bengio
+    2003). `words` say what a is; several comparisons at once are not corrected for.
+    """
+    words: Words = "not distinguishable"
+    differences = np.subtract(_scores(evaluated, a), _scores(evaluated, b))
+    mean = float(differences.mean())
+    interval = resampled(differences.tolist(), evaluated.scheme.folds, evaluated.confidence)
+    low, high = interval or (mean, mean)
+    size = max(abs(_mean(evaluated, a)), abs(_mean(evaluated, b)))
+    if not low <= 0 <= high and abs(mean) > NOTHING * size:
+        words = "better" if (mean < 0) == (evaluated.metric in LOWER_IS_BETTER) else "worse"
+    return Comparison(
+        a=a, b=b, difference=_short(mean), low=_short(low), high=_short(high), words=words
+    )
+
+
+def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str]:
+    if not _scores(evaluated, best):
+        return "undecided", f"{evaluated.scheme.rows} rows are too few to judge by"
+    trivial = next(n for n, one in evaluated.judged.items() if one.role == "baseline")
+    against = compare(evaluated, best, trivial)
+    shown = f"{best} against {trivial}: {_shown(against, evaluated)}"
+    champion = evaluated.champion
+    if champion not in (None, best):
+        contest = compare(evaluated, best, champion)
+        shown = (
+            f"{best} against {_name(evaluated, champion)}: {_shown(contest, evaluated)}; {shown}"
+        )
+        # the end of the interval that is kinder to the newcomer
+        gap = contest.low if evaluated.metric in LOWER_IS_BETTER else -contest.high
+        if contest.words == "worse" and gap > tolerance * abs(_mean(evaluated, champion)):
+            return "rejected", f"worse than the champion; {shown}"
+    if against.words == "worse":
+        return "rejected", f"worse than the trivial model; {shown}"
+    if against.words == "not distinguishable":
+        return "undecided", f"not distinguishable from the trivial model; {shown}"
+    standing = {None: "there is no champion yet", best: "it is the champion"}
+    beside = standing.get(champion, "not worse than the champion")
+    return "accepted", f"better than the trivial model, and {beside}; {shown}"
+
+
+def _name(evaluated: Evaluated, champion: str) -> str:
+    one = evaluated.judged[champion]
+    given = ", ".join(f"{k} {v}" for k, v in one.params.items() if k in ("lr", "epochs"))
+    return f"the champion {one.trainer}{f' ({given})' * bool(given)}"
+
+
+def _shown(c: Comparison, evaluated: Evaluated) -> str:
+    sure = f"{100 * evaluated.confidence:g} %"
+    return f"{evaluated.metric} {c.difference:+.4g}, {sure} interval {c.low:+.4g} to {c.high:+.4g}"
+
+
+def _best(evaluated: Evaluated, trainers: list[str]) -> str:
+    """The best mean to six digits; of equals the one that params.yaml names first."""
+    sign = 1 if evaluated.metric in LOWER_IS_BETTER else -1
+    return min(trainers, key=lambda name: float(f"{sign * _mean(evaluated, name):.6g}"))
+
+
+def _scores(evaluated: Evaluated, name: str) -> list[float]:
+    return [s for s in evaluated.judged[name].folds.get(evaluated.metric, []) if s is not None]
+
+
+def _mean(evaluated: Evaluated, name: str) -> float:
+    scores = _scores(evaluated, name)
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def _notes(evaluated: Evaluated, best: str) -> Iterator[str]:
+    one = evaluated.judged[best]
+    if not evaluated.test_rows:
+        yield (
+            f"All {evaluated.train_rows} rows train: scores named train_ say how well the rows are "
+            "fitted that were learned from, loo_ what becomes of a row that was not."
+        )
+    yield from _draw(evaluated, best, one)
+    for audit in evaluated.audits:
+        if not audit.passed:
+            yield f"Leakage audit {audit.name}: {audit.text}."
+
+
+def _draw(evaluated: Evaluated, best: str, one: Judged) -> Iterator[str]:
+    """Whether the one test split is among the luckiest or unluckiest tenth of the folds."""
+    metric, folds = evaluated.metric, np.array(_scores(evaluated, best))
+    test = one.scores.get(f"test_{metric}")
+    low, high = one.scores.get(f"cv_{metric}_low"), one.scores.get(f"cv_{metric}_high")
+    if test is None or low is None or high is None or low <= test <= high:
+        return
+    worse = (test > high) == (metric in LOWER_IS_BETTER)
+    beyond = folds >= test if test > high else folds <= test
+    if beyond.mean() > RARE:
+        return
+    rows = round(evaluated.scheme.rows / evaluated.scheme.folds)
+    yield (
+        f"The one test split of {evaluated.test_rows} rows gives {best} {metric} {test:.4g}: "
+        f"{'an unlucky' if worse else 'a lucky'} draw. Of {len(folds)} held-out folds of about "
+        f"{rows} rows {int(beyond.sum())} were as {'bad' if worse else 'good'}; their mean is "
+        f"{folds.mean():.4g}, {100 * evaluated.confidence:g} % interval {low:.4g} to {high:.4g}."
+    )
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
