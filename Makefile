@@ -2,7 +2,7 @@
 # make test    set up .venv and run the whole test suite
 # make check   the fast part of it, for people at work
 # make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
-.PHONY: repro test check clean setup
+.PHONY: repro test check clean setup browser
 PYTHON ?= python3
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
@@ -15,7 +15,7 @@ repro: setup
 	@echo "  dvc exp run -S lr=0.01        try another learning rate; any key of params.yaml works"
 	@echo "  dvc exp show --only-changed   the experiments in one table"
 
-test: setup
+test: setup browser
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
@@ -37,6 +37,17 @@ setup:
 	  && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock \
 	  && cp requirements.lock .venv/requirements.lock; }
 
+# The tests look at the pages in chromium: the one on the PATH, or Debian's.
+browser:
+	@command -v chromium >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && echo "installing chromium (once)" \
+	  && apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install chromium >/dev/null \
+	  && command -v chromium >/dev/null; \
+	} || { echo "The tests need chromium on the PATH: install it, on Debian with" \
+	  "'sudo apt-get install chromium'; 'make check' does without." >&2; exit 2; }
+
 clean:
-	rm -rf data/[1-4]_* data/tracked.json metrics/plots mlflow.db* mlartifacts dvc_plots \
+	rm -rf data/[1-5]_* data/tracked.json metrics/plots metrics/report* mlflow.db* mlartifacts dvc_plots \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache
