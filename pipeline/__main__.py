@@ -28,7 +28,7 @@ Run from the folder of dvc.yaml. Usually DVC calls the stages, in order and only
 Exit codes: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130 interrupted.
 """
 DATASET = ("DATASET", "a name under params.yaml: datasets")
-TRAINER = ("TRAINER", "one of params.yaml: datasets.DATASET.trainers")
+TRAINER = ("TRAINER", "of params.yaml: datasets.DATASET.trainers, or a reference")
 
 # name: (operands, what --help says)
 COMMANDS: dict[str, tuple[list[tuple[str, str]], str]] = {
@@ -70,7 +70,7 @@ Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DA
     ),
     "train": (
         [DATASET, TRAINER],
-        """fit one trainer to the training rows
+        """fit trainers to the training rows
 
 Ends with exit code 3, and no model, when the loss stops being finite.
 
@@ -82,13 +82,27 @@ Writes data/4_models/DATASET/TRAINER.json and, for a gradient trainer, TRAINER_h
     ),
     "evaluate": (
         [DATASET],
-        """score the models of a dataset
+        """judge the models of a dataset
 
-The only stage that reads test rows. The names of the scores say which rows they come from:
-test_mse, train_mse, loo_mse (leave-one-out).
+By cross-validation (below 30 rows leave-one-out) and on the test rows, which no other stage reads,
+with intervals; audits for leakage. The names of the scores say which rows they come from: cv_mse,
+loo_mse (leave-one-out), test_mse, train_mse.
 
-Reads data/3_split/DATASET and data/4_models/DATASET.
-Writes metrics/DATASET.json and the data of the plots, metrics/plots/DATASET.""",
+Reads data/1_ingested, data/3_split and data/4_models of the dataset, metrics/champion.json.
+Writes metrics/DATASET.json, data/5_evaluated/DATASET.json, and metrics/plots, the plots' data.""",
+    ),
+    "verdict": (
+        [],
+        """compare the trainers of every dataset and accept, reject or leave undecided the best
+
+Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json.""",
+    ),
+    "report": (
+        [],
+        """write metrics/report.html
+
+One page that opens from disk, with tables and pictures of every dataset; params.yaml: report has
+its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.""",
     ),
     "track": (
         [],
@@ -105,7 +119,15 @@ Reads metrics, models and splits. Writes to MLflow, and data/tracked.json, a rec
 
 Writes metrics/textbook.json, docs/textbook.md and its pictures.""",
     ),
-    "results": ([], "print the scores of all datasets\n\nReads metrics/*.json."),
+    "results": ([], "print one table of all datasets and trainers\n\nReads data/5_evaluated."),
+    "promote": (
+        [DATASET],
+        """make the accepted trainer of DATASET its champion
+
+From then on `verdict` rejects what is worse. Run `dvc repro` afterwards, and commit.
+
+Reads metrics/verdict.json. Writes metrics/champion.json.""",
+    ),
 }
 
 
@@ -117,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = options.pop("command")
     try:
         with _warnings_on_stderr(command):
-            _run(command, *options.values())
+            _run(command, **options)
         return 0
     except PipelineError as error:
         message, code = f"error: {command}: {error}", error.exit_code
@@ -131,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _run(command: str, *operands: str) -> None:
+def _run(command: str, **options: Any) -> None:
     if command == "params":
         from pipeline.core.params import load_params
 
@@ -139,9 +161,16 @@ def _run(command: str, *operands: str) -> None:
     elif command == "results":
         from pipeline.results import results
 
-        print(results())
+        print(results(**options))
+    elif command == "promote":
+        from pipeline.champions import promote
+
+        dataset = options["DATASET"]
+        print(f"{dataset}: {promote(dataset)} is the champion; `dvc repro`, then commit")
     else:
-        _stage(command)(*operands)
+        several = options.pop(TRAINER[0], [])
+        operands = [options.pop(DATASET[0])] if DATASET[0] in options else []
+        _stage(command)(*operands, *several, **options)
 
 
 @contextlib.contextmanager
@@ -187,7 +216,10 @@ def _parser() -> argparse.ArgumentParser:
             name, help=text.splitlines()[0], description=text, formatter_class=raw
         )
         for operand, meaning in operands:
-            command.add_argument(operand, help=meaning)
+            nargs = "+" if operand == TRAINER[0] else None
+            command.add_argument(operand, help=meaning, nargs=nargs)
+        if name == "results":
+            command.add_argument("--markdown", action="store_true", help="as a Markdown table")
         if name == "textbook":
             full = "take all 5,000,000 torch steps of listing 3-14 instead (about 20 minutes)"
             command.add_argument("--full", action="store_true", help=full)

@@ -1,35 +1,78 @@
-"""The results of all datasets as tables."""
+"""The results of all datasets as one table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.core import layout
 from pipeline.core.files import read_json
-from pipeline.core.params import load_params
+from pipeline.core.params import Dataset, load_params
+from pipeline.judged import Scores, Verdict, read_verdicts
+
+HEADER = ("dataset", "trainer", "score", "mean", "sd", "interval", "test", "interval", "verdict")
 
 
-def results() -> str:
-    """One table a dataset from metrics/*.json: a row a trainer, a column a metric."""
-    return "\n\n".join(
-        f"{dataset}\n{_table(read_json(layout.metrics(dataset)))}"
-        for dataset in load_params().datasets
-    )
+def results(markdown: bool = False) -> str:
+    """A row for every dataset and trainer, in text or Markdown, from metrics/*.json.
+
+    What the trainers are judged by: its mean over held-out rows, standard deviation over the folds
+    and interval; the same of the test rows; and the verdict on the best trainer of a dataset, or
+    how another compares with it.
+    """
+    params, verdicts = load_params(), read_verdicts()
+    rows: list[tuple[str, ...]] = [HEADER]
+    for dataset, settings in params.datasets.items():
+        scores: dict[str, Scores] = read_json(layout.metrics(dataset))
+        rows += _rows(dataset, settings, scores, verdicts[dataset])
+    return _markdown(rows) if markdown else _text(rows)
 
 
-def _table(scores: dict[str, dict[str, float | None]]) -> str:
-    metrics = list(next(iter(scores.values())))
-    rows = [["trainer", *metrics]]
-    rows += [[name, *(_shown(row[metric]) for metric in metrics)] for name, row in scores.items()]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return "\n".join(_line(row, widths) for row in rows)
+def _rows(
+    dataset: str, settings: Dataset, scores: dict[str, Scores], verdict: Verdict
+) -> Iterator[tuple[str, ...]]:
+    for trainer, of in scores.items():
+        held = f"{'loo' if f'loo_{settings.metric}' in of else 'cv'}_{settings.metric}"
+        test = f"test_{settings.metric}"
+        yield (
+            dataset,
+            trainer,
+            held.replace("_", " ", 1),
+            _shown(of[held]),
+            _shown(of.get(f"{held}_sd")),
+            _interval(of, held),
+            _shown(of.get(test)),
+            _interval(of, test),
+            verdict.verdict if trainer == verdict.best else _standing(trainer, verdict),
+        )
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers = (
-        cell.rjust(width) if k else cell.ljust(width)
-        for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return "  " + "  ".join([name, *numbers])
+def _standing(trainer: str, verdict: Verdict) -> str:
+    """How a trainer compares with the best."""
+    for one in verdict.comparisons:
+        if (one.a, one.b) == (trainer, verdict.best):
+            return one.words
+        if (one.a, one.b) == (verdict.best, trainer):
+            return {"better": "worse", "worse": "better"}.get(one.words, one.words)
+    return "-"
 
 
 def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _interval(scores: Scores, name: str) -> str:
+    low, high = scores.get(f"{name}_low"), scores.get(f"{name}_high")
+    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+def _text(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    ends = [k for k in range(1, len(rows)) if rows[k][0] != rows[k - 1][0]]
+    return "\n".join(("\n" if k in ends else "") + line for k, line in enumerate(lines))

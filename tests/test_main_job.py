@@ -24,6 +24,14 @@ GRADIENT = {
     ("breast_cancer", "bcpm"),
 }
 DIRECT = {("house", "pairwise_mean"), ("house", "closed_form"), ("synthetic", "closed_form")}
+REFERENCES = {
+    ("house", "linear_regression"),
+    ("house", "mean"),
+    ("synthetic", "linear_regression"),
+    ("synthetic", "mean"),
+    ("breast_cancer", "logistic_regression"),
+    ("breast_cancer", "majority"),
+}
 
 
 def stages_run(output: str) -> set[str]:
@@ -31,15 +39,20 @@ def stages_run(output: str) -> set[str]:
 
 
 def runs(clone: Clone) -> list[dict[str, str]]:
-    """Every run in the store of the clone: its tags, status, artifact folder and model status."""
+    """Every run of a trainer in the store of the clone: its tags, status and artifact folder."""
+    return [run for run in all_runs(clone) if run["experiment"] != "report"]
+
+
+def all_runs(clone: Clone) -> list[dict[str, str]]:
     with sqlite3.connect(clone.folder / "mlflow.db") as db:
         rows = db.execute(
-            "select run_uuid, status, artifact_uri from runs where lifecycle_stage = 'active'"
+            "select run_uuid, status, artifact_uri, experiments.name from runs "
+            "join experiments using (experiment_id) where runs.lifecycle_stage = 'active'"
         ).fetchall()
         return [
             dict(db.execute("select key, value from tags where run_uuid = ?", (id_,)).fetchall())
-            | {"id": id_, "status": status, "artifacts": artifacts}
-            for id_, status, artifacts in rows
+            | {"id": id_, "status": status, "artifacts": artifacts, "experiment": experiment}
+            for id_, status, artifacts, experiment in rows
         ]
 
 
@@ -87,6 +100,9 @@ def test_a_second_repro_runs_nothing(clone: Clone) -> None:
         ("synthetic", "torch_sgd", "test_mse", 759.279519, 1e-3),
         ("breast_cancer", "bcpm", "test_accuracy", 0.95, 0.03),
         ("breast_cancer", "bcpm", "test_roc_auc", 0.99, 0.01),
+        ("house", "closed_form", "loo_mse", 149.8961, 1e-4),
+        ("breast_cancer", "bcpm", "cv_accuracy", 0.9775, 0.0025),
+        ("breast_cancer", "bcpm", "cv_roc_auc", 0.9975, 0.0025),
     ],
 )
 def test_figures(
@@ -95,10 +111,10 @@ def test_figures(
     assert metric(clone, dataset, trainer, name) == pytest.approx(figure, abs=within)
 
 
-def test_eight_runs_are_in_mlflow_complete(clone: Clone) -> None:
+def test_every_trainer_is_a_run_in_mlflow_complete(clone: Clone) -> None:
     found = runs(clone)
-    assert len(found) == 8
-    assert pairs(found) == GRADIENT | DIRECT
+    assert len(found) == 14
+    assert pairs(found) == GRADIENT | DIRECT | REFERENCES
     for run in found:
         assert run["status"] == "FINISHED"
         assert {"fingerprint", "git_commit", "data_md5"} <= set(run)
@@ -106,11 +122,49 @@ def test_eight_runs_are_in_mlflow_complete(clone: Clone) -> None:
         with sqlite3.connect(clone.folder / "mlflow.db") as db:
             query = "select key from metrics where run_uuid = ?"
             logged = {key for (key,) in db.execute(query, (run["id"],))}
-        if run["trainer"] != "pairwise_mean":
-            pair = (run["dataset"], run["trainer"])
+        pair = (run["dataset"], run["trainer"])
+        if pair in GRADIENT | DIRECT and run["trainer"] != "pairwise_mean":
             assert ({"stable_lr"} if pair in GRADIENT else {"rank", "condition"}) <= logged
-    assert len(list((clone.folder / "mlartifacts").rglob("model.skops"))) == 8
+        if run["dataset"] == "breast_cancer":
+            assert {"cv_accuracy", "cv_accuracy_low", "test_recall_malignant_high"} <= logged
+    assert len(list((clone.folder / "mlartifacts").rglob("model.skops"))) == 14
     assert not list((clone.folder / "mlartifacts").rglob("*.pkl"))
+
+
+def test_the_report_is_a_run_with_its_pictures(clone: Clone) -> None:
+    (run,) = [run for run in all_runs(clone) if run["experiment"] == "report"]
+    assert run["status"] == "FINISHED"
+    folder = Path(run["artifacts"].removeprefix("file://").replace("%20", " "))
+    assert (folder / "report.html").read_bytes() == (
+        clone.folder / "metrics/report.html"
+    ).read_bytes()
+    shown = {path.name for path in (clone.folder / "metrics/report").iterdir()}
+    assert {path.name for path in (folder / "pictures").iterdir()} == shown
+    assert {"house_fit.svg", "synthetic_loss.svg", "breast_cancer_roc.svg"} <= shown
+
+
+def test_breast_cancer_is_at_scikit_learns_level(clone: Clone) -> None:
+    verdict = json.loads((clone.folder / "metrics/verdict.json").read_text())["datasets"]
+    (contest,) = [
+        one["words"]
+        for one in verdict["breast_cancer"]["comparisons"]
+        if {one["a"], one["b"]} == {"bcpm", "logistic_regression"}
+    ]
+    assert contest == "not distinguishable"
+    assert verdict["breast_cancer"]["verdict"] == "accepted"
+    scores = json.loads((clone.folder / "metrics/breast_cancer.json").read_text())["bcpm"]
+    assert scores["cv_recall_malignant_low"] < scores["cv_recall_malignant"] < 1
+
+
+def test_the_generators_noise_lies_in_the_interval_and_the_draw_is_called_unlucky(
+    clone: Clone,
+) -> None:
+    scores = json.loads((clone.folder / "metrics/synthetic.json").read_text())["closed_form"]
+    assert scores["cv_mse_low"] < 20**2 < scores["cv_mse_high"]
+    verdict = json.loads((clone.folder / "metrics/verdict.json").read_text())["datasets"]
+    (note,) = verdict["synthetic"]["notes"]
+    assert "20 rows gives closed_form mse 759.3: an unlucky draw" in note
+    assert note in (clone.folder / "metrics/report.html").read_text()
 
 
 def test_a_logged_model_answers_where_this_package_is_not_installed(
@@ -134,8 +188,8 @@ def test_every_module_a_stage_imports_is_in_its_deps(make_clone: Callable[[str],
     """Run each command of dvc.lock, in order, and look at what it imported."""
     clone = make_clone("deps")
     stages = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
-    rank = ["params", "ingest", "generate", "validate", "split", "train", "evaluate", "track"]
-    rank += ["textbook"]
+    rank = ["params", "ingest", "generate", "validate", "split", "train", "evaluate", "verdict"]
+    rank += ["report", "track", "textbook"]
     for name in sorted(stages, key=lambda name: rank.index(re.split("[@_]", name)[0])):
         command = stages[name]["cmd"].replace("-m pipeline", "-m tests.trace_stage")
         used = json.loads(clone.ok(command).split("@@")[1])
@@ -156,7 +210,8 @@ def test_an_experiment_reruns_what_depends_on_lr_and_adds_its_runs(clone: Clone)
     before = runs(clone)
     output = clone.ok("dvc exp run -S lr=0.01 --name slow")
     kinds = {stage.split("@")[0] for stage in stages_run(output)} - {"params", "track"}
-    assert kinds == {"train_gradient", "evaluate_regression", "evaluate_classification"}
+    evaluated = {"evaluate_regression", "evaluate_classification", "verdict", "report"}
+    assert kinds == {"train_gradient"} | evaluated
     assert metric(clone, "house", "manual_gd", "train_mse") > 900
     added = [run for run in runs(clone) if run["id"] not in {run["id"] for run in before}]
     assert len(added) == 5
@@ -166,7 +221,7 @@ def test_an_experiment_reruns_what_depends_on_lr_and_adds_its_runs(clone: Clone)
     assert "slow" in shown
     assert "house/manual_gd" not in shown  # short names
     assert "lr" in clone.ok("dvc params diff")
-    assert "train_mse" in clone.ok("dvc metrics diff")
+    assert "house.manual_gd.train_mse" in clone.ok("dvc metrics diff")
     back_to_the_start(clone)
     clone.ok("dvc exp run -S lr=0.01 --name again")
     assert len(runs(clone)) == len(before) + 5
@@ -208,7 +263,7 @@ def test_queued_experiments_run_two_at_a_time_on_a_fresh_store(clone: Clone) -> 
     assert status.count("Success") == 2, status
     found = runs(clone)
     assert {run["status"] for run in found} == {"FINISHED"}
-    assert len(found) == 3 + 2 * 5
+    assert len(found) == len(DIRECT | REFERENCES) + 2 * 5
     assert len({run["fingerprint"] for run in found}) == len(found)
     assert len({run["dvc_experiment"] for run in found if "lr" in run["mlflow.runName"]}) == 2
     assert all(run["artifacts"].startswith(clone.folder.as_uri()) for run in found)

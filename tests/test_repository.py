@@ -1,7 +1,6 @@
 """The repository's own promises."""
 
 import re
-import textwrap
 import tomllib
 from importlib.metadata import version
 from itertools import chain
@@ -14,7 +13,7 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from sklearn.datasets import load_breast_cancer
 
-from pipeline.core.params import load_params
+from pipeline.core.params import REFERENCES, load_params
 from pipeline.models import PARAMS_OF
 from pipeline.results import results
 from tests.conftest import ROOT
@@ -67,6 +66,14 @@ def test_params_and_graph_name_the_same_datasets_and_trainers() -> None:
 TRAIN_FAMILIES = ("train_closed", "train_gradient")
 
 
+def test_every_dataset_has_its_references() -> None:
+    found = GRAPH["stages"]["train_reference"]["foreach"].values()
+    datasets = load_params().datasets
+    assert {pair["dataset"] for pair in found} == set(datasets)
+    for pair in found:
+        assert REFERENCES[datasets[pair["dataset"]].task] == (pair["trivial"], pair["counterpart"])
+
+
 def test_trainers_stand_in_the_family_of_their_params() -> None:
     for family in TRAIN_FAMILIES:
         stage = GRAPH["stages"][family]
@@ -78,7 +85,8 @@ def test_trainers_stand_in_the_family_of_their_params() -> None:
 def test_commands_hold_no_value_of_params_yaml() -> None:
     for stage in GRAPH["stages"].values():
         command = stage.get("do", stage)["cmd"]
-        assert set(re.findall(r"\$\{[^}]*\}", command)) <= {"${item.dataset}", "${item.trainer}"}
+        names = ("dataset", "trainer", "counterpart", "trivial")
+        assert set(re.findall(r"\$\{[^}]*\}", command)) <= {f"${{item.{name}}}" for name in names}
 
 
 def test_breast_cancer_csv_is_scikit_learns_copy_row_by_row() -> None:
@@ -96,4 +104,5 @@ def test_links_in_the_documents_lead_somewhere() -> None:
 
 def test_the_readme_shows_the_committed_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert textwrap.indent(results(), "    ") in (ROOT / "README.md").read_text()
+    table = f"<!-- results -->\n\n{results(markdown=True)}\n\n<!-- /results -->"
+    assert table in (ROOT / "README.md").read_text()

@@ -64,7 +64,7 @@ def collect(dataset: str, settings: Dataset) -> list[Result]:
         raise PipelineError(f"{layout.scaler(dataset)}: is of other features; run `dvc repro`")
     scores = read_json(layout.metrics(dataset))
     results = []
-    for trainer in settings.trainers:
+    for trainer in settings.models:
         path = layout.model(dataset, trainer)
         model = read_model(path, trainer, columns[:-1])
         identity = [dataset, trainer, model.params, data, md5(path), scores[trainer]]

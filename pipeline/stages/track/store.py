@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5
 from pipeline.models import Model
 from pipeline.stages.track.provenance import Result, dvc_experiment, git_commit
 
@@ -43,15 +45,35 @@ class Store:
             Whether a run was added.
         """
         experiment = self._experiment(result.dataset)
-        for run in self.client.search_runs(
-            [experiment], f"tags.fingerprint = '{result.fingerprint}'"
-        ):
-            if run.info.status == "FINISHED":
-                self._link(run)
-                return False
-            self.client.delete_run(run.info.run_id)  # half-written by a process that died
+        if self._linked(experiment, result.fingerprint):
+            return False
         self._log(result, experiment)
         return True
+
+    def publish_report(self, page: Path, pictures: list[Path]) -> None:
+        """Log the report with its pictures as a run of its own, unless it is there already."""
+        import mlflow
+
+        experiment, fingerprint = self._experiment("report"), md5(page)
+        if self._linked(experiment, fingerprint):
+            return
+        with mlflow.start_run(
+            experiment_id=experiment,
+            run_name="report",
+            tags={"fingerprint": fingerprint} | _origin(),
+        ) as run:
+            self.client.log_artifact(run.info.run_id, str(page))
+            for picture in pictures:
+                self.client.log_artifact(run.info.run_id, str(picture), "pictures")
+
+    def _linked(self, experiment: str, fingerprint: str) -> bool:
+        """Whether there is a finished run of the same; it is linked to this commit then."""
+        for run in self.client.search_runs([experiment], f"tags.fingerprint = '{fingerprint}'"):
+            if run.info.status == "FINISHED":
+                self._link(run)
+                return True
+            self.client.delete_run(run.info.run_id)  # half-written by a process that died
+        return False
 
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
@@ -76,7 +98,7 @@ class Store:
 
         now = int(time.time() * 1000)
         scores = {name: value for name, value in result.scores.items() if value is not None}
-        metrics = [Metric(name, value, now, 0) for name, value in scores.items()]
+        metrics = [Metric(_allowed(name), value, now, 0) for name, value in scores.items()]
         params = [Param(name, str(value)) for name, value in result.model.params.items()]
         facts = {name: value for name, value in result.model.facts.items() if value is not None}
         metrics += [Metric(name, value, now, 0) for name, value in facts.items()]
@@ -203,6 +225,11 @@ def _dataset(result: Result) -> Any:
             result.dataset, result.data_md5, "local", source, profile=f'{{"rows": {result.n_rows}}}'
         )
     )
+
+
+def _allowed(name: str) -> str:
+    """The name of a class may hold what MLflow takes in no key."""
+    return re.sub(r"[^\w.\- :/]", "_", name)
 
 
 def _thin(count: int) -> list[int]:
