@@ -13,7 +13,7 @@ repro: setup
 	@echo "Next:  source .venv/bin/activate"
 	@echo "  mlflow ui                     compare the runs, at http://127.0.0.1:5000"
 	@echo "  dvc exp run -S lr=0.01        try another learning rate; any key of params.yaml works"
-	@echo "  dvc exp show --only-changed   the experiments in one table"
+	@echo "  dvc exp show --only-changed --drop '.*/.*'   the experiments in one table"
 
 test: setup browser
 	$(RUN) ruff check .

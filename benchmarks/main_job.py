@@ -85,4 +85,5 @@ def main(rounds: int) -> None:
         print(f"{ours} / {peer}: {median[ours] / median[peer]:.2f}  ({limit})")
 
 
-main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)

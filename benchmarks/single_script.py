@@ -2,8 +2,9 @@
 
     python benchmarks/single_script.py FOLDER [--pinned]
 
-Reads, validates, splits, trains the eight models, scores them and logs them to a new MLflow store
-in FOLDER, with default log_metric and log_model calls. With --pinned it has learned two tricks:
+Reads, validates, splits, trains the eight models and the references, scores them on test rows and
+by repeated cross-validation, and logs them to a new MLflow store in FOLDER, with default log_metric
+and log_model calls. With --pinned it has learned two tricks:
 metrics go in one batch, and the models' pip requirements are given instead of inferred.
 """
 
@@ -23,7 +24,8 @@ import torch
 from mlflow.entities import Metric
 from mlflow.models import infer_signature
 from sklearn.datasets import make_regression
-from sklearn.linear_model import LinearRegression
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
     log_loss,
@@ -33,10 +35,16 @@ from sklearn.metrics import (
     r2_score,
     roc_auc_score,
 )
-from sklearn.model_selection import LeaveOneOut, train_test_split
+from sklearn.model_selection import (
+    LeaveOneOut,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    train_test_split,
+)
 from sklearn.preprocessing import StandardScaler
 
-LR, EPOCHS, SEED = 0.1, 100, 1234
+LR, EPOCHS, SEED, BATCH = 0.1, 100, 1234, 32
+FOLDS = {"n_splits": 5, "n_repeats": 10, "random_state": 0}
 PINNED = "--pinned" in sys.argv
 STORE = Path(sys.argv[1])
 
@@ -87,6 +95,22 @@ def closed_form(X, y):
     return LinearRegression().fit(X, y), []
 
 
+def mean(X, y):
+    return linear(np.zeros(X.shape[1]), y.mean()), []
+
+
+def linear_regression(X, y):
+    return LinearRegression().fit(X, y), []
+
+
+def logistic_regression(X, y):
+    return LogisticRegression().fit(X, y), []
+
+
+def majority(X, y):
+    return DummyClassifier(strategy="prior").fit(X, y), []
+
+
 def manual_gd(X, y):
     w, b, losses = np.zeros(X.shape[1]), 0.0, []
     for _ in range(EPOCHS):
@@ -96,23 +120,45 @@ def manual_gd(X, y):
     return linear(w, b), losses
 
 
-def torch_train(X, y, loss_function):
+def torch_train(X, y, loss_function, batch=None):
     torch.manual_seed(SEED)
     model, losses = torch.nn.Linear(X.shape[1], 1), []
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
     inputs = torch.tensor(X, dtype=torch.float32)
     targets = torch.tensor(y, dtype=torch.float32).view(-1, 1)
     for _ in range(EPOCHS):
-        optimizer.zero_grad()
-        loss = loss_function(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+        total = 0.0
+        for rows in torch.randperm(len(y)).split(batch or len(y)):
+            optimizer.zero_grad()
+            loss = loss_function(model(inputs[rows]), targets[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows) / len(y)
+        losses.append(total)
     return model, losses
 
 
 def torch_sgd(X, y):
     return torch_train(X, y, torch.nn.MSELoss())
+
+
+def bcpm(X, y):
+    return torch_train(X, y, torch.nn.BCEWithLogitsLoss(), BATCH)
+
+
+def probability(model, X):
+    if isinstance(model, torch.nn.Module):
+        return 1 / (1 + np.exp(-predict(model, X).astype(float)))
+    return model.predict_proba(X)[:, 1]
+
+
+def cross_validate(cut, trainer, X, y, score):
+    scores = []
+    for rest, out in cut.split(X, y):
+        fold = StandardScaler().fit(X[rest])
+        model, _ = trainer(fold.transform(X[rest]), y[rest])
+        scores.append(score(model, fold.transform(X[out]), y[out]))
+    return {"cv": float(np.mean(scores)), "cv_sd": float(np.std(scores, ddof=1))}
 
 
 def predict(model, X):
@@ -142,13 +188,12 @@ def regression(name, X, y, trainers, test_size):
                 {"mse": mse, "rmse": mse**0.5, "mae": mean_absolute_error(y_test, p),
                  "r2": r2_score(y_test, p)}
             )  # fmt: skip
-            if not test_size:
-                errors = []
-                for rest, one in LeaveOneOut().split(X):
-                    fold = StandardScaler().fit(X[rest])
-                    other, _ = trainer(fold.transform(X[rest]), y[rest])
-                    errors.append(predict(other, fold.transform(X[one]))[0] - y[one][0])
-                mlflow.log_metric("loo_mse", float(np.mean(np.square(errors))))
+            cut = RepeatedKFold(**FOLDS) if test_size else LeaveOneOut()
+            mlflow.log_metrics(
+                cross_validate(
+                    cut, trainer, X, y, lambda m, X, y: mean_squared_error(y, predict(m, X))
+                )
+            )
             log_history(losses)
             (log_torch if trainer is torch_sgd else log_sklearn)(model, Z)
 
@@ -158,20 +203,28 @@ def classification(name, X, y):
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=SEED)
     scaler = StandardScaler().fit(X_train)
     Z, Z_test = scaler.transform(X_train), scaler.transform(X_test)
-    with mlflow.start_run(run_name="bcpm"):
-        mlflow.log_params({"lr": LR, "epochs": EPOCHS, "seed": SEED})
-        model, losses = torch_train(Z, y_train, torch.nn.BCEWithLogitsLoss())
-        p = 1 / (1 + np.exp(-predict(model, Z_test).astype(float)))
-        label = (p >= 0.5).astype(int)
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            y_test, label, pos_label=0, average="binary"
-        )
-        mlflow.log_metrics(
-            {"accuracy": accuracy_score(y_test, label), "roc_auc": roc_auc_score(y_test, p),
-             "log_loss": log_loss(y_test, p), "precision": precision, "recall": recall, "f1": f1}
-        )  # fmt: skip
-        log_history(losses)
-        log_torch(model, Z)
+    for trainer in (bcpm, logistic_regression, majority):
+        with mlflow.start_run(run_name=trainer.__name__):
+            mlflow.log_params({"lr": LR, "epochs": EPOCHS, "seed": SEED})
+            model, losses = trainer(Z, y_train)
+            p = probability(model, Z_test)
+            label = (p >= 0.5).astype(int)
+            precision, recall, f1, _ = precision_recall_fscore_support(
+                y_test, label, pos_label=0, average="binary", zero_division=0
+            )
+            mlflow.log_metrics(
+                {"accuracy": accuracy_score(y_test, label), "roc_auc": roc_auc_score(y_test, p),
+                 "log_loss": log_loss(y_test, p), "precision": precision, "recall": recall,
+                 "f1": f1}
+            )  # fmt: skip
+            mlflow.log_metrics(
+                cross_validate(
+                    RepeatedStratifiedKFold(**FOLDS), trainer, X, y,
+                    lambda m, X, y: accuracy_score(y, probability(m, X) >= 0.5),
+                )
+            )  # fmt: skip
+            log_history(losses)
+            (log_torch if trainer is bcpm else log_sklearn)(model, Z)
 
 
 def main():
@@ -182,12 +235,14 @@ def main():
     house = pd.read_csv(root / "data/raw/house.csv").astype(float)
     pa.DataFrameSchema.from_yaml(root / "data/schema/house.yaml").validate(house, lazy=True)
     X, y = house[["area_m2"]].to_numpy(), house["price_wan"].to_numpy()
-    regression("house", X, y, [pairwise_mean, closed_form, manual_gd, torch_sgd], 0)
+    references = [linear_regression, mean]
+    trainers = [pairwise_mean, closed_form, manual_gd, torch_sgd]
+    regression("house", X, y, trainers + references, 0)
 
     X, y = make_regression(n_samples=100, n_features=1, noise=20, random_state=12)
     rows = pd.DataFrame({"x1": X[:, 0], "y": y})
     pa.DataFrameSchema.from_yaml(root / "data/schema/synthetic.yaml").validate(rows, lazy=True)
-    regression("synthetic", X, y, [closed_form, manual_gd, torch_sgd], 0.2)
+    regression("synthetic", X, y, trainers[1:] + references, 0.2)
 
     cancer = pd.read_csv(root / "data/raw/breast_cancer.csv")
     pa.DataFrameSchema.from_yaml(root / "data/schema/breast_cancer.yaml").validate(

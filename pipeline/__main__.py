@@ -15,6 +15,7 @@ from typing import Any
 # One thread: sums in another order would give other bytes. Set before numpy is imported.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
+os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever the user's own is
 
 from pipeline.core.errors import PipelineError, PipelineWarning
 
@@ -119,7 +120,7 @@ Reads metrics, models and splits. Writes to MLflow, and data/tracked.json, a rec
 
 Writes metrics/textbook.json, docs/textbook.md and its pictures.""",
     ),
-    "results": ([], "print one table of all datasets and trainers\n\nReads data/5_evaluated."),
+    "results": ([], "print one table of all datasets and trainers\n\nReads metrics/*.json."),
     "promote": (
         [DATASET],
         """make the accepted trainer of DATASET its champion

@@ -1,14 +1,14 @@
 """What evaluate finds of a dataset, and what verdict makes of it: the files that report shows."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
-from pipeline.core.params import Metric, Settings
+from pipeline.core.params import Goal, Metric, Settings
 
 Role = Literal["trainer", "reference", "baseline", "champion"]
 Words = Literal["better", "worse", "not distinguishable"]
@@ -76,13 +76,22 @@ class Audit(Settings):
 
 
 class Evaluated(Settings):
-    """data/5_evaluated/<dataset>.json; `champion` is the name in `judged` that holds the title."""
+    """data/5_evaluated/<dataset>.json.
+
+    Attributes
+    ----------
+    threshold : float, Goal or None
+        As params.yaml has it; each of the models has the one that follows.
+    champion : str or None
+        The name in `judged` that holds the title.
+    """
 
     task: Literal["regression", "classification"]
     target: str
     classes: list[str] | None
     positive: str | None
     metric: Metric
+    threshold: float | Goal | None
     confidence: float
     scheme: Scheme
     train_rows: int
@@ -90,6 +99,16 @@ class Evaluated(Settings):
     judged: dict[str, Judged]
     champion: str | None
     audits: list[Audit]
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> Self:
+        roles = [one.role for one in self.judged.values()]
+        counts = {len(scores) for one in self.judged.values() for scores in one.folds.values()}
+        if roles.count("baseline") != 1 or "trainer" not in roles or len(counts) > 1:
+            raise ValueError("judged: expected trainers and one baseline, on the same folds")
+        if self.champion is not None and self.champion not in self.judged:
+            raise ValueError(f"champion: {self.champion} is not judged")
+        return self
 
 
 class Comparison(Settings):
@@ -104,8 +123,9 @@ class Comparison(Settings):
 
 
 class Verdict(Settings):
-    """One block of metrics/verdict.json."""
+    """One block of metrics/verdict.json; `evaluated_md5` is of the file it is about."""
 
+    evaluated_md5: str
     metric: Metric
     best: str
     verdict: Word

@@ -3,11 +3,22 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.core import layout
+from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.params import Dataset, load_params
 from pipeline.judged import Scores, Verdict, read_verdicts
 
-HEADER = ("dataset", "trainer", "score", "mean", "sd", "interval", "test", "interval", "verdict")
+HEADER = (
+    "dataset",
+    "trainer",
+    "score",
+    "mean",
+    "sd",
+    "interval",
+    "test",
+    "interval",
+    "verdict, or against it",
+)
 
 
 def results(markdown: bool = False) -> str:
@@ -21,6 +32,11 @@ def results(markdown: bool = False) -> str:
     rows: list[tuple[str, ...]] = [HEADER]
     for dataset, settings in params.datasets.items():
         scores: dict[str, Scores] = read_json(layout.metrics(dataset))
+        if dataset not in verdicts or verdicts[dataset].metric != settings.metric:
+            raise PipelineError(
+                f"{layout.VERDICT} has no verdict on {dataset} by {settings.metric}; "
+                "run `dvc repro`"
+            )
         rows += _rows(dataset, settings, scores, verdicts[dataset])
     return _markdown(rows) if markdown else _text(rows)
 
@@ -35,7 +51,7 @@ def _rows(
             dataset,
             trainer,
             held.replace("_", " ", 1),
-            _shown(of[held]),
+            _shown(of.get(held)),
             _shown(of.get(f"{held}_sd")),
             _interval(of, held),
             _shown(of.get(test)),

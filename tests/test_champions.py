@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.champions import read_champions
+from pipeline.champions import read_champion
+from pipeline.core import layout
 from pipeline.core.errors import PipelineError
+from pipeline.core.files import write_json
+from pipeline.core.params import load_params
 
 Run = Callable[[str], tuple[int, str]]
 Judge = Callable[..., dict[str, object]]
@@ -38,7 +41,12 @@ def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
     assert judged()["verdict"] == "accepted"
     assert run("promote synthetic") == (0, "")
     assert json.loads((workspace / "metrics/champion.json").read_text()) == {
-        "synthetic": {"trainer": "closed_form", "params": {}, "features": ["x1"]}
+        "synthetic": {
+            "trainer": "closed_form",
+            "params": {},
+            "features": ["x1"],
+            "threshold": None,
+        }
     }
     again = judged()
     assert (again["verdict"], again["champion"]) == ("accepted", "closed_form")
@@ -63,30 +71,76 @@ def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
     assert "manual_gd is rejected, not accepted" in message
 
 
+GOOD = {"trainer": "closed_form", "params": {}, "features": ["x1"], "threshold": None}
+GRADIENT = {
+    "lr": 0.1,
+    "epochs": 100,
+    "batch_size": "full",
+    "optimizer": "sgd",
+    "momentum": 0.9,
+    "weight_decay": 0,
+    "init": "zeros",
+    "loss_threshold": 0,
+    "seed": 1,
+    "loss": "mse",
+}
+
+
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("change", "message"),
     [
-        ('{"a": 1}', "metrics/champion.json: a"),
-        ('{"a": {"trainer": "magic", "params": {}, "features": []}}', "a.trainer"),
+        ({"trainer": "magic"}, r"synthetic\.trainer: Input should be"),
+        ({"trainer": "bcpm"}, r"synthetic\.trainer: bcpm cannot do task: regression"),
+        ({"trainer": "manual_gd"}, r"synthetic\.params: manual_gd takes batch_size, .*"),
         (
-            '{"a": {"trainer": "manual_gd", "params": {}, "features": []}}',
-            "a.params: manual_gd takes",
+            {"trainer": "manual_gd", "params": GRADIENT | {"lr": -1}},
+            r"params: lr: expected greater",
         ),
-        ("{", "metrics/champion.json: damaged"),
+        (
+            {"trainer": "manual_gd", "params": GRADIENT | {"lr": "a"}},
+            r"params: lr: expected number",
+        ),
+        ({"params": {"lr": 1}}, r"params: closed_form takes none"),
+        ({"features": []}, r"synthetic\.features: List should have at least 1"),
+        ({"features": ["x1", "x9"]}, r"synthetic\.features: the data have no x9"),
+        ({"features": ["x1", "y"]}, r"features: a name stands twice, or is that of the target"),
+        ({"features": ["x1", "x1"]}, r"features: a name stands twice"),
+        ({"threshold": 0.5}, r"threshold: does not go with task: regression"),
+        ({"lr": 1}, r"synthetic\.lr: Extra inputs"),
     ],
 )
-def test_a_damaged_file_is_named(workspace: Path, content: str, message: str) -> None:
-    (workspace / "metrics/champion.json").write_text(content)
-    with pytest.raises(PipelineError, match=message):
-        read_champions()
-
-
-def test_a_champion_of_features_that_are_gone_is_named(
-    judged: Judge, run: Run, workspace: Path
+def test_an_entry_that_cannot_be_trained_is_named(
+    workspace: Path, change: dict[str, object], message: str
 ) -> None:
+    write_json(layout.CHAMPION, {"synthetic": GOOD | change})
+    settings = load_params().dataset("synthetic")
+    with pytest.raises(PipelineError, match=rf"metrics/champion\.json: .*{message}"):
+        read_champion("synthetic", settings, ["x1", "y"])
+
+
+def test_a_good_entry_is_read_and_none_is_none(workspace: Path) -> None:
+    settings = load_params().dataset("synthetic")
+    assert read_champion("synthetic", settings, ["x1", "y"]) is None
+    for entry in (GOOD, GOOD | {"trainer": "manual_gd", "params": GRADIENT}):
+        write_json(layout.CHAMPION, {"synthetic": entry})
+        champion = read_champion("synthetic", settings, ["x1", "y"])
+        assert champion is not None
+        assert champion.trainer == entry["trainer"]
+
+
+@pytest.mark.parametrize(("content", "words"), [("{", "damaged"), (None, "is missing; with no")])
+def test_a_damaged_or_missing_file_is_named(
+    workspace: Path, content: str | None, words: str
+) -> None:
+    layout.CHAMPION.unlink() if content is None else layout.CHAMPION.write_text(content)
+    with pytest.raises(PipelineError, match=rf"metrics/champion\.json.* {words}"):
+        read_champion("synthetic", load_params().dataset("synthetic"), ["x1", "y"])
+
+
+def test_a_champion_that_diverges_is_named(judged: Judge, run: Run) -> None:
     judged()
-    champion = {"trainer": "closed_form", "params": {}, "features": ["x1", "x9"]}
-    (workspace / "metrics/champion.json").write_text(json.dumps({"synthetic": champion}))
+    entry = {"trainer": "manual_gd", "params": GRADIENT | {"lr": 1e200}}
+    write_json(layout.CHAMPION, {"synthetic": GOOD | entry})
     code, message = run("evaluate synthetic")
     assert code == 2
-    assert "synthetic.features: the data have no x9" in message
+    assert "metrics/champion.json: synthetic: cross-validation of manual_gd, fold 1" in message

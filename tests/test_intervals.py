@@ -11,16 +11,17 @@ from pipeline.core.params import CrossValidation
 from pipeline.intervals import (
     MANY,
     Interval,
-    all_pairs_right,
+    area,
     percentile,
     resampled,
     studentized,
     wilson,
 )
 from pipeline.models import fit
+from pipeline.solvers.losses import bce_with_logits
 from pipeline.solvers.rows import ArrayRows
 from pipeline.stages.evaluate.cross_validation import cross_validate, folds
-from pipeline.stages.evaluate.metrics import auc_of
+from pipeline.stages.evaluate.metrics import auc
 
 DATA_SETS = 300
 
@@ -81,13 +82,31 @@ def test_the_test_accuracy_is_covered() -> None:
     assert 0.92 <= coverage(case) <= 0.98
 
 
-def test_the_test_auc_is_covered() -> None:
-    truth = float(auc_of(TRUTH[0], TRUTH[1], np.ones((1, len(TRUTH[0]))))[0])
+@pytest.mark.parametrize("spread", [1, 3, 8])  # AUC 0.69, 0.90 and 0.99
+def test_the_test_auc_is_covered(spread: float) -> None:
+    def labelled(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        z = spread * rng.normal(size=n)
+        return (rng.random(n) < expit(z)).astype(float), z
+
+    truth = auc(*labelled(np.random.default_rng(1), 2_000_000))
+    assert truth is not None
 
     def case(rng: np.random.Generator) -> tuple[Interval | None, float]:
-        y, z, _ = classified(rng, 114)
-        strata = [np.flatnonzero(y == k) for k in (0, 1)]
-        return percentile(lambda n: auc_of(y, z, n), strata, 0.95, 500, rng), truth
+        return area(*labelled(rng, 114), 0.95), float(truth)
+
+    assert 0.92 <= coverage(case) <= 0.98
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "brier"])
+def test_the_test_losses_of_a_classifier_are_covered(loss: str) -> None:
+    def losses(rng: np.random.Generator, n: int) -> np.ndarray:
+        y, z, _ = classified(rng, n)
+        return bce_with_logits(z, y)[0] if loss == "log_loss" else (expit(z) - y) ** 2
+
+    truth = float(losses(np.random.default_rng(1), 2_000_000).mean())
+
+    def case(rng: np.random.Generator) -> tuple[Interval | None, float]:
+        return studentized(losses(rng, 114), 0.95, 1000, rng), truth
 
     assert 0.92 <= coverage(case) <= 0.98
 
@@ -148,15 +167,35 @@ def test_many_rows_need_no_resampling() -> None:
 
 def test_too_few_rows_have_no_interval() -> None:
     rng = np.random.default_rng(1)
-    assert studentized(np.ones(4), 0.95, 100, rng) is None
-    assert percentile(lambda n: n[:, 0], [np.arange(4), np.arange(4, 9)], 0.95, 100, rng) is None
+    assert studentized(np.arange(9.0), 0.95, 100, rng) is None
+    assert percentile(lambda n: n[:, 0], [np.arange(9)], 0.95, 100, rng) is None
+    assert percentile(lambda n: n[:, 0], [np.arange(9), np.arange(9, 10)], 0.9, 99, rng) is None
     assert wilson(0, 0, 0.95) is None
 
 
 def test_a_statistic_that_does_not_vary_has_no_percentiles() -> None:
     rng = np.random.default_rng(1)
-    assert percentile(lambda n: np.ones(len(n)), [np.arange(9)], 0.95, 100, rng) is None
+    assert percentile(lambda n: np.ones(len(n)), [np.arange(19)], 0.95, 100, rng) is None
 
 
-def test_all_pairs_right_is_as_likely_as_it_says() -> None:
-    assert all_pairs_right(10, 0.95) ** 10 == pytest.approx(0.025)
+def test_where_every_pair_is_in_order_the_area_is_as_likely_as_it_says() -> None:
+    y, z = np.array([0.0] * 30 + [1] * 10), np.arange(40.0)
+    interval = area(y, z, 0.95)
+    assert interval is not None
+    assert interval[0] ** 10 == pytest.approx(0.025)
+    assert interval[1] == 1
+    assert area(1 - y, z, 0.95) == pytest.approx((0, 1 - interval[0]))
+    assert area(y[:31], z[:31], 0.95) is None  # one row of a class
+
+
+def test_losses_that_are_mostly_equal_do_not_show_their_mean() -> None:
+    rng = np.random.default_rng(1)
+    assert studentized(np.append(np.zeros(19), 1.0), 0.95, 1000, rng) is None
+    assert studentized(np.ones(20), 0.95, 1000, rng) is None
+
+
+def test_an_interval_stays_within_what_is_possible() -> None:
+    skewed = np.append(np.full(8, 0.01) * np.arange(1, 9), [0.9, 0.95])
+    interval = studentized(skewed, 0.95, 1000, np.random.default_rng(1), most=1.0)
+    assert interval is not None
+    assert interval[1] == 1

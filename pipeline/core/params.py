@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -85,6 +86,17 @@ def _probability_or_goal(value: object) -> object:
     )
 
 
+def _printable(value: str) -> str:
+    if value.strip() != value or not value.isprintable():
+        raise ValueError(
+            f"expected a name without blanks around it, on one line, got {_shown(value)}"
+        )
+    return value
+
+
+ClassName = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+
+
 class Dataset(Settings):
     """What a dataset is and which trainers run on it.
 
@@ -99,7 +111,7 @@ class Dataset(Settings):
         Discriminator(lambda value: "[all]" if value == "all" else "[drawn]"),
         BeforeValidator(_all_or_drawn),
     ]
-    classes: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] | None = None
     positive: str | None = None
     threshold: (
         Annotated[
@@ -203,7 +215,7 @@ class CrossValidation(Settings):
 class Intervals(Settings):
     """How sure, and how many resamples of the test rows."""
 
-    confidence: Share
+    confidence: Annotated[float, Field(ge=0.5, le=0.999)]
     bootstrap: Annotated[int, Field(ge=100, le=100_000)]
 
 
@@ -267,12 +279,18 @@ def load_params() -> Params:
     where = f"{layout.PARAMS}: "
     try:
         params = Params.model_validate(_read_yaml())
-        for name in params.datasets:
-            where = f"{layout.PARAMS}: datasets.{name}.descent."
-            params.descent(name)
-        return params
     except ValidationError as error:
         raise PipelineError(listed([_problem(e, where) for e in error.errors()])) from None
+    problems = []
+    for name in params.datasets:
+        try:
+            params.descent(name)
+        except ValidationError as error:
+            inside = f"{where}datasets.{name}.descent."
+            problems += [_problem(e, inside, Descent) for e in error.errors()]
+    if problems:
+        raise PipelineError(listed(problems))
+    return params
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -298,14 +316,13 @@ def _read_yaml() -> Any:
         raise PipelineError(f"{layout.PARAMS}: cannot be read: {error}") from None
 
 
-def _problem(error: ErrorDetails, file: str) -> str:
+def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) -> str:
     keys = [str(key) for key in error["loc"] if not str(key).startswith("[")]
     where = f"{file}{'.'.join(keys) or 'top level'}"
     match error["type"]:
         case "extra_forbidden":
-            return (
-                f"{where}: unknown key{nearest(keys[-1], _keys_beside(keys))}; remove or rename it"
-            )
+            hint = nearest(keys[-1], _keys_beside(keys, top or Params))
+            return f"{where}: unknown key{hint}; remove or rename it"
         case "missing":
             return f"{where}: is missing"
         case "value_error":
@@ -319,10 +336,10 @@ def _problem(error: ErrorDetails, file: str) -> str:
             return f"{where}: expected {expected}, got {_shown(error['input'])}"
 
 
-def _keys_beside(keys: list[str]) -> Iterable[str]:
+def _keys_beside(keys: list[str], top: type[Settings]) -> Iterable[str]:
     """The keys allowed where an unknown one was found."""
     if len(keys) == 1:
-        return Params.model_fields
+        return top.model_fields
     blocks: dict[str, type[Settings]] = {
         "make_regression": MakeRegression,
         "features": RandomFeatures,

@@ -124,7 +124,11 @@ def test_impossible_value_is_refused_by_name(
         ("descent: {}", "descent: 3", r"house\.descent: expected"),
         ("folds: 5", "folds: 1", r"cross_validation\.folds: expected greater than or equal to 2"),
         ("folds: 5", "fold: 5", r"cross_validation\.fold: unknown key \(did you mean folds"),
-        ("confidence: 0.95", "confidence: 95", r"intervals\.confidence: expected less than 1"),
+        (
+            "confidence: 0.95",
+            "confidence: 95",
+            r"intervals\.confidence: expected less than or equal to 0\.999",
+        ),
         ("tolerance: 0", "tolerance: -1", r"verdict\.tolerance: expected"),
         ("language: en", "language: de", r"report\.language: expected 'en' or 'zh', got"),
     ],

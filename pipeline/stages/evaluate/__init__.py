@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.champions import Champion, read_champions
+from pipeline.champions import read_champion
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import read_json, whole, write_json
@@ -34,14 +34,11 @@ def evaluate(dataset: str) -> None:
     _refuse_strangers(dataset, settings)
     table = read_table(layout.ingested(dataset))
     rows = _rows(dataset, settings, table)
-    models = {
-        name: read_model(layout.model(dataset, name), name, rows.features)
-        for name in settings.models
-    }
+    models = {name: _model(dataset, name, rows.features) for name in settings.models}
     shown = rows.part(rows.test if len(rows.test) else rows.train)
     _warn_of_one_value(dataset, settings, shown[1])
     trained, _ = as_arrays(read_table(layout.split_part(dataset, "train")))
-    judge = Judge(rows, settings, params)
+    judge = Judge(rows, dataset, params)
     judged: dict[str, Judged] = {name: judge.model(name, m) for name, m in models.items()}
     champion = _judge_champion(dataset, judge, models, judged, table)
     evaluated = Evaluated(
@@ -50,6 +47,7 @@ def evaluate(dataset: str) -> None:
         classes=settings.classes,
         positive=settings.positive,
         metric=settings.metric,
+        threshold=settings.threshold,
         confidence=params.intervals.confidence,
         scheme=judge.scheme,
         train_rows=len(rows.train),
@@ -67,6 +65,8 @@ def evaluate(dataset: str) -> None:
 def _rows(dataset: str, settings: Dataset, table: pa.Table) -> Rows:
     scaler = read_json(layout.scaler(dataset))
     parts = read_json(layout.split_rows(dataset))
+    if sorted([*parts["train"], *parts["test"]]) != list(range(table.num_rows)):
+        raise PipelineError(f"{layout.split_rows(dataset)}: damaged; `dvc repro` makes it again")
     X, y = as_arrays(table.select([*scaler, settings.target]))
     return Rows(
         features=[*scaler],
@@ -79,6 +79,16 @@ def _rows(dataset: str, settings: Dataset, table: pa.Table) -> Rows:
     )
 
 
+def _model(dataset: str, name: ModelName, features: Sequence[str]) -> Model:
+    path = layout.model(dataset, name)
+    if not path.exists():
+        raise PipelineError(
+            f"{path} is missing: `dvc repro` makes it if {name} of {dataset} stands under a train_ "
+            f"stage of dvc.yaml; or take it from {layout.PARAMS}: datasets.{dataset}.trainers"
+        )
+    return read_model(path, name, features)
+
+
 def _judge_champion(
     dataset: str,
     judge: Judge,
@@ -87,20 +97,18 @@ def _judge_champion(
     table: pa.Table,
 ) -> str | None:
     """The name by which the champion is judged: a model's, where it is that model."""
-    champion: Champion | None = read_champions().get(dataset)
+    settings = judge.settings
+    champion = read_champion(dataset, settings, table.column_names)
     if champion is None:
         return None
     model = models.get(champion.trainer)
-    if model and champion.is_(model.trainer, model.params, judge.rows.features):
+    if model and champion.is_(model, judge.rows.features, settings.threshold):
         return champion.trainer
-    missing = [name for name in champion.features if name not in table.column_names]
-    if missing:
-        raise PipelineError(
-            f"{layout.CHAMPION}: {dataset}.features: the data have no {', '.join(missing)}; remove "
-            f"the entry {dataset}"
-        )
-    X, _ = as_arrays(table.select([*champion.features, judge.settings.target]))
-    judged["champion"] = judge.champion(champion.trainer, champion.params, X)
+    X, _ = as_arrays(table.select([*champion.features, settings.target]))
+    try:
+        judged["champion"] = judge.champion(champion, X)
+    except PipelineError as error:
+        raise PipelineError(f"{layout.CHAMPION}: {dataset}: {error}") from None
     return "champion"
 
 

@@ -52,17 +52,18 @@ def folds(
     n = len(y)
     if n < FEWEST:
         return []
+    smallest = n if task == "regression" else int(np.unique(y, return_counts=True)[1].min())
+    need = 2 if n < FEW else settings.folds
+    if smallest < need:
+        raise PipelineError(
+            f"{layout.PARAMS}: {where}: {n if n < FEW else settings.folds} folds need at least "
+            f"{need} rows{' of each class' * (task == 'classification')}, got {smallest}"
+        )
     if n < FEW:
         every = np.arange(n)
         return [(np.delete(every, row), every[[row]]) for row in range(n)]
     from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
-    smallest = n if task == "regression" else int(np.unique(y, return_counts=True)[1].min())
-    if smallest < settings.folds:
-        raise PipelineError(
-            f"{layout.PARAMS}: {where}: {settings.folds} folds need as many rows"
-            f"{' of each class' * (task == 'classification')}, got {smallest}"
-        )
     cut = RepeatedKFold if task == "regression" else RepeatedStratifiedKFold
     splitter = cut(n_splits=settings.folds, n_repeats=settings.repeats, random_state=settings.seed)
     return list(splitter.split(np.zeros((n, 1)), y))
@@ -92,7 +93,7 @@ def cross_validate(
         When a training fails; names the fold.
     """
     held = []
-    for number, (train, out) in enumerate(cuts):
+    for number, (train, out) in enumerate(cuts, 1):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
@@ -101,9 +102,11 @@ def cross_validate(
                     threshold, trainer, params, X[train], y[train], classes
                 )  # fmt: skip
         except PipelineError as error:
-            raise PipelineError(
+            failure = PipelineError(
                 f"cross-validation of {trainer}, fold {number} of {len(cuts)}: {error}"
-            ) from None
+            )
+            failure.exit_code = error.exit_code
+            raise failure from None
         z = model.predict((X[out] - mean) / scale)
         held.append(Held(out, z, model.coef / scale, chosen))
     return held

@@ -1,6 +1,7 @@
 """The data behind the plots: rows of text and numbers under a header."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def of_classification(
     both = y.min() < y.max()
     return {
         "confusion": (
-            ["trainer", "actual", "predicted"],
+            ["trainer", "actual", "predicted", "rows"],
             [*_confusion(values, y, settings, thresholds)],
         ),
         "roc": (
@@ -88,8 +89,9 @@ def _confusion(
     names = settings.classes or []
     for trainer, z in values.items():
         label = sigmoid(z) >= thresholds[trainer]
-        for row in thinned(len(y)):
-            yield trainer, names[int(y[row])], names[int(label[row])]
+        for actual, predicted in product((0, 1), repeat=2):
+            rows = int(np.sum((y == actual) & (label == predicted)))
+            yield trainer, names[actual], names[predicted], rows
 
 
 def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.champions import Champion
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import REFERENCES, Dataset, Intervals, ModelName, Params
+from pipeline.core.params import REFERENCES, Dataset, Goal, Intervals, ModelName, Params
 from pipeline.core.tables import Array
 from pipeline.judged import Judged, Role, Scheme
 from pipeline.models import Model, Value
@@ -28,6 +29,8 @@ from pipeline.stages.evaluate.scores import (
     fold_scores,
     judged_scores,
 )
+
+TRIVIAL = tuple(trivial for trivial, _ in REFERENCES.values())
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,10 @@ class Rows:
 class Judge:
     """Rows cut into folds: the same for every model."""
 
-    def __init__(self, rows: Rows, settings: Dataset, params: Params) -> None:
-        self.rows, self.settings = rows, settings
+    def __init__(self, rows: Rows, dataset: str, params: Params) -> None:
+        self.rows, self.settings = rows, params.dataset(dataset)
         self.intervals: Intervals = params.intervals
+        settings = self.settings
         cut, n = params.cross_validation, len(rows.y)
         self.cuts: list[Fold] = folds(rows.y, settings.task, cut)
         few = n < FEW
@@ -75,20 +79,22 @@ class Judge:
         )
         if few and settings.metric == "roc_auc":
             raise PipelineError(
-                f"{layout.PARAMS}: metric: {n} rows are held out one by one, and one row has no "
-                "roc_auc; take log_loss"
+                f"{layout.PARAMS}: datasets.{dataset}.metric: {n} rows are held out one by one, "
+                "and one row has no roc_auc; take log_loss"
             )
 
+    @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
     def model(self, name: ModelName, model: Model) -> Judged:
         """Judge a trained model: by folds, on the test rows, and by how its weights vary."""
         rows, settings = self.rows, self.settings
-        held, by_fold = self._held(name, model.params, rows.X)
+        wanted = settings.threshold
+        if wanted is not None and name in TRIVIAL:
+            wanted = 0.5  # the larger class, whatever recall is wanted
+        held, by_fold = self._held(name, model.params, rows.X, wanted)
         threshold = None
-        if settings.threshold is not None:
+        if wanted is not None:
             X, y = rows.X[rows.train], rows.y[rows.train]
-            threshold = choose_threshold(
-                settings.threshold, name, model.params, X, y, settings.classes or []
-            )
+            threshold = choose_threshold(wanted, name, model.params, X, y, settings.classes or [])
         train, test = rows.part(rows.train), rows.part(rows.test)
         scores = judged_scores(model, settings, train, test, threshold, self.intervals)
         return Judged(
@@ -103,13 +109,14 @@ class Judge:
             ),
         )
 
-    def champion(self, name: ModelName, params: Mapping[str, Value], X: Array) -> Judged:
-        """Judge a trainer by folds alone, on features of its own."""
-        held, by_fold = self._held(name, params, X)
+    @np.errstate(over="ignore", invalid="ignore")
+    def champion(self, champion: Champion, X: Array) -> Judged:
+        """Judge the champion by folds alone, on features and with a threshold of its own."""
+        held, by_fold = self._held(champion.trainer, champion.params, X, champion.threshold)
         return Judged(
             role="champion",
-            trainer=name,
-            params=dict(params),
+            trainer=champion.trainer,
+            params=champion.params,
             threshold=None,
             scores=self._scores(held, by_fold),
             folds=by_fold,
@@ -117,13 +124,20 @@ class Judge:
         )
 
     def _held(
-        self, name: ModelName, params: Mapping[str, Value], X: Array
+        self,
+        name: ModelName,
+        params: Mapping[str, Value],
+        X: Array,
+        threshold: float | Goal | None,
     ) -> tuple[list[Held], Folds]:
-        settings = self.settings
-        held = cross_validate(
-            name, params, X, self.rows.y, self.cuts, settings.threshold, settings.classes or []
-        )
-        return held, fold_scores(held, self.rows.y, settings)
+        settings, y = self.settings, self.rows.y
+        cuts = self.cuts
+        if self.scheme.leave_one_out and name in TRIVIAL and settings.task == "classification":
+            # Of two classes of n/2 rows the one that a row was taken from is the smaller: the
+            # trivial model would always be wrong, and any noise better. It may see all rows.
+            cuts = [(np.arange(len(y)), out) for _, out in cuts]
+        held = cross_validate(name, params, X, y, cuts, threshold, settings.classes or [])
+        return held, fold_scores(held, y, settings)
 
     def _scores(self, held: list[Held], by_fold: Folds) -> dict[str, float | None]:
         sure = self.intervals.confidence

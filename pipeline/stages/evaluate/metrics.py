@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.tables import Array
+from pipeline.intervals import placements
 from pipeline.judged import Scores
 from pipeline.solvers.losses import bce_with_logits, sigmoid
 
@@ -57,7 +58,7 @@ def classification_scores(
     y, z : ndarray of shape (n_rows,)
         Labels 0 and 1, and log(p / (1 - p)) of the probability of label 1.
     positive : int
-        The label that precision, recall and f1 are about; they are 0 where nothing was found.
+        The label that precision and f1 are about; they are 0 where nothing was found.
 
     Returns
     -------
@@ -74,7 +75,6 @@ def classification_scores(
         "log_loss": float(np.mean(bce_with_logits(z, y)[0])),
         "brier": float(np.mean((sigmoid(z) - y) ** 2)),
         "precision": found.true_positive / said if said else 0.0,
-        "recall": found.true_positive / is_ if is_ else 0.0,
         "f1": 2 * found.true_positive / (said + is_) if said + is_ else 0.0,
         **{
             f"recall_{name}": float(np.mean(label[y == k] == k)) if (y == k).any() else None
@@ -87,24 +87,4 @@ def auc(y: Array, z: Array) -> float | None:
     """Area under the ROC curve: the share of pairs (label 1, label 0) that z orders rightly."""
     if y.min() == y.max():
         return None
-    return float(auc_of(y, z, np.ones((1, len(y))))[0])
-
-
-def auc_of(y: Array, z: Array, weights: Array) -> Array:
-    """Area under the ROC curve of weighted rows; ties count half.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n_weightings, n_rows)
-
-    Returns
-    -------
-    ndarray of shape (n_weightings,)
-    """
-    order = np.argsort(z, kind="stable")
-    starts = np.flatnonzero(np.diff(z[order], prepend=-np.inf))
-    ones = np.add.reduceat(weights[:, order] * y[order], starts, axis=1)
-    zeros = np.add.reduceat(weights[:, order] * (1 - y[order]), starts, axis=1)
-    right = ones * (np.cumsum(zeros, axis=1) - zeros / 2)
-    area: Array = right.sum(axis=1) / (ones.sum(axis=1) * zeros.sum(axis=1))
-    return area
+    return float(placements(z[y == 1], z[y == 0]).mean())

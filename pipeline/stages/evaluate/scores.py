@@ -3,25 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import logit
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dataset, Intervals
 from pipeline.core.tables import Array
-from pipeline.intervals import (
-    Interval,
-    all_pairs_right,
-    percentile,
-    resampled,
-    studentized,
-    wilson,
-)
+from pipeline.intervals import Interval, area, percentile, resampled, studentized, wilson
 from pipeline.judged import Scheme, Scores
 from pipeline.models import Model
 from pipeline.solvers.losses import bce_with_logits, sigmoid
 from pipeline.stages.evaluate.cross_validation import Held
 from pipeline.stages.evaluate.metrics import (
     Counts,
-    auc_of,
+    auc,
     classification_scores,
     counts,
     regression_scores,
@@ -31,7 +25,6 @@ Part = tuple[Array, Array]
 Folds = dict[str, list[float | None]]
 DIGITS = 10
 IN_FOLDS = ("mse", "mae")  # of a regression; r2 of one row has no meaning
-POOLED = ("roc_auc", "precision", "f1")  # of leave-one-out: one row has none of these
 
 
 def score(z: Array, y: Array, settings: Dataset, threshold: float | None) -> Scores:
@@ -56,36 +49,57 @@ def cross_validated(
 ) -> Scores:
     """Mean, standard deviation, range and interval over the folds: cv_mse, cv_mse_sd, ...
 
-    Leave-one-out (loo_mse, ...) has no precision, f1 or AUC of a row; there these are taken once,
-    over all rows.
+    One row has no precision, f1 or AUC: in leave-one-out (loo_...) these are taken once, over all
+    rows, and have no interval.
     """
     result: Scores = {}
+    pooled = _pooled(held, y, settings) if scheme.leave_one_out and held else {}
     for name, scores in by_fold.items():
         key = f"{'loo' if scheme.leave_one_out else 'cv'}_{name}"
-        if scheme.leave_one_out and name in POOLED:
-            rows = np.concatenate([fold.rows for fold in held])
-            z = np.concatenate([fold.z for fold in held])
-            result[key] = score(z, y[rows], settings, held[0].threshold)[name]
-            continue
         known = [value for value in scores if value is not None]
-        if not known:
-            result[key] = None
+        if name in pooled or not known:
+            result[key] = pooled.get(name)
             continue
-        interval = resampled(known, scheme.folds, sure)
-        if settings.task == "classification" and name != "log_loss":
-            if min(known) == max(known) and interval:  # as good as resampled: all equal, no doubt
-                interval = wilson(round(known[0] * scheme.rows), scheme.rows, sure)
-            interval = interval and (max(interval[0], 0.0), min(interval[1], 1.0))
-        interval = interval and (max(interval[0], 0.0), interval[1])
+        low, high = _fold_interval(name, known, y, scheme, settings, sure) or (None, None)
         result |= {
             key: float(np.mean(known)),
             f"{key}_sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
             f"{key}_min": min(known),
             f"{key}_max": max(known),
-            f"{key}_low": interval[0] if interval else None,
-            f"{key}_high": interval[1] if interval else None,
+            f"{key}_low": low,
+            f"{key}_high": high,
         }
     return {name: rounded(value) for name, value in result.items()}
+
+
+def _pooled(held: Sequence[Held], y: Array, settings: Dataset) -> Scores:
+    """Scores of all held-out rows at once, each at the threshold of its fold."""
+    if settings.task == "regression":
+        return {}
+    rows = np.concatenate([fold.rows for fold in held])
+    z = np.concatenate([fold.z for fold in held])
+    over = np.concatenate([fold.z - float(logit(fold.threshold or 0.5)) for fold in held])
+    scores = score(over, y[rows], settings, 0.5)
+    return {"precision": scores["precision"], "f1": scores["f1"], "roc_auc": auc(y[rows], z)}
+
+
+def _fold_interval(
+    name: str, scores: Sequence[float], y: Array, scheme: Scheme, settings: Dataset, sure: float
+) -> Interval | None:
+    """That of resampling; of shares of rows held out one by one, or all alike, Wilson's.
+
+    Scores that are equal in all folds have no variance, which says nothing about the next fold.
+    """
+    of_class = {f"recall_{c}": int(np.sum(y == k)) for k, c in enumerate(settings.classes or [])}
+    n = ({"accuracy": len(y)} | of_class).get(name)
+    alike = min(scores) == max(scores)
+    if n is not None and (alike or scheme.leave_one_out):
+        return wilson(round(float(np.mean(scores)) * n), n, sure)
+    if alike:
+        return None
+    low, high = resampled(scores, scheme.folds, sure) or (-np.inf, np.inf)
+    limit = 1.0 if settings.task == "classification" and name != "log_loss" else np.inf
+    return max(low, 0.0), min(high, limit)
 
 
 def judged_scores(
@@ -138,11 +152,10 @@ def _intervals(
     both = [np.flatnonzero(y == k) for k in (0, 1)]
     return {
         "accuracy": wilson(right, len(y), sure),
-        "roc_auc": _auc_interval(y, z, both, sure, draws, generator),
+        "roc_auc": area(y, z, sure),
         "log_loss": studentized(bce_with_logits(z, y)[0], sure, draws, generator),
-        "brier": studentized((p - y) ** 2, sure, draws, generator),
+        "brier": studentized((p - y) ** 2, sure, draws, generator, most=1.0),
         "precision": wilson(found.true_positive, found.true_positive + found.false_positive, sure),
-        "recall": wilson(found.true_positive, found.true_positive + found.false_negative, sure),
         "f1": percentile(lambda n: _f1(found, y, label, positive, n), both, sure, draws, generator),
         **{
             f"recall_{name}": wilson(int(np.sum(label[both[k]] == k)), len(both[k]), sure)
@@ -152,12 +165,12 @@ def _intervals(
 
 
 def _r2(z: Array, y: Array, n: Array) -> Array:
-    total = n.sum(axis=1)
-    variance = n @ y**2 / total - (n @ y / total) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(variance > 0, n @ (z - y) ** 2 / total / variance, np.inf)
-    result: Array = 1 - share
-    return result
+    """Of resampled rows; -inf where the target does not vary."""
+    total, centred = n.sum(axis=1), y - y.mean()
+    variance = n @ centred**2 / total - (n @ centred / total) ** 2
+    varies = variance > 1e-12 * centred.var()
+    share = n @ (z - y) ** 2 / total / np.where(varies, variance, 1.0)
+    return np.where(varies, 1 - share, -np.inf)
 
 
 def _f1(found: Counts, y: Array, label: Array, positive: int, n: Array) -> Array:
@@ -167,25 +180,23 @@ def _f1(found: Counts, y: Array, label: Array, positive: int, n: Array) -> Array
     return result
 
 
-def _auc_interval(
-    y: Array,
-    z: Array,
-    both: Sequence[NDArray[np.intp]],
-    sure: float,
-    draws: int,
-    generator: np.random.Generator,
-) -> Interval | None:
-    """By resampling; where every pair is in order, each resample is as good, and says nothing."""
-    fewer = min(len(rows) for rows in both)
-    if fewer and auc_of(y, z, np.ones((1, len(y))))[0] == 1:
-        return all_pairs_right(fewer, sure), 1.0
-    return percentile(lambda n: auc_of(y, z, n), both, sure, draws, generator)
-
-
 def _prefixed(rows: str, scores: Scores) -> Scores:
     return {f"{rows}_{name}": value for name, value in scores.items()}
 
 
 def rounded(value: float | None) -> float | None:
-    """To 10 digits: those behind differ between CPU types, and would show up in git."""
-    return None if value is None else float(f"{value:.{DIGITS}g}")
+    """To 10 digits: those behind differ between CPU types, and would show up in git.
+
+    Raises
+    ------
+    PipelineError
+        When the value is inf or nan.
+    """
+    if value is None:
+        return None
+    if not np.isfinite(value):
+        raise PipelineError(
+            "a score is not finite: a training grew beyond all numbers (lower lr), or values of "
+            "the target or the features are too large (rescale them)"
+        )
+    return float(f"{value:.{DIGITS}g}")

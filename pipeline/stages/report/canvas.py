@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from pipeline.core.tables import Array
 from pipeline.stages.report.svg import FAINT, INK, printable, tidy
 from pipeline.stages.report.texts import minus
 
@@ -111,14 +112,26 @@ def width(text: str, size: float) -> float:
     return size * sum(1 if unicodedata.east_asian_width(c) in "WF" else 0.62 for c in text)
 
 
+def near(limits: tuple[float, float], values: Array) -> tuple[float, float]:
+    """Limits of an axis, cut at twice the spread of values: one diverged model hides all else."""
+    low, high = float(values.min()), float(values.max())
+    room = 2 * ((high - low) or 1.0)
+    return max(limits[0], low - room), min(limits[1], high + room)
+
+
 def short(text: str, most: float) -> str:
-    """One line of at most so many em, cut with an ellipsis."""
+    """One line of at most so many em; what is too long loses its middle."""
     line = printable(text)
     if width(line, 1) <= most:
         return line
-    while line and width(line, 1) > most - 1:
-        line = line[:-1]
-    return line + "…"
+    kept = len(line) - 1
+    while kept > 2 and width(_ends(line, kept), 1) > most:
+        kept -= 1
+    return _ends(line, kept)
+
+
+def _ends(line: str, kept: int) -> str:
+    return line[: kept - kept // 2] + "…" + line[len(line) - kept // 2 :]
 
 
 def log_axis(axes: Axes, low: float, high: float) -> None:

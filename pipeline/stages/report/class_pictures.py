@@ -48,7 +48,7 @@ def draw_confusion(d: Gathered, t: Texts) -> Picture | None:
 
 def draw_roc(d: Gathered, t: Texts) -> Picture | None:
     """Receiver operating characteristic of every model, with the area under it."""
-    if "roc" not in d.plots:
+    if not d.plots.get("roc", {}).get("trainer"):
         return None
     names, curves = _curves(d, "roc", "false_positive_rate", "true_positive_rate")
     areas = {name: t.interval(*d.score(name, f"{d.held_out}_roc_auc")) for name in names}
@@ -64,18 +64,20 @@ def draw_roc(d: Gathered, t: Texts) -> Picture | None:
 
 def draw_pr(d: Gathered, t: Texts) -> Picture | None:
     """Precision over recall of every model, with the point that its threshold chooses."""
-    if "pr" not in d.plots:
+    if not d.plots.get("pr", {}).get("trainer"):
         return None
     names, curves = _curves(d, "pr", "recall", "precision")
     canvas, [axes] = panels(1, 230, labels=names)
     look = looks(d.evaluated)
-    guess = float(np.mean(np.array(d.plots["confusion"]["actual"]) == d.evaluated.positive))
+    label = (d.evaluated.classes or []).index(d.evaluated.positive or "")
+    guess = float(np.mean(d.y[d.judged_rows] == label))
     axes.axhline(guess, **DASHED)
     handles = _draw_curves(axes, curves, look)
     found = []
     for name in names:
         precision, recall = (
-            d.score(name, f"{d.held_out}_{key}") for key in ("precision", "recall")
+            d.score(name, f"{d.held_out}_{key}")
+            for key in ("precision", f"recall_{d.evaluated.positive}")
         )
         if precision[0] is not None and recall[0] is not None:
             axes.plot(recall[0], precision[0], clip_on=False, **look[name].mark(7))
@@ -120,8 +122,9 @@ def _confusion(
     columns: dict[str, list[str]], rows: NDArray[np.bool_], classes: list[str]
 ) -> NDArray[np.int64]:
     actual, predicted = (np.array(columns[key])[rows] for key in ("actual", "predicted"))
+    counts = numbers(columns["rows"])[rows].astype(np.int64)
     return np.array(
-        [[int(((actual == a) & (predicted == p)).sum()) for p in classes] for a in classes]
+        [[counts[(actual == a) & (predicted == p)].sum() for p in classes] for a in classes]
     )
 
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pipeline.core.tables import Array
-from pipeline.stages.report.canvas import add_legend, panels, short
+from pipeline.stages.report.canvas import add_legend, near, panels, short
 from pipeline.stages.report.gather import Gathered
 from pipeline.stages.report.looks import Style, looks
 from pipeline.stages.report.picture import POINTS, Picture, correlation, picture, thinned
@@ -52,6 +52,7 @@ def draw_fit(d: Gathered, t: Texts) -> Picture | None:
     for k, name in enumerate(names):
         slope, intercept = line(d, name)
         handles += axes.plot(x, slope * x + intercept, **look[name].line(k, len(names)))
+    axes.set_ylim(near(axes.get_ylim(), d.y))
     _name_axes(d, axes)
     add_legend(canvas, handles, names)
     lines = [_equation(d, t, name) for name in names]
@@ -126,7 +127,10 @@ def _groups(d: Gathered) -> list[tuple[str, NDArray[np.bool_]]]:
 
 
 def _histogram(axes: Axes, all_rows: Array, rows: Array, k: int) -> tuple[Artist, Artist]:
-    counts, edges = np.histogram(rows, bins=BINS, range=(all_rows.min(), all_rows.max()))
+    low, high = float(all_rows.min()), float(all_rows.max())
+    if high - low <= BINS * np.spacing(max(abs(low), abs(high))):  # no room for bins
+        low, high = low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
+    counts, edges = np.histogram(rows, bins=BINS, range=(low, high))
     colour, dashes = COLOURS[k], ("-", (0, (3, 1)))[k % 2]
     fill = axes.stairs(counts, edges, fill=True, color=colour, alpha=0.25)
     edge = axes.stairs(counts, edges, color=colour, linestyle=dashes, linewidth=1.2)

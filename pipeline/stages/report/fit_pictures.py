@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pipeline.core.tables import Array
-from pipeline.stages.report.canvas import add_legend, log_axis, panels, short
+from pipeline.stages.report.canvas import add_legend, log_axis, near, panels, short
 from pipeline.stages.report.gather import Gathered, numbers
 from pipeline.stages.report.looks import DASHED, Look, looks
 from pipeline.stages.report.picture import Picture, correlation, picture, thinned
@@ -65,10 +65,11 @@ def draw_predictions(d: Gathered, t: Texts) -> Picture | None:
     axes.plot(ends, ends, **DASHED)
     points = {name: (actual[some], numbers(columns[name])[some]) for name in names}
     handles = _clouds(axes, points, looks(d.evaluated))
+    axes.set_ylim(near(axes.get_ylim(), actual))
     axes.set_xlabel(t("actual", target=short(d.evaluated.target, 30)))
     axes.set_ylabel(t("predicted", target=short(d.evaluated.target, 20)))
     add_legend(canvas, handles, names)
-    best = numbers(columns[d.best])
+    actual, best = d.best_on_them  # the points may be a part of them
     worst = int(np.argmax(np.abs(actual - best)))
     finding = t(
         "predictions.finding", best=d.best, rows=t.number(len(actual)),
@@ -94,10 +95,13 @@ def draw_residuals(d: Gathered, t: Texts) -> Picture | None:
         rows = rows[thinned(len(rows), CLOUDS // len(names))]
         points[name] = (predicted[rows], residual[rows])
     handles = _clouds(axes, points, looks(d.evaluated))
+    actual = d.y[d.judged_rows]
+    axes.set_ylim(near(axes.get_ylim(), actual - actual.mean()))
+    axes.set_xlim(near(axes.get_xlim(), actual))
     axes.set_xlabel(t("predicted", target=short(d.evaluated.target, 30)))
     axes.set_ylabel(t("residual"))
     add_legend(canvas, handles, names)
-    best = residual[trainers == d.best]
+    best = np.subtract(*d.best_on_them)  # the points may be a part of them
     values = {"low": best.min(), "high": best.max(), "mean": _centre(best), "sd": best.std()}
     shown = {key: t.number(float(value)) for key, value in values.items()}
     return picture(d, t, "residuals", canvas, t("residuals.finding", best=d.best, **shown))

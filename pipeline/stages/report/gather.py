@@ -76,6 +76,17 @@ class Gathered:
         return self.verdict.best
 
     @property
+    def judged_rows(self) -> NDArray[np.int64]:
+        """The rows that each model is shown on: the test rows, or all."""
+        return self.test if len(self.test) else self.train
+
+    @property
+    def best_on_them(self) -> tuple[Array, Array]:
+        """What they are, and what the best trainer predicts, for all of them."""
+        rows = self.judged_rows
+        return self.y[rows], self.models[self.best].predict((self.X[rows] - self.mean) / self.scale)
+
+    @property
     def cross_validated(self) -> str:
         """What the scores over the folds begin with."""
         return "loo" if self.evaluated.scheme.leave_one_out else "cv"
@@ -172,7 +183,7 @@ def _refuse_strangers(
     }
     for path, known in named.items():
         for name in (verdict.best, *models):
-            if name not in known:
+            if known and name not in known:  # of one class there are no curves
                 raise PipelineError(f"{path}: has nothing of {name}; run `dvc repro`")
 
 

@@ -63,7 +63,7 @@ def _block(d: Gathered, pictures: list[Picture], t: Texts) -> dict[str, Any]:
     return {
         "d": d,
         "cross_validated": _shown(d, d.best, key, t),
-        "judged": _shown(d, d.best, f"{d.held_out}_{d.verdict.metric}", t),
+        "judged": _shown(d, d.best, f"test_{d.verdict.metric}", t),
         "audit_failed": t("audit_failed", names=", ".join(failed)) if failed else "",
         "confidence": f"{100 * d.evaluated.confidence:g} %",
         "features": _features(d),

@@ -10,7 +10,7 @@ EN = {
     "accepted": "accepted",
     "rejected": "rejected",
     "undecided": "undecided",
-    "best": "best",
+    "best": "best trainer",
     "and": ", ",
     "list": "; ",
     "stop": ". ",

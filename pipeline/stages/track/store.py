@@ -98,7 +98,7 @@ class Store:
 
         now = int(time.time() * 1000)
         scores = {name: value for name, value in result.scores.items() if value is not None}
-        metrics = [Metric(_allowed(name), value, now, 0) for name, value in scores.items()]
+        metrics = [Metric(name, value, now, 0) for name, value in _allowed(scores).items()]
         params = [Param(name, str(value)) for name, value in result.model.params.items()]
         facts = {name: value for name, value in result.model.facts.items() if value is not None}
         metrics += [Metric(name, value, now, 0) for name, value in facts.items()]
@@ -227,9 +227,15 @@ def _dataset(result: Result) -> Any:
     )
 
 
-def _allowed(name: str) -> str:
-    """The name of a class may hold what MLflow takes in no key."""
-    return re.sub(r"[^\w.\- :/]", "_", name)
+def _allowed(scores: dict[str, float]) -> dict[str, float]:
+    """Keys that MLflow takes: the name of a class may hold what it does not."""
+    result: dict[str, float] = {}
+    for name, value in scores.items():
+        key = re.sub(r"[^\w.\- :]", "_", name)
+        while key in result:
+            key += "_"
+        result[key] = value
+    return result
 
 
 def _thin(count: int) -> list[int]:

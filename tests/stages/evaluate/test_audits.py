@@ -44,7 +44,7 @@ def test_honest_rows_pass(task: str, n: int, workspace: object) -> None:
 
 def test_a_test_row_among_the_training_rows_is_counted(workspace: object) -> None:
     rows = honest("regression")
-    rows.X[rows.test[:3]] = rows.X[rows.train[:3]]
+    rows.X[rows.test[:3]], rows.y[rows.test[:3]] = rows.X[rows.train[:3]], rows.y[rows.train[:3]]
     audit = found(rows, "regression")["identical_rows"]
     assert not audit.passed
     assert audit.figure == 3
@@ -67,9 +67,12 @@ def test_a_feature_that_is_the_target_is_named(task: str, workspace: object) -> 
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
-def test_a_trainer_that_knows_held_out_targets_is_noticed(task: str, workspace: object) -> None:
-    rows = honest(task)
+@pytest.mark.parametrize("n", [25, 100])
+def test_a_trainer_that_knows_held_out_targets_is_noticed(
+    task: str, n: int, workspace: object
+) -> None:
+    rows = honest(task, n)
     rows.X[:, 1] = np.random.default_rng(0).permutation(rows.y)  # as the audit shuffles them
     audit = found(rows, task)["shuffled_labels"]
     assert not audit.passed
-    assert "does best" in audit.text
+    assert "foretells held-out rows best" in audit.text

@@ -82,7 +82,7 @@ def test_a_fold_that_fails_is_named() -> None:
     X, y = problem(40)
     params = params_of("manual_gd", descent(lr=1e200, loss="mse"))
     with pytest.raises(
-        PipelineError, match="cross-validation of manual_gd, fold 0 of 10: diverged"
+        PipelineError, match="cross-validation of manual_gd, fold 1 of 10: diverged"
     ):
         cross_validate("manual_gd", params, X, y, folds(y, "regression", CUT))
 

@@ -10,9 +10,10 @@ def test_confusion_and_roc_carry_the_class_names(workspace: object) -> None:
     z, y = {"bcpm": np.array([-5.0, 5, 10])}, np.array([0.0, 0, 1])
     data = of_classification(z, y, settings, {"bcpm": 0.5}, 0.95)
     assert data["confusion"][1] == [
-        ("bcpm", "malignant", "malignant"),
-        ("bcpm", "malignant", "benign"),
-        ("bcpm", "benign", "benign"),
+        ("bcpm", "malignant", "malignant", 1),
+        ("bcpm", "malignant", "benign", 1),
+        ("bcpm", "benign", "malignant", 0),
+        ("bcpm", "benign", "benign", 1),
     ]
     _, points = data["roc"]
     assert points[-1] == (1.0, 1.0, "bcpm")
@@ -25,7 +26,7 @@ def test_the_threshold_decides_the_confusion(workspace: object) -> None:
     settings = load_params().dataset("breast_cancer")
     z, y = {"bcpm": np.array([0.0, 1, 2])}, np.array([0.0, 0, 1])
     data = of_classification(z, y, settings, {"bcpm": 0.8}, 0.95)
-    assert [row[2] for row in data["confusion"][1]] == ["malignant", "malignant", "benign"]
+    assert [row[3] for row in data["confusion"][1]] == [2, 0, 0, 1]
 
 
 def test_roc_of_one_class_has_no_points(workspace: object) -> None:

@@ -1,7 +1,12 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.params import Intervals, load_params
+from pipeline.intervals import wilson
 from pipeline.judged import Scheme
 from pipeline.models import Model
 from pipeline.stages.evaluate.cross_validation import Held
@@ -43,7 +48,7 @@ def test_an_interval_holds_its_score(workspace: object) -> None:
         settings = params.dataset(dataset)
         scores = judged_scores(model, settings, (X, target), (X, target), 0.5, INTERVALS)
         names = [key for key in scores if f"{key}_low" in scores]
-        assert len(names) == {"house": 4, "breast_cancer": 9}[dataset]
+        assert len(names) == {"house": 4, "breast_cancer": 8}[dataset]
         for name in names:
             low, high = scores[f"{name}_low"], scores[f"{name}_high"]
             assert low is not None
@@ -57,7 +62,7 @@ def test_a_perfect_score_claims_no_certainty(workspace: object) -> None:
     model = Model("bcpm", {}, {}, np.array([100.0]), 0.0)
     truth = (X[:, 0] > 0).astype(float)
     scores = judged_scores(model, settings, (X, truth), (X, truth), 0.5, INTERVALS)
-    for name in ("accuracy", "roc_auc", "precision", "recall", "recall_benign"):
+    for name in ("accuracy", "roc_auc", "precision", "recall_malignant", "recall_benign"):
         assert scores[f"test_{name}"] == 1
         low = scores[f"test_{name}_low"]
         assert low is not None
@@ -82,6 +87,64 @@ def test_leave_one_out_takes_what_one_row_has_not_over_all_rows(workspace: objec
     assert scores["loo_recall_malignant"] == 0.5
     assert scores["loo_recall_benign"] == 1
     assert scores["loo_accuracy"] == 0.75
+    assert scores["loo_recall_benign_low"] == pytest.approx(wilson(2, 2, 0.95)[0])  # type: ignore[index]
+
+
+def test_every_held_out_row_is_judged_at_the_threshold_of_its_fold(workspace: object) -> None:
+    settings = load_params().dataset("breast_cancer")
+    y = np.array([0.0, 0, 1, 1])
+    folds = held([1, 1, 1, 1])
+    folds = [replace(f, threshold=t) for f, t in zip(folds, (0.9, 0.5, 0.9, 0.5), strict=True)]
+    scores = cross_validated(fold_scores(folds, y, settings), folds, y, ONE_BY_ONE, settings, 0.95)
+    assert scores["loo_precision"] == 0.5  # two called malignant, one of them is
+    assert scores["loo_f1"] == 0.5
+
+
+def test_folds_that_are_all_alike_claim_no_certainty(workspace: object) -> None:
+    settings = load_params().dataset("breast_cancer")
+    y = np.array([0.0] * 30 + [1] * 270)
+    scheme = Scheme(leave_one_out=False, folds=5, repeats=1, seed=0, rows=300)
+    by_fold: dict[str, list[float | None]] = {
+        "recall_malignant": [1.0] * 5,
+        "roc_auc": [1.0] * 5,
+        "log_loss": [0.1] * 5,
+    }
+    scores = cross_validated(by_fold, held([0.0]), y, scheme, settings, 0.95)
+    assert scores["cv_recall_malignant_low"] == pytest.approx(wilson(30, 30, 0.95)[0])  # type: ignore[index]
+    assert scores["cv_roc_auc_low"] is scores["cv_log_loss_high"] is None
+
+
+def test_names_of_classes_and_of_statistics_do_not_meet(workspace: Path) -> None:
+    path = workspace / "params.yaml"
+    text = path.read_text().replace("[malignant, benign]", "[low, high]")
+    path.write_text(text.replace("positive: malignant", "positive: low"))
+    settings = load_params().dataset("breast_cancer")
+    X, y = rows(3, 40)
+    model = Model("bcpm", {}, {}, np.array([1.0]), 0.1)
+    part = (X, (y > 0).astype(float))
+    scores = judged_scores(model, settings, part, part, 0.5, INTERVALS)
+    low, high = scores["test_recall_low"], scores["test_recall_high"]
+    assert scores["test_recall_low_low"] < low < scores["test_recall_low_high"]  # type: ignore[operator]
+    assert scores["test_recall_high_low"] < high < scores["test_recall_high_high"]  # type: ignore[operator]
+
+
+def test_r2_does_not_mind_where_zero_is(workspace: object) -> None:
+    settings = load_params().dataset("house")
+    X, y = rows(3, 40)
+    near = Model("closed_form", {}, {}, np.array([2.5]), 0.0)
+    far = Model("closed_form", {}, {}, np.array([2.5]), 1e8)
+    a = judged_scores(near, settings, (X, y), (X, y), None, INTERVALS)
+    b = judged_scores(far, settings, (X, y + 1e8), (X, y + 1e8), None, INTERVALS)
+    assert a["test_r2_low"] == pytest.approx(b["test_r2_low"], rel=1e-5)
+
+
+def test_scores_that_overflow_are_refused(workspace: object) -> None:
+    settings = load_params().dataset("house")
+    X, y = rows(3, 40)
+    model = Model("closed_form", {}, {}, np.array([0.0]), 0.0)
+    ignored = np.errstate(over="ignore", invalid="ignore")
+    with pytest.raises(PipelineError, match="rescale them"), ignored:
+        judged_scores(model, settings, (X, y), (X, 1e200 * y), None, INTERVALS)
 
 
 def test_the_mean_and_spread_are_those_of_the_folds(workspace: object) -> None:

@@ -110,8 +110,9 @@ def _plots(dataset: str, models: list[str], classes: list[str] | None, rows: int
         _csv(layout.plot(dataset, "residuals"), ["trainer", "predicted", "residual"], lines)
         return
     pairs = [(classes[k % 2], classes[k % 5 > 1]) for k in range(rows)]
-    lines = ((model, *pair) for model in models for pair in pairs)
-    _csv(layout.plot(dataset, "confusion"), ["trainer", "actual", "predicted"], lines)
+    cells = [(a, b, pairs.count((a, b))) for a in classes for b in classes]
+    lines = ((model, *cell) for model in models for cell in cells)
+    _csv(layout.plot(dataset, "confusion"), ["trainer", "actual", "predicted", "rows"], lines)
     curve = [(0.0, 0.0), (0.1, 0.8), (1.0, 1.0)]
     lines = ((*point, model) for model in models for point in curve)
     header = ["false_positive_rate", "true_positive_rate", "trainer"]
@@ -167,6 +168,7 @@ def _evaluated(
     ]
     return {
         **{key: settings.get(key) for key in ("task", "target", "classes", "positive", "metric")},
+        "threshold": settings.get("threshold"),
         "confidence": 0.95, "train_rows": cut, "test_rows": rows - cut,
         "scheme": {"leave_one_out": False, "folds": 5, "repeats": 2, "seed": 0, "rows": rows},
         "judged": judged, "champion": None, "audits": audits,
@@ -176,7 +178,8 @@ def _evaluated(
 def _verdict(settings: dict[str, Any], models: list[str]) -> dict[str, Any]:
     pair = {"a": models[0], "b": models[1], "difference": -0.1, "low": -0.2, "high": 0.1}
     return {
-        "metric": settings["metric"], "best": models[0], "verdict": "rejected", "reason": REASON,
+        "evaluated_md5": "", "metric": settings["metric"], "best": models[0],
+        "verdict": "rejected", "reason": REASON,
         "champion": models[0], "notes": ["A <note> & more."],
         "comparisons": [pair | {"words": "not distinguishable"}],
     }  # fmt: skip

@@ -3,8 +3,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from pipeline.judged import Evaluated, Judged, Scheme
-from pipeline.stages.verdict.comparison import compare, verdict
+from pipeline.core.params import Goal
+from pipeline.judged import Evaluated, Judged, Scheme, Verdict
+from pipeline.stages.verdict import comparison
+from pipeline.stages.verdict.comparison import compare
 
 NOISE = np.random.default_rng(1).normal(size=50)
 BASE = (100 + NOISE).tolist()
@@ -42,6 +44,7 @@ def evaluated(
         classes=None,
         positive=None,
         metric=metric,  # type: ignore[arg-type]
+        threshold=None,
         confidence=0.95,
         scheme=Scheme(leave_one_out=False, folds=5, repeats=10, seed=0, rows=100),
         train_rows=80,
@@ -50,6 +53,10 @@ def evaluated(
         champion=name,
         audits=[],
     )
+
+
+def verdict(found: Evaluated, tolerance: float) -> Verdict:
+    return comparison.verdict(found, tolerance, "")
 
 
 def shifted(by: float, noise: float = 0.1) -> list[float]:
@@ -80,11 +87,32 @@ def test_the_verdict_follows_from_the_paired_differences(
 
 
 @pytest.mark.parametrize(
-    ("tolerance", "word"), [(0, "rejected"), (0.04, "rejected"), (0.06, "accepted")]
+    ("tolerance", "word", "words"),
+    [
+        (0, "rejected", "worse than the champion;"),
+        (0.04, "rejected", "worse than the champion;"),
+        (0.06, "accepted", "and worse than the champion within the tolerance of 6 %"),
+    ],
 )
-def test_the_champion_may_be_missed_by_the_tolerance(tolerance: float, word: str) -> None:
+def test_the_champion_may_be_missed_by_the_tolerance(
+    tolerance: float, word: str, words: str
+) -> None:
     """Five of 95 is 5.3 %."""
-    assert verdict(evaluated({"ours": BASE}, shifted(50), shifted(-5)), tolerance).verdict == word
+    found = verdict(evaluated({"ours": BASE}, shifted(50), shifted(-5)), tolerance)
+    assert found.verdict == word
+    assert words in found.reason
+
+
+@pytest.mark.parametrize(("folds", "words"), [(4, "not distinguishable"), (6, "better")])
+def test_folds_that_all_agree_decide_when_they_are_more_than_a_few(folds: int, words: str) -> None:
+    """As in the sign test: 2 / 2^4 is more than 0.05, 2 / 2^6 less."""
+    pair = evaluated({"a": [1.0] * folds, "b": [0.0] * folds}, [0.0] * folds, metric="accuracy")
+    one_by_one = pair.scheme.model_copy(
+        update={"leave_one_out": True, "folds": folds, "rows": folds}
+    )
+    found = compare(pair.model_copy(update={"scheme": one_by_one}), "a", "b")
+    assert found.words == words
+    assert found.low < found.high
 
 
 def test_more_is_better_for_accuracy() -> None:
@@ -135,3 +163,40 @@ def test_an_unlucky_and_a_lucky_draw_are_called_so() -> None:
     assert "Of 50 held-out folds of about 20 rows 0 were as bad" in bad
     (good,) = draw(50)
     assert "a lucky draw" in good
+
+
+def test_of_trainers_that_differ_by_rounding_the_first_is_best() -> None:
+    close = (np.array(BASE) * (1 - 5e-7)).tolist()
+    assert verdict(evaluated({"a": BASE, "b": close}, shifted(50)), 0).best == "a"
+    clear = (np.array(BASE) * (1 - 5e-5)).tolist()
+    assert verdict(evaluated({"a": BASE, "b": clear}, shifted(50)), 0).best == "b"
+
+
+def test_a_trainer_worse_than_the_trivial_model_is_named() -> None:
+    grown = (np.array(BASE) * 10.0 ** np.arange(50)).tolist()  # too wild for an interval
+    (note,) = verdict(evaluated({"ours": BASE, "grown": grown}, shifted(50)), 0).notes
+    assert note.startswith("grown does worse than the trivial model")
+
+
+def test_a_lopsided_dataset_is_called_so() -> None:
+    accuracies = (0.93 + 0.005 * NOISE).tolist()
+    (note,) = verdict(evaluated({"ours": accuracies}, [0.9] * 50, metric="accuracy"), 0).notes
+    assert "right in 90% of rows" in note
+
+
+@pytest.mark.parametrize(("reached", "word"), [(0.97, "missed"), (0.985, "reached")])
+def test_a_goal_is_held_against_rows_that_had_no_part_in_it(reached: float, word: str) -> None:
+    found = evaluated({"ours": BASE}, shifted(50), cv_recall_ill=reached, cv_recall_ill_low=0.9)
+    ours = found.judged["ours"].model_copy(update={"threshold": 0.7})
+    goal = Goal(recall="ill", at_least=0.98)
+    wanted = found.model_copy(update={"threshold": goal, "judged": found.judged | {"ours": ours}})
+    (note,) = verdict(wanted, 0).notes
+    assert note.startswith("Recall of ill of at least 0.98, at the threshold 0.7: " + word)
+
+
+def test_the_reference_stands_beside_the_best() -> None:
+    found = evaluated({"ours": BASE}, shifted(50))
+    theirs = judged("reference", "theirs", "mse", shifted(5))
+    both = found.model_copy(update={"judged": found.judged | {"theirs": theirs}})
+    (note,) = verdict(both, 0).notes
+    assert note.startswith("ours is better than scikit-learn's theirs: mse -")
