@@ -5,20 +5,20 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.champions import read_champion
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.files import read_json, whole, write_json
+from pipeline.core.files import whole, write_json
 from pipeline.core.params import Dataset, ModelName, load_params
 from pipeline.core.tables import Array, as_arrays, read_table
 from pipeline.judged import Evaluated, Judged
 from pipeline.models import Model, read_model
+from pipeline.splits import read_split
 from pipeline.stages.evaluate import curves
 from pipeline.stages.evaluate.audits import audits
-from pipeline.stages.evaluate.judge import Judge, Rows
+from pipeline.stages.evaluate.judge import Judge
 
 
 def evaluate(dataset: str) -> None:
@@ -33,7 +33,7 @@ def evaluate(dataset: str) -> None:
     settings = params.dataset(dataset)
     _refuse_strangers(dataset, settings)
     table = read_table(layout.ingested(dataset))
-    rows = _rows(dataset, settings, table)
+    rows = read_split(dataset, settings.target, table)
     models = {name: _model(dataset, name, rows.features) for name in settings.models}
     shown = rows.part(rows.test if len(rows.test) else rows.train)
     _warn_of_one_value(dataset, settings, shown[1])
@@ -60,23 +60,6 @@ def evaluate(dataset: str) -> None:
         _write_csv(layout.plot(dataset, name), *curves.columns(data))
     write_json(layout.evaluated(dataset), evaluated.model_dump())
     write_json(layout.metrics(dataset), {name: judged[name].scores for name in models})
-
-
-def _rows(dataset: str, settings: Dataset, table: pa.Table) -> Rows:
-    scaler = read_json(layout.scaler(dataset))
-    parts = read_json(layout.split_rows(dataset))
-    if sorted([*parts["train"], *parts["test"]]) != list(range(table.num_rows)):
-        raise PipelineError(f"{layout.split_rows(dataset)}: damaged; `dvc repro` makes it again")
-    X, y = as_arrays(table.select([*scaler, settings.target]))
-    return Rows(
-        features=[*scaler],
-        X=X,
-        y=y,
-        train=np.array(parts["train"], dtype=np.int64),
-        test=np.array(parts["test"], dtype=np.int64),
-        mean=np.array([learned["mean"] for learned in scaler.values()]),
-        scale=np.array([learned["scale"] for learned in scaler.values()]),
-    )
 
 
 def _model(dataset: str, name: ModelName, features: Sequence[str]) -> Model:

@@ -10,9 +10,9 @@ from pipeline.core.tables import Array
 from pipeline.intervals import area
 from pipeline.judged import Audit
 from pipeline.models import Value
+from pipeline.splits import Split
 from pipeline.splitting import fit_scaler
 from pipeline.stages.evaluate.cross_validation import Held, cross_validate, folds
-from pipeline.stages.evaluate.judge import Rows
 from pipeline.stages.evaluate.metrics import auc
 
 GIVEN_AWAY = 0.999  # R2, or AUC, of one feature alone
@@ -20,7 +20,7 @@ SURE = 0.999  # one alarm in a thousand by chance
 
 
 def audits(
-    rows: Rows, trained: Array, settings: Dataset, params: Mapping[ModelName, Mapping[str, Value]]
+    rows: Split, trained: Array, settings: Dataset, params: Mapping[ModelName, Mapping[str, Value]]
 ) -> list[Audit]:
     """All of them, for the trainers with these params.
 
@@ -38,7 +38,7 @@ def audits(
     ]
 
 
-def _identical_rows(rows: Rows) -> Audit:
+def _identical_rows(rows: Split) -> Audit:
     every = np.column_stack([rows.X, rows.y]) + 0.0  # -0.0 is 0.0
     known = {row.tobytes() for row in every[rows.train]}
     found = sum(row.tobytes() in known for row in every[rows.test])
@@ -52,7 +52,7 @@ def _identical_rows(rows: Rows) -> Audit:
     )
 
 
-def _scaler(X: Array, rows: Rows, trained: Array) -> Audit:
+def _scaler(X: Array, rows: Split, trained: Array) -> Audit:
     """Mean and scale in use, and the rows trained on, against those of the training rows."""
     mean, scale = fit_scaler(X)
     gaps = (rows.mean - mean) / scale, rows.scale / scale - 1, trained - (X - mean) / scale

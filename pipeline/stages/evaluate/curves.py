@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.core.params import Dataset
 from pipeline.core.tables import Array
+from pipeline.core.thin import thinned
 from pipeline.intervals import wilson
 from pipeline.judged import Judged
 from pipeline.solvers.losses import sigmoid
@@ -40,7 +40,7 @@ def of_all(judged: Mapping[str, Judged], metric: str) -> dict[str, PlotData]:
 
 def of_regression(values: Values, y: Array) -> dict[str, PlotData]:
     """Predictions, a column a model, and residuals, actual - predicted."""
-    rows = thinned(len(y))
+    rows = thinned(len(y), MOST_POINTS)
     predicted = [value[rows].tolist() for value in values.values()]
     residuals = [
         (name, at, rest)
@@ -78,11 +78,6 @@ def of_classification(
     }
 
 
-def thinned(count: int) -> NDArray[np.intp]:
-    """At most 2,000 of `count` positions, evenly, first and last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(np.intp))
-
-
 def _confusion(
     values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float]
 ) -> Iterator[tuple[object, ...]]:
@@ -100,7 +95,7 @@ def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, 
     positive = settings.positive_label
     for trainer, z in values.items():
         false, true, _ = roc_curve(y, z if positive else -z, pos_label=positive)
-        for k in thinned(len(false)):
+        for k in thinned(len(false), MOST_POINTS):
             yield float(false[k]), float(true[k]), trainer
 
 
@@ -110,7 +105,7 @@ def _pr(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, .
     positive = settings.positive_label
     for trainer, z in values.items():
         precision, recall, _ = precision_recall_curve(y, z if positive else -z, pos_label=positive)
-        for k in thinned(len(recall)):
+        for k in thinned(len(recall), MOST_POINTS):
             yield float(recall[k]), float(precision[k]), trainer
 
 

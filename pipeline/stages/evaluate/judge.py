@@ -1,10 +1,8 @@
 """One model, judged in all ways."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.champions import Champion
 from pipeline.core import layout
@@ -13,6 +11,7 @@ from pipeline.core.params import REFERENCES, Dataset, Goal, Intervals, ModelName
 from pipeline.core.tables import Array
 from pipeline.judged import Judged, Role, Scheme
 from pipeline.models import Model, Value
+from pipeline.splits import Split
 from pipeline.stages.evaluate.coefficients import coefficients
 from pipeline.stages.evaluate.cross_validation import (
     FEW,
@@ -24,7 +23,6 @@ from pipeline.stages.evaluate.cross_validation import (
 )
 from pipeline.stages.evaluate.scores import (
     Folds,
-    Part,
     cross_validated,
     fold_scores,
     judged_scores,
@@ -33,37 +31,10 @@ from pipeline.stages.evaluate.scores import (
 TRIVIAL = tuple(trivial for trivial, _ in REFERENCES.values())
 
 
-@dataclass(frozen=True)
-class Rows:
-    """All rows of a dataset, in its own units, and what became of them.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
-    train, test : ndarray of int
-        Which rows trained, and which did not.
-    mean, scale : ndarray of shape (n_features,)
-        By which the models' features are standardized.
-    """
-
-    features: Sequence[str]
-    X: Array
-    y: Array
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
-    mean: Array
-    scale: Array
-
-    def part(self, rows: NDArray[np.int64]) -> Part:
-        """Some rows as the models see them: standardized features, and the target."""
-        return (self.X[rows] - self.mean) / self.scale, self.y[rows]
-
-
 class Judge:
     """Rows cut into folds: the same for every model."""
 
-    def __init__(self, rows: Rows, dataset: str, params: Params) -> None:
+    def __init__(self, rows: Split, dataset: str, params: Params) -> None:
         self.rows, self.settings = rows, params.dataset(dataset)
         self.intervals: Intervals = params.intervals
         settings = self.settings

@@ -7,10 +7,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pipeline.core.tables import Array
+from pipeline.core.thin import thinned
 from pipeline.stages.report.canvas import add_legend, panels, short
 from pipeline.stages.report.gather import Gathered, numbers
 from pipeline.stages.report.looks import DASHED, Look, looks
-from pipeline.stages.report.picture import Picture, picture, thinned
+from pipeline.stages.report.picture import Picture, picture
 from pipeline.stages.report.svg import COLOURS
 from pipeline.stages.report.texts import Texts
 

@@ -6,10 +6,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pipeline.core.tables import Array
+from pipeline.core.thin import thinned
 from pipeline.stages.report.canvas import add_legend, near, panels, short
 from pipeline.stages.report.gather import Gathered
 from pipeline.stages.report.looks import Style, looks
-from pipeline.stages.report.picture import POINTS, Picture, correlation, picture, thinned
+from pipeline.stages.report.picture import POINTS, Picture, correlation, picture
 from pipeline.stages.report.svg import COLOURS, INK
 from pipeline.stages.report.texts import Texts, minus
 

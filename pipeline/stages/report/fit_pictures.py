@@ -6,10 +6,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pipeline.core.tables import Array
+from pipeline.core.thin import thinned
 from pipeline.stages.report.canvas import add_legend, log_axis, near, panels, short
 from pipeline.stages.report.gather import Gathered, numbers
 from pipeline.stages.report.looks import DASHED, Look, looks
-from pipeline.stages.report.picture import Picture, correlation, picture, thinned
+from pipeline.stages.report.picture import Picture, correlation, picture
 from pipeline.stages.report.svg import INK
 from pipeline.stages.report.texts import Texts
 

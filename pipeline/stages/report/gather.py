@@ -13,9 +13,10 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, missing, read_json
 from pipeline.core.params import Dataset
-from pipeline.core.tables import Array, as_arrays, read_table
+from pipeline.core.tables import Array, read_table
 from pipeline.judged import Evaluated, Judged, Verdict, read_evaluated
 from pipeline.models import Model, read_model
+from pipeline.splits import Split, read_split
 
 Columns = dict[str, list[str]]
 PLOTS = {
@@ -25,19 +26,13 @@ PLOTS = {
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """What the report shows of one dataset.
+class Gathered(Split):
+    """What the report shows of one dataset: the rows, split, and what was found.
 
     Attributes
     ----------
     columns : int
         Columns of the ingested table; `features` are those that the models use.
-    X, y : ndarray of shape (n_rows, n_features), (n_rows,)
-        The rows as ingested, in their own units.
-    train, test : ndarray of int
-        Row numbers.
-    mean, scale : ndarray of shape (n_features,)
-        What the models' inputs were standardized with.
     checks : dict
         By column: its type, and what `validate` checked.
     histories : dict
@@ -52,13 +47,6 @@ class Gathered:
     evaluated: Evaluated
     verdict: Verdict
     columns: int
-    features: list[str]
-    X: Array
-    y: Array
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
-    mean: Array
-    scale: Array
     checks: dict[str, list[str]]
     models: dict[str, Model]
     histories: dict[str, Array]
@@ -83,8 +71,8 @@ class Gathered:
     @property
     def best_on_them(self) -> tuple[Array, Array]:
         """What they are, and what the best trainer predicts, for all of them."""
-        rows = self.judged_rows
-        return self.y[rows], self.models[self.best].predict((self.X[rows] - self.mean) / self.scale)
+        X, y = self.part(self.judged_rows)
+        return y, self.models[self.best].predict(X)
 
     @property
     def cross_validated(self) -> str:
@@ -113,29 +101,19 @@ def gather(dataset: str, settings: Dataset, verdicts: dict[str, Verdict]) -> Gat
     evaluated = read_evaluated(dataset)
     verdict = _verdict(dataset, verdicts)
     table = read_table(layout.ingested(dataset))
-    scaler = read_json(layout.scaler(dataset))
-    features = list(scaler)
-    if not {*features, settings.target} <= set(table.column_names):
-        raise PipelineError(f"{layout.scaler(dataset)}: is of other columns; run `dvc repro`")
-    X, y = as_arrays(table.select([*features, settings.target]))
-    rows = read_json(layout.split_rows(dataset))
+    split = read_split(dataset, settings.target, table)
     models: dict[str, Model] = {
-        name: read_model(layout.model(dataset, name), name, features) for name in settings.models
+        name: read_model(layout.model(dataset, name), name, split.features)
+        for name in settings.models
     }
     plots = {name: read_columns(layout.plot(dataset, name)) for name in PLOTS[settings.task]}
     _refuse_strangers(dataset, evaluated, verdict, models, plots)
     return Gathered(
+        **vars(split),
         name=dataset,
         evaluated=evaluated,
         verdict=verdict,
         columns=table.num_columns,
-        features=features,
-        X=X,
-        y=y,
-        train=np.array(rows["train"], dtype=np.int64),
-        test=np.array(rows["test"], dtype=np.int64),
-        mean=np.array([values["mean"] for values in scaler.values()]),
-        scale=np.array([values["scale"] for values in scaler.values()]),
         checks=read_json(layout.validated(dataset))["checks"],
         models=models,
         histories=_histories(dataset, models.values()),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from pipeline.core.tables import Array
 from pipeline.stages.report.canvas import finish
@@ -45,11 +44,6 @@ def picture(
     """A finished figure with its texts."""
     svg = finish(canvas, f"{d.name}-{name}")
     return Picture(name, t(f"{name}.title"), t(f"{name}.note", **note), finding, svg)
-
-
-def thinned(count: int, most: int = POINTS) -> NDArray[np.int64]:
-    """Evenly spaced indices: at most so many, but both ends, of 0 ... count - 1."""
-    return np.unique(np.linspace(0, count - 1, min(count, max(most, 2))).round().astype(np.int64))
 
 
 def correlation(a: Array, b: Array) -> float:

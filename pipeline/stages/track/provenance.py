@@ -7,14 +7,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, read_json
 from pipeline.core.params import Dataset
-from pipeline.core.tables import Array, as_arrays, read_table
+from pipeline.core.tables import Array, read_table
 from pipeline.models import Model, read_model
+from pipeline.splits import read_split
 
 
 @dataclass(frozen=True)
@@ -53,20 +51,15 @@ class Result:
 def collect(dataset: str, settings: Dataset) -> list[Result]:
     """Everything on disk about the models of one dataset."""
     ingested = layout.ingested(dataset)
-    train = read_json(layout.split_rows(dataset))["train"]
     table = read_table(ingested)
-    columns = read_table(layout.split_part(dataset, "train")).column_names
-    X, _ = as_arrays(table.select(columns))
-    scaler = read_json(layout.scaler(dataset))
+    split = read_split(dataset, settings.target, table)
     parts = [layout.split_part(dataset, part) for part in ("train", "test")]
     data = [md5(path) for path in (ingested, *parts, layout.scaler(dataset))]
-    if list(scaler) != columns[:-1]:
-        raise PipelineError(f"{layout.scaler(dataset)}: is of other features; run `dvc repro`")
     scores = read_json(layout.metrics(dataset))
     results = []
     for trainer in settings.models:
         path = layout.model(dataset, trainer)
-        model = read_model(path, trainer, columns[:-1])
+        model = read_model(path, trainer, split.features)
         identity = [dataset, trainer, model.params, data, md5(path), scores[trainer]]
         results.append(
             Result(
@@ -75,12 +68,12 @@ def collect(dataset: str, settings: Dataset) -> list[Result]:
                 model=model,
                 scores=scores[trainer],
                 history=_history(layout.history(dataset, trainer)),
-                features=columns[:-1],
-                mean=_column(scaler, "mean"),
-                scale=_column(scaler, "scale"),
-                example=X[train[:5]],
+                features=[*split.features],
+                mean=split.mean,
+                scale=split.scale,
+                example=split.X[split.train[:5]],
                 n_rows=table.num_rows,
-                n_train=len(train),
+                n_train=len(split.train),
                 data_md5=data[0],
                 fingerprint=hashlib.sha256(
                     json.dumps(identity, sort_keys=True).encode()
@@ -115,7 +108,3 @@ def _history(path: Path) -> list[float]:
     if not path.exists():
         return []
     return [float(line.split(",")[1]) for line in path.read_text().splitlines()[1:]]
-
-
-def _column(scaler: dict[str, dict[str, float]], key: str) -> Array:
-    return np.array([values[key] for values in scaler.values()])

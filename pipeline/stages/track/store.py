@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
+from pipeline.core.thin import thinned
 from pipeline.models import Model
 from pipeline.stages.track.provenance import Result, dvc_experiment, git_commit
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-HISTORY_POINTS = 1000
+HISTORY_POINTS = 1000  # one batch, one smooth curve
 # With MLflow's own limits a server that is down costs four minutes.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -102,7 +103,8 @@ class Store:
         params = [Param(name, str(value)) for name, value in result.model.params.items()]
         facts = {name: value for name, value in result.model.facts.items() if value is not None}
         metrics += [Metric(name, value, now, 0) for name, value in facts.items()]
-        history = [Metric("loss", result.history[k], now, k) for k in _thin(len(result.history))]
+        steps = thinned(len(result.history), HISTORY_POINTS).tolist()
+        history = [Metric("loss", result.history[k], now, k) for k in steps]
         with mlflow.start_run(
             experiment_id=experiment, run_name=_run_name(result.model), tags=_tags(result)
         ) as run:
@@ -236,10 +238,3 @@ def _allowed(scores: dict[str, float]) -> dict[str, float]:
             key += "_"
         result[key] = value
     return result
-
-
-def _thin(count: int) -> list[int]:
-    """At most 1000 of `count` positions, first and last among them: one batch, one smooth curve."""
-    if count <= HISTORY_POINTS:
-        return list(range(count))
-    return [k * (count - 1) // (HISTORY_POINTS - 1) for k in range(HISTORY_POINTS)]

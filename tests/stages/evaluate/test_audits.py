@@ -9,14 +9,14 @@ import pytest
 from pipeline.core.params import ModelName, load_params
 from pipeline.judged import Audit
 from pipeline.models import Value
+from pipeline.splits import Split
 from pipeline.splitting import fit_scaler
 from pipeline.stages.evaluate.audits import audits
-from pipeline.stages.evaluate.judge import Rows
 
 FEATURES = ["a", "b"]
 
 
-def honest(task: str, n: int = 100) -> Rows:
+def honest(task: str, n: int = 100) -> Split:
     rng = np.random.default_rng(1)
     X = rng.normal(size=(n, 2))
     y = X[:, 0] + rng.normal(size=n)
@@ -24,10 +24,10 @@ def honest(task: str, n: int = 100) -> Rows:
         y = (y > 0).astype(float)
     train, test = np.arange(n * 4 // 5), np.arange(n * 4 // 5, n)
     mean, scale = fit_scaler(X[train])
-    return Rows(FEATURES, X, y, train, test, mean, scale)
+    return Split(FEATURES, X, y, train, test, mean, scale)
 
 
-def found(rows: Rows, task: str) -> dict[str, Audit]:
+def found(rows: Split, task: str) -> dict[str, Audit]:
     name = {"regression": "synthetic", "classification": "breast_cancer"}[task]
     trainer: ModelName = "closed_form" if task == "regression" else "logistic_regression"
     params: Mapping[ModelName, Mapping[str, Value]] = {trainer: {}}

@@ -2,7 +2,7 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 
 from pipeline.core.params import load_params
-from pipeline.stages.evaluate.curves import MOST_POINTS, of_classification, of_regression, thinned
+from pipeline.stages.evaluate.curves import MOST_POINTS, of_classification, of_regression
 
 
 def test_confusion_and_roc_carry_the_class_names(workspace: object) -> None:
@@ -54,8 +54,5 @@ def test_residuals_are_actual_less_predicted() -> None:
 
 
 def test_a_plot_holds_no_more_points_than_can_be_seen() -> None:
-    rows = thinned(1_000_003)
-    assert len(rows) == MOST_POINTS
-    assert (rows[0], rows[-1]) == (0, 1_000_002)
-    assert thinned(3).tolist() == [0, 1, 2]
-    assert thinned(0).tolist() == []
+    data = of_regression({"a": np.arange(5000.0)}, np.zeros(5000))
+    assert len(data["predictions"][1]) == len(data["residuals"][1]) == MOST_POINTS

@@ -9,8 +9,9 @@ from pipeline.core.params import load_params
 from pipeline.judged import Evaluated, Judged
 from pipeline.models import fit
 from pipeline.solvers.rows import ArrayRows
+from pipeline.splits import Split
 from pipeline.splitting import fit_scaler
-from pipeline.stages.evaluate.judge import Judge, Rows
+from pipeline.stages.evaluate.judge import Judge
 from pipeline.stages.verdict.comparison import compare
 
 GOAL = "threshold: {recall: malignant, at_least: 0.95}"
@@ -21,7 +22,7 @@ def judge_of(X: np.ndarray, y: np.ndarray) -> Judge:
     mean, scale = fit_scaler(X)
     features = [f"x{k}" for k in range(X.shape[1])]
     params = load_params()
-    rows = Rows(features, X, y, every, every[:0], mean, scale)
+    rows = Split(features, X, y, every, every[:0], mean, scale)
     return Judge(rows, "breast_cancer", params)
 
 

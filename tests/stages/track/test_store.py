@@ -10,7 +10,7 @@ from pipeline.models import fit
 from pipeline.solvers.losses import sigmoid
 from pipeline.solvers.rows import ArrayRows
 from pipeline.stages.track.provenance import Result
-from pipeline.stages.track.store import HISTORY_POINTS, _thin, open_store, sklearn_pipeline
+from pipeline.stages.track.store import open_store, sklearn_pipeline
 from tests.conftest import descent
 
 
@@ -40,15 +40,6 @@ def test_the_logged_pipeline_predicts_as_the_model_does_on_raw_units(
     else:
         np.testing.assert_allclose(pipeline.predict_proba(X)[:, 1], sigmoid(model.predict(Z)))
         np.testing.assert_array_equal(pipeline.predict(X), model.predict(Z) > 0)
-
-
-@pytest.mark.parametrize("count", [0, 1, 101, 1000, 1001, 5_000_001])
-def test_a_thinned_history_keeps_first_and_last_and_fits_a_batch(count: int) -> None:
-    kept = _thin(count)
-    assert len(kept) == min(count, HISTORY_POINTS)
-    assert kept == sorted(set(kept))
-    if count:
-        assert (kept[0], kept[-1]) == (0, count - 1)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own imports
