@@ -17,7 +17,7 @@ HEADER = (
     "interval",
     "test",
     "interval",
-    "verdict, or against it",
+    "verdict, or against the best",
 )
 
 
