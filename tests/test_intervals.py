@@ -111,6 +111,7 @@ def test_the_test_losses_of_a_classifier_are_covered(loss: str) -> None:
     assert 0.92 <= coverage(case) <= 0.98
 
 
+@pytest.mark.slow
 def test_the_cross_validated_accuracy_is_covered() -> None:
     fresh = np.random.default_rng(-1 % 2**32).normal(size=(20_000, 2))
     accuracies: list[float] = []

@@ -28,7 +28,7 @@ CLASSIFICATION = """\
     threshold: {threshold}
     test_size: {test_size}
     trainers: [bcpm]
-    descent: {{}}
+    descent: {{epochs: 10}}
     metric: accuracy
 """
 TRAINERS = {

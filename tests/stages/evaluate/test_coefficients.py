@@ -29,6 +29,7 @@ def interval_and_truth(seed: int, rows: int) -> tuple[float, float, float, float
     return first.low, first.high, float(WEIGHTS[0] * scale[0]), error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [20, 100])  # held out one by one, and in folds
 def test_the_jackknife_covers_the_weights_and_agrees_with_least_squares(rows: int) -> None:
     found = [interval_and_truth(seed, rows) for seed in range(150)]

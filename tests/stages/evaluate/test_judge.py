@@ -52,6 +52,7 @@ def words_of(judge: Judge, trainer: str = "logistic_regression") -> str:
     return compare(evaluated, trainer, "majority").words
 
 
+@pytest.mark.slow
 def test_noise_held_out_row_by_row_does_not_beat_the_larger_class(workspace: object) -> None:
     """Of 14 and 14 rows the larger class of the others is always the wrong one."""
     better = 0
@@ -85,7 +86,7 @@ def test_the_champion_is_judged_with_its_own_threshold(workspace: Path) -> None:
         "trainer": "bcpm",
         "params": {
             "lr": 0.1,
-            "epochs": 50,
+            "epochs": 10,
             "batch_size": "full",
             "optimizer": "sgd",
             "momentum": 0.9,
