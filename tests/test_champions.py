@@ -9,6 +9,8 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params
+from pipeline.models import params_of
+from tests.conftest import descent
 
 Run = Callable[[str], tuple[int, str]]
 Judge = Callable[..., dict[str, object]]
@@ -72,18 +74,7 @@ def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
 
 
 GOOD = {"trainer": "closed_form", "params": {}, "features": ["x1"], "threshold": None}
-GRADIENT = {
-    "lr": 0.1,
-    "epochs": 100,
-    "batch_size": "full",
-    "optimizer": "sgd",
-    "momentum": 0.9,
-    "weight_decay": 0,
-    "init": "zeros",
-    "loss_threshold": 0,
-    "seed": 1,
-    "loss": "mse",
-}
+GRADIENT = params_of("manual_gd", descent())
 
 
 @pytest.mark.parametrize(

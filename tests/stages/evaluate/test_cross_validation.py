@@ -75,7 +75,7 @@ def test_more_folds_than_rows_are_refused(task: str, few: int) -> None:
     y[:few] = 1
     cut = CrossValidation(folds=50 if task == "regression" else 5, repeats=1, seed=0)
     with pytest.raises(PipelineError, match=rf"cross_validation\.folds: .* got {few}"):
-        folds(y, task, cut)  # type: ignore[arg-type]
+        folds(y, task, cut)
 
 
 def test_a_fold_that_fails_is_named() -> None:

@@ -44,7 +44,7 @@ def test_calibration_is_that_of_scikit_learn(workspace: object) -> None:
     observed, predicted = calibration_curve(1 - y, 1 / (1 + np.exp(z)), n_bins=10)
     np.testing.assert_allclose([row[0] for row in bins], predicted)
     np.testing.assert_allclose([row[1] for row in bins], observed)
-    assert sum(row[4] for row in bins) == 300  # type: ignore[misc]
+    assert sum(row[4] for row in bins) == 300
 
 
 def test_residuals_are_actual_less_predicted() -> None:

@@ -7,12 +7,13 @@ from pipeline.champions import Champion
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params
 from pipeline.judged import Evaluated, Judged
-from pipeline.models import fit
+from pipeline.models import fit, params_of
 from pipeline.solvers.rows import ArrayRows
 from pipeline.splits import Split
 from pipeline.splitting import fit_scaler
 from pipeline.stages.evaluate.judge import Judge
 from pipeline.stages.verdict.comparison import compare
+from tests.conftest import descent
 
 GOAL = "threshold: {recall: malignant, at_least: 0.95}"
 
@@ -27,8 +28,8 @@ def judge_of(X: np.ndarray, y: np.ndarray) -> Judge:
 
 
 def judged(judge: Judge, name: str) -> Judged:
-    model, _ = fit(name, {}, ArrayRows(*judge.rows.part(judge.rows.train)))  # type: ignore[arg-type]
-    return judge.model(name, model)  # type: ignore[arg-type]
+    model, _ = fit(name, {}, ArrayRows(*judge.rows.part(judge.rows.train)))
+    return judge.model(name, model)
 
 
 def words_of(judge: Judge, trainer: str = "logistic_regression") -> str:
@@ -84,18 +85,7 @@ def test_the_champion_is_judged_with_its_own_threshold(workspace: Path) -> None:
     y = (X[:, 0] + np.random.default_rng(2).normal(size=80) > 0).astype(float)
     usual = {
         "trainer": "bcpm",
-        "params": {
-            "lr": 0.1,
-            "epochs": 10,
-            "batch_size": "full",
-            "optimizer": "sgd",
-            "momentum": 0.9,
-            "weight_decay": 0,
-            "init": "zeros",
-            "loss_threshold": 0,
-            "seed": 1,
-            "device": "cpu",
-        },
+        "params": params_of("bcpm", descent(epochs=10)),
         "features": ["x0", "x1"],
     }
     careful = usual | {"threshold": {"recall": "malignant", "at_least": 0.99}}
@@ -103,7 +93,7 @@ def test_the_champion_is_judged_with_its_own_threshold(workspace: Path) -> None:
         judge_of(X, y).champion(Champion.model_validate(entry), X).scores
         for entry in (usual | {"threshold": 0.5}, careful)
     ]
-    assert scores[0]["cv_recall_malignant"] < scores[1]["cv_recall_malignant"]  # type: ignore[operator]
+    assert scores[0]["cv_recall_malignant"] < scores[1]["cv_recall_malignant"]
     assert scores[0]["cv_log_loss"] == scores[1]["cv_log_loss"]
 
 

@@ -52,8 +52,8 @@ def test_an_interval_holds_its_score(workspace: object) -> None:
         for name in names:
             low, high = scores[f"{name}_low"], scores[f"{name}_high"]
             assert low is not None
-            assert low <= scores[name] <= high  # type: ignore[operator]
-            assert low < high  # type: ignore[operator]
+            assert low <= scores[name] <= high
+            assert low < high
 
 
 def test_a_perfect_score_claims_no_certainty(workspace: object) -> None:
@@ -87,7 +87,7 @@ def test_leave_one_out_takes_what_one_row_has_not_over_all_rows(workspace: objec
     assert scores["loo_recall_malignant"] == 0.5
     assert scores["loo_recall_benign"] == 1
     assert scores["loo_accuracy"] == 0.75
-    assert scores["loo_recall_benign_low"] == pytest.approx(wilson(2, 2, 0.95)[0])  # type: ignore[index]
+    assert scores["loo_recall_benign_low"] == pytest.approx(wilson(2, 2, 0.95)[0])
 
 
 def test_every_held_out_row_is_judged_at_the_threshold_of_its_fold(workspace: object) -> None:
@@ -110,7 +110,7 @@ def test_folds_that_are_all_alike_claim_no_certainty(workspace: object) -> None:
         "log_loss": [0.1] * 5,
     }
     scores = cross_validated(by_fold, held([0.0]), y, scheme, settings, 0.95)
-    assert scores["cv_recall_malignant_low"] == pytest.approx(wilson(30, 30, 0.95)[0])  # type: ignore[index]
+    assert scores["cv_recall_malignant_low"] == pytest.approx(wilson(30, 30, 0.95)[0])
     assert scores["cv_roc_auc_low"] is scores["cv_log_loss_high"] is None
 
 
@@ -124,8 +124,8 @@ def test_names_of_classes_and_of_statistics_do_not_meet(workspace: Path) -> None
     part = (X, (y > 0).astype(float))
     scores = judged_scores(model, settings, part, part, 0.5, INTERVALS)
     low, high = scores["test_recall_low"], scores["test_recall_high"]
-    assert scores["test_recall_low_low"] < low < scores["test_recall_low_high"]  # type: ignore[operator]
-    assert scores["test_recall_high_low"] < high < scores["test_recall_high_high"]  # type: ignore[operator]
+    assert scores["test_recall_low_low"] < low < scores["test_recall_low_high"]
+    assert scores["test_recall_high_low"] < high < scores["test_recall_high_high"]
 
 
 def test_r2_does_not_mind_where_zero_is(workspace: object) -> None:

@@ -16,7 +16,7 @@ Scores = Sequence[float]
 def judged(role: str, trainer: str, metric: str, scores: Scores, **more: float) -> Judged:
     mean = float(np.mean(scores)) if len(scores) else None
     return Judged(
-        role=role,  # type: ignore[arg-type]
+        role=role,
         trainer=trainer,
         params={},
         threshold=None,
@@ -43,7 +43,7 @@ def evaluated(
         target="y",
         classes=None,
         positive=None,
-        metric=metric,  # type: ignore[arg-type]
+        metric=metric,
         threshold=None,
         confidence=0.95,
         scheme=Scheme(leave_one_out=False, folds=5, repeats=10, seed=0, rows=100),
