@@ -1,7 +1,7 @@
 """Figures of merit.
 
-Written out, where scikit-learn has them too (a test holds them equal): they are taken thousands of
-times, in folds and resamples, and each of its calls costs a millisecond of checks.
+Written out, where scikit-learn has them too (a test holds them equal): they are taken in every
+fold of every trainer, and each of its calls costs a millisecond of checks.
 """
 
 from collections.abc import Sequence
