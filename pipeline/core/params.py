@@ -276,9 +276,28 @@ def load_params() -> Params:
     PipelineError
         Names every key that is unknown, missing or impossible, all at once.
     """
-    where = f"{layout.PARAMS}: "
     try:
-        params = Params.model_validate(_read_yaml())
+        text = layout.PARAMS.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PipelineError(
+            f"{layout.PARAMS} is missing here; run from the folder that holds dvc.yaml"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{layout.PARAMS}: cannot be read: {error}") from None
+    return parse_params(text, str(layout.PARAMS))
+
+
+def parse_params(text: str, file: str) -> Params:
+    """Check the text of a params.yaml; errors name it `file`.
+
+    Raises
+    ------
+    PipelineError
+        As `load_params`.
+    """
+    where = f"{file}: "
+    try:
+        params = Params.model_validate(_parse_yaml(text, file))
     except ValidationError as error:
         raise PipelineError(listed([_problem(e, where) for e in error.errors()])) from None
     problems = []
@@ -299,21 +318,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _read_yaml() -> Any:
+def _parse_yaml(text: str, file: str) -> Any:
     # YAML 1.2 as DVC reads it: PyYAML would take the 1e-05 that `dvc exp run -S` writes for text.
     try:
-        return YAML(typ="safe", pure=True).load(layout.PARAMS.read_text(encoding="utf-8"))
+        return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         reason = (error.problem or error.context or "not valid YAML").strip().splitlines()[0]
-        raise PipelineError(f"{layout.PARAMS}{where}: {reason}") from None
-    except FileNotFoundError:
-        raise PipelineError(
-            f"{layout.PARAMS} is missing here; run from the folder that holds dvc.yaml"
-        ) from None
-    except (OSError, YAMLError, ValueError, RecursionError) as error:
-        raise PipelineError(f"{layout.PARAMS}: cannot be read: {error}") from None
+        raise PipelineError(f"{file}{where}: {reason}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise PipelineError(f"{file}: cannot be read: {error}") from None
 
 
 def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) -> str:
