@@ -1,6 +1,7 @@
 """metrics/champion.json: for each dataset the trainer that a new one must not fall behind."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -8,20 +9,37 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, read_json, write_json
-from pipeline.core.params import Dataset, Descent, Goal, Settings, TrainerName
-from pipeline.judged import read_evaluated, read_verdicts
+from pipeline.core.params import (
+    Dataset,
+    Descent,
+    Goal,
+    ModelName,
+    Settings,
+    TrainerName,
+    nearest,
+)
+from pipeline.judged import Evaluated, Judged, Verdict, read_evaluated, read_verdicts
 from pipeline.models import PARAMS_OF, Model, Value
 
 
 class Champion(Settings):
-    """What it takes to train it again on any rows, and to judge it as it was judged."""
+    """What it takes to train it again on any rows, and to judge it as it was judged.
+
+    Attributes
+    ----------
+    override : str or None
+        The verdict that a person set aside; None where the verdict was `accepted`.
+    """
 
     trainer: TrainerName
     params: dict[str, Value]
     features: Annotated[list[str], Field(min_length=1)]
     threshold: float | Goal | None = None
+    override: str | None = None
 
-    def is_(self, model: Model, features: Sequence[str], threshold: float | Goal | None) -> bool:
+    def is_(
+        self, model: Model | Judged, features: Sequence[str], threshold: float | Goal | None
+    ) -> bool:
         """Whether a model is made and judged in the same way."""
         ours = self.trainer, self.params, sorted(self.features), self.threshold
         return ours == (model.trainer, model.params, sorted(features), threshold)
@@ -38,17 +56,22 @@ def read_champion(dataset: str, settings: Dataset, columns: Sequence[str]) -> Ch
     PipelineError
         When the file is missing or damaged, or names what cannot be trained on these columns.
     """
+    champion = read_champions().get(dataset)
+    if champion is not None:
+        _refuse_unfit(f"{layout.CHAMPION}: {dataset}", champion, settings, columns)
+    return champion
+
+
+def read_champions() -> dict[str, Champion]:
+    """All of metrics/champion.json, not yet held against the data."""
     if not layout.CHAMPION.exists():
         raise PipelineError(f"{layout.CHAMPION} is missing; with no champions it holds {{}}")
     try:
-        champion = FORM.validate_python(read_json(layout.CHAMPION)).get(dataset)
+        return FORM.validate_python(read_json(layout.CHAMPION))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(key) for key in first["loc"])
         raise PipelineError(f"{layout.CHAMPION}: {place}: {first['msg']}") from None
-    if champion is not None:
-        _refuse_unfit(f"{layout.CHAMPION}: {dataset}", champion, settings, columns)
-    return champion
 
 
 def _refuse_unfit(
@@ -76,14 +99,112 @@ def _refuse_unfit(
     raise PipelineError(f"{where}{problem}; mend or remove the entry")
 
 
-def promote(dataset: str) -> str:
-    """Make the accepted trainer of a dataset its champion; returns its name.
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the title of a dataset now.
+
+    Attributes
+    ----------
+    trainer : str or None
+        One of data/4_models; None where none of them is the champion.
+    override : str or None
+        The verdict that a person set aside for it.
+    """
+
+    trainer: ModelName | None
+    override: str | None = None
+
+
+def holder(dataset: str, evaluated: Evaluated, verdict: Verdict) -> Holder:
+    """The champion among the models: the one that a person chose, else the accepted one.
+
+    A person's choice holds until the next `promote`, and for the model that was chosen: with other
+    params it is another model.
+    """
+    entry = read_champions().get(dataset)
+    if entry and entry.override:
+        judged = evaluated.judged.get(entry.trainer)
+        same = judged and entry.is_(judged, _features(judged), evaluated.threshold)
+        return Holder(entry.trainer if same else None, entry.override)
+    return Holder(_name(verdict.best) if verdict.verdict == "accepted" else None)
+
+
+def champion_model(dataset: str) -> tuple[ModelName, str | None]:
+    """The trainer to predict with, and what to warn of.
+
+    The champion; where the verdict is undecided the best trainer; where it is rejected the
+    champion of metrics/champion.json, if it is among the models.
 
     Raises
     ------
     PipelineError
-        When the verdict is not `accepted`.
+        When no model of the dataset is fit for use.
     """
+    evaluated, verdict = _judged(dataset)
+    held = holder(dataset, evaluated, verdict)
+    if held.trainer:
+        return held.trainer, None
+    if held.override:
+        raise PipelineError(
+            f"{dataset}: the champion that a person chose is not among data/4_models (its params, "
+            f"features or threshold are others); name a trainer, or `promote {dataset}` anew"
+        )
+    if verdict.verdict == "undecided":
+        return _name(verdict.best), (
+            f"{dataset} has no champion: {verdict.best}, the best, is undecided: {verdict.reason}"
+        )
+    if evaluated.champion in evaluated.judged and evaluated.champion != "champion":
+        return _name(evaluated.champion), (
+            f"{verdict.best}, the best of {dataset}, is rejected; {evaluated.champion} holds the "
+            "title"
+        )
+    raise PipelineError(
+        f"{dataset}: {verdict.best}, the best of data/4_models, is rejected ({verdict.reason}), "
+        "and the champion is not among them; name a trainer, or a run of MLflow"
+    )
+
+
+def promote(dataset: str, trainer: str | None = None) -> str:
+    """Make the accepted trainer of a dataset its champion, or the one that a person names.
+
+    Returns
+    -------
+    str
+        What was done.
+
+    Raises
+    ------
+    PipelineError
+        When the verdict is not `accepted` and no trainer is named, or none of this name is judged.
+    """
+    evaluated, verdict = _judged(dataset)
+    trainers = [name for name, one in evaluated.judged.items() if one.role == "trainer"]
+    if trainer is None and verdict.verdict != "accepted":
+        raise PipelineError(
+            f"{dataset}: {verdict.best} is {verdict.verdict}, not accepted: {verdict.reason}. "
+            f"To override, name the trainer: `promote {dataset} {verdict.best}`"
+        )
+    if trainer is not None and trainer not in trainers:
+        raise PipelineError(
+            f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, trainers)}; "
+            f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(trainers)}"
+        )
+    chosen = trainer or verdict.best
+    agreed = (verdict.verdict, verdict.best) == ("accepted", chosen)
+    override = None if agreed else f"the verdict: {verdict.best} {verdict.verdict}"
+    best = evaluated.judged[chosen]
+    entry = {
+        "trainer": best.trainer,
+        "params": best.params,
+        "features": _features(best),
+        "threshold": evaluated.model_dump()["threshold"],
+    } | ({"override": override} if override else {})
+    write_json(layout.CHAMPION, read_json(layout.CHAMPION) | {dataset: entry})
+    return f"{chosen} is the champion" + (f", against {override}" if override else "")
+
+
+def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
+    """What was found of a dataset; both files about the same."""
     verdicts = read_verdicts()
     if dataset not in verdicts:
         raise PipelineError(f"{layout.VERDICT} knows no dataset {dataset!r}")
@@ -93,17 +214,12 @@ def promote(dataset: str) -> str:
             f"{layout.VERDICT} is about other scores than {layout.evaluated(dataset)}; run "
             "`dvc repro`"
         )
-    if verdict.verdict != "accepted":
-        raise PipelineError(
-            f"{dataset}: {verdict.best} is {verdict.verdict}, not accepted: {verdict.reason}"
-        )
-    evaluated = read_evaluated(dataset)
-    best = evaluated.judged[verdict.best]
-    entry = {
-        "trainer": best.trainer,
-        "params": best.params,
-        "features": [c.feature for c in best.coefficients],
-        "threshold": evaluated.model_dump()["threshold"],
-    }
-    write_json(layout.CHAMPION, read_json(layout.CHAMPION) | {dataset: entry})
-    return verdict.best
+    return read_evaluated(dataset), verdict
+
+
+def _features(judged: Judged) -> list[str]:
+    return [coefficient.feature for coefficient in judged.coefficients]
+
+
+def _name(trainer: str | None) -> ModelName:
+    return TypeAdapter[ModelName](ModelName).validate_python(trainer)

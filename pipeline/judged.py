@@ -134,6 +134,18 @@ class Verdict(Settings):
     notes: list[str]
     comparisons: list[Comparison]
 
+    def standing(self, trainer: str) -> tuple[str, str]:
+        """The verdict on the best trainer, or how another compares with it; and the reason."""
+        if trainer == self.best:
+            return self.verdict, self.reason
+        for one in self.comparisons:
+            if (one.a, one.b) == (trainer, self.best):
+                return one.words, f"{trainer} against {self.best}, the best"
+            if (one.a, one.b) == (self.best, trainer):
+                words = {"better": "worse", "worse": "better"}.get(one.words, one.words)
+                return words, f"{trainer} against {self.best}, the best"
+        return "-", "too few rows to compare"
+
 
 class Verdicts(Settings):
     """metrics/verdict.json."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pipeline.champions import read_champions
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
@@ -26,10 +27,11 @@ def results(markdown: bool = False) -> str:
 
     What the trainers are judged by: its mean over held-out rows, standard deviation over the folds
     and interval; the same of the test rows; and the verdict on the best trainer of a dataset, or
-    how another compares with it.
+    how another compares with it. Below, the reasons.
     """
     params, verdicts = load_params(), read_verdicts()
     rows: list[tuple[str, ...]] = [HEADER]
+    reasons: list[str] = []
     for dataset, settings in params.datasets.items():
         scores: dict[str, Scores] = read_json(layout.metrics(dataset))
         if dataset not in verdicts or verdicts[dataset].metric != settings.metric:
@@ -38,7 +40,9 @@ def results(markdown: bool = False) -> str:
                 "run `dvc repro`"
             )
         rows += _rows(dataset, settings, scores, verdicts[dataset])
-    return _markdown(rows) if markdown else _text(rows)
+        reasons += _reasons(dataset, verdicts[dataset])
+    table, mark = (_markdown(rows), "- ") if markdown else (_text(rows), "")
+    return "\n".join([table, "", *(mark + reason for reason in reasons)])
 
 
 def _rows(
@@ -56,18 +60,15 @@ def _rows(
             _interval(of, held),
             _shown(of.get(test)),
             _interval(of, test),
-            verdict.verdict if trainer == verdict.best else _standing(trainer, verdict),
+            verdict.standing(trainer)[0],
         )
 
 
-def _standing(trainer: str, verdict: Verdict) -> str:
-    """How a trainer compares with the best."""
-    for one in verdict.comparisons:
-        if (one.a, one.b) == (trainer, verdict.best):
-            return one.words
-        if (one.a, one.b) == (verdict.best, trainer):
-            return {"better": "worse", "worse": "better"}.get(one.words, one.words)
-    return "-"
+def _reasons(dataset: str, verdict: Verdict) -> Iterator[str]:
+    yield f"{dataset}: {verdict.best} is {verdict.verdict}: {verdict.reason}"
+    entry = read_champions().get(dataset)
+    if entry and entry.override:
+        yield f"{dataset}: {entry.trainer} is the champion by a person's word; {entry.override}"
 
 
 def _shown(value: float | None) -> str:

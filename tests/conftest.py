@@ -126,3 +126,21 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clon
         return clone
 
     return make
+
+
+@pytest.fixture(scope="session")
+def reproduced(make_clone: Callable[[str], Clone]) -> Clone:
+    """A clone in which `dvc repro` has run; to be read, not changed."""
+    clone = make_clone("reproduced")
+    clone.ok("dvc repro")
+    return clone
+
+
+def copied(clone: Clone, folder: Path) -> Clone:
+    """A copy of a clone with an MLflow store of its own, empty as yet: the old one names folders."""
+    shutil.copytree(clone.folder, folder / "a copy", symlinks=True)
+    copy = Clone(folder / "a copy")
+    for path in ("mlflow.db", "data/tracked.json"):
+        (copy.folder / path).unlink(missing_ok=True)
+    shutil.rmtree(copy.folder / "mlartifacts", ignore_errors=True)
+    return copy

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.champions import read_champion
+from pipeline.champions import Holder, champion_model, holder, read_champion
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params
+from pipeline.judged import read_evaluated, read_verdicts
 from pipeline.models import params_of
 from tests.conftest import descent
 
@@ -71,6 +72,52 @@ def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
     code, message = run("promote synthetic")
     assert code == 2
     assert "manual_gd is rejected, not accepted" in message
+
+
+def test_a_person_may_override_the_verdict_and_the_record_says_so(
+    judged: Judge, run: Run, workspace: Path
+) -> None:
+    judged()
+    assert champion_model("synthetic") == ("closed_form", None)
+    for trainer, words in (("torch_sdg", "did you mean torch_sgd?"), ("mean", "not a trainer of")):
+        code, message = run(f"promote synthetic {trainer}")
+        assert code == 2
+        assert words in message
+    assert layout.CHAMPION.read_text() == "{}"
+    assert run("promote synthetic torch_sgd") == (0, "")
+    entry = json.loads((workspace / "metrics/champion.json").read_text())["synthetic"]
+    assert (entry["trainer"], entry["override"]) == (
+        "torch_sgd",
+        "the verdict: closed_form accepted",
+    )
+    assert judged()["champion"] == "torch_sgd"
+    assert champion_model("synthetic") == ("torch_sgd", None)
+    found, verdict = read_evaluated("synthetic"), read_verdicts()["synthetic"]
+    assert holder("synthetic", found, verdict) == Holder("torch_sgd", entry["override"])
+    params = workspace / "params.yaml"
+    params.write_text(params.read_text().replace("epochs: 100", "epochs: 99"))
+    judged()
+    with pytest.raises(PipelineError, match="chose is not among data/4_models"):
+        champion_model("synthetic")
+    assert run("promote synthetic closed_form") == (0, "")
+    entry = json.loads((workspace / "metrics/champion.json").read_text())["synthetic"]
+    assert "override" not in entry
+    assert champion_model("synthetic") == ("closed_form", None)
+
+
+def test_without_an_accepted_trainer_the_best_is_used_with_a_warning(
+    judged: Judge, prepared: Callable[[str], None], workspace: Path
+) -> None:
+    params = workspace / "params.yaml"
+    few = params.read_text().replace("n_samples: 100", "n_samples: 12")
+    params.write_text(few.replace("noise: 20", "noise: 2000"))
+    prepared("synthetic")
+    found = judged()
+    assert found["verdict"] == "undecided"
+    trainer, warning = champion_model("synthetic")
+    assert trainer == found["best"]
+    assert warning is not None
+    assert "is undecided" in warning
 
 
 GOOD = {"trainer": "closed_form", "params": {}, "features": ["x1"], "threshold": None}

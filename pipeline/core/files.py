@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ def whole(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in path.parent.glob(f".{path.name}.*.part"):
-            if not _runs(int(left_over.suffixes[-2][1:])):
+        for left_over in path.parent.glob(f".{escape(path.name)}.*.part"):
+            process = left_over.suffixes[-2][1:]
+            if process.isdecimal() and not _runs(int(process)):
                 left_over.unlink(missing_ok=True)  # by a process that was killed
         yield part
         part.replace(path)

@@ -5,6 +5,9 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 METRICS = Path("metrics")
 RECEIPT = Path("data/tracked.json")
+UNPUBLISHED = Path("data/unpublished")
+RETRY = UNPUBLISHED / "retry"
+RETRIED = Path("data/retried.json")
 CHAMPION = METRICS / "champion.json"
 VERDICT = METRICS / "verdict.json"
 SUMMARY = METRICS / "summary.json"

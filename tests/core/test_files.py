@@ -22,6 +22,14 @@ def test_a_part_left_by_a_killed_process_is_replaced(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_a_part_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / ".out[1].csv.x.part"
+    theirs.write_text("theirs")
+    write_text(tmp_path / "out[1].csv", "ours")
+    assert theirs.read_text() == "theirs"
+    assert (tmp_path / "out[1].csv").read_text() == "ours"
+
+
 def test_a_refused_write_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PipelineError, match=r"file/a\.txt: cannot be written"):

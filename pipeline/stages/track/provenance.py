@@ -1,110 +1,78 @@
-"""Where a model comes from: the facts that identify a run, and the names that bring it back."""
+"""Where a run comes from: the commit and experiment it belongs to, and what brings it back."""
 
 import hashlib
-import json
 import os
-import subprocess
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.committed import baseline, git
 from pipeline.core import layout
-from pipeline.core.files import md5, read_json
-from pipeline.core.params import Dataset
-from pipeline.core.tables import Array, read_table
-from pipeline.models import Model, read_model
-from pipeline.splits import read_split
+
+LOCK = Path("dvc.lock")
+# They depend on the store, or on track itself.
+OWN_STAGES = ("track", "retry")
+# What stages write and git keeps: it differs as soon as anything else does.
+MADE = ("dvc.lock", "docs/textbook.md", "docs/house.png", "docs/learning_rates.png")
+MOST = 1_000_000  # characters of a diff
 
 
 @dataclass(frozen=True)
-class Result:
-    """One trained model with all that MLflow shows of it.
+class Origin:
+    """The tags that say where a run comes from.
 
     Attributes
     ----------
-    fingerprint : str
-        SHA-256 over dataset, trainer, the params that reached it, data, weights and scores.
-    history : list of float
-        Training loss before the first step and after each; empty for direct solvers.
-    mean, scale : ndarray of shape (n_features,)
-        What the model's inputs were standardized with.
-    n_rows, n_train : int
-        Rows of the dataset, and how many of them trained.
-    example : ndarray of shape (at most 5, n_features)
-        Training rows in their own units.
+    links : dict
+        The commit and the DVC experiment, where there are any: a run can belong to several.
+    tags : dict
+        Whether files differ from the commit, and the hash of dvc.lock.
+    files : dict
+        uncommitted.diff, where files differ.
     """
 
-    dataset: str
-    settings: Dataset
-    model: Model
-    scores: dict[str, float | None]
-    history: list[float]
-    features: list[str]
-    mean: Array
-    scale: Array
-    example: Array
-    n_rows: int
-    n_train: int
-    data_md5: str
-    fingerprint: str
+    links: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
-def collect(dataset: str, settings: Dataset) -> list[Result]:
-    """Everything on disk about the models of one dataset."""
-    ingested = layout.ingested(dataset)
-    table = read_table(ingested)
-    split = read_split(dataset, settings.target, table)
-    parts = [layout.split_part(dataset, part) for part in ("train", "test")]
-    data = [md5(path) for path in (ingested, *parts, layout.scaler(dataset))]
-    scores = read_json(layout.metrics(dataset))
-    results = []
-    for trainer in settings.models:
-        path = layout.model(dataset, trainer)
-        model = read_model(path, trainer, split.features)
-        identity = [dataset, trainer, model.params, data, md5(path), scores[trainer]]
-        results.append(
-            Result(
-                dataset=dataset,
-                settings=settings,
-                model=model,
-                scores=scores[trainer],
-                history=_history(layout.history(dataset, trainer)),
-                features=[*split.features],
-                mean=split.mean,
-                scale=split.scale,
-                example=split.X[split.train[:5]],
-                n_rows=table.num_rows,
-                n_train=len(split.train),
-                data_md5=data[0],
-                fingerprint=hashlib.sha256(
-                    json.dumps(identity, sort_keys=True).encode()
-                ).hexdigest(),
-            )
-        )
-    return results
+def origin(datasets: Sequence[str]) -> Origin:
+    """The origin of what is on disk now."""
+    commit = (git("rev-parse", "--verify", "-q", baseline()) or "").strip()
+    links = {"git_commit": commit, "dvc_experiment": os.environ.get("DVC_EXP_NAME")}
+    tags = {"dvc_lock": lock_md5()}
+    files = {}
+    if commit:
+        diff = _uncommitted(commit, datasets)
+        tags["git_dirty"] = "true" if diff else "false"
+        if diff:
+            files["uncommitted.diff"] = diff
+    return Origin({name: value for name, value in links.items() if value}, tags, files)
 
 
-def main_repository() -> Path:
-    """The folder of the main repository, also inside a temporary or queued DVC experiment."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+def lock_md5() -> str:
+    """The hash of dvc.lock without the stages that depend on the store; "" where there is none."""
+    if not LOCK.exists():
+        return ""
+    head, *stages = re.split(r"(?m)^  (?=\S)", LOCK.read_text(encoding="utf-8"))
+    kept = sorted(s for s in stages if s.split(":", 1)[0] not in OWN_STAGES)
+    return hashlib.md5((head + "".join(kept)).encode(), usedforsecurity=False).hexdigest()
 
 
-def git_commit() -> str | None:
-    """The commit that the work started from, or None outside git."""
-    baseline = os.environ.get("DVC_EXP_BASELINE_REV")
-    if baseline:
-        return baseline
-    answer = subprocess.run(
-        ["git", "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip() or None
-
-
-def dvc_experiment() -> str | None:
-    """The name of the DVC experiment that is running, or None in a plain `dvc repro`."""
-    return os.environ.get("DVC_EXP_NAME")
-
-
-def _history(path: Path) -> list[float]:
-    if not path.exists():
-        return []
-    return [float(line.split(",")[1]) for line in path.read_text().splitlines()[1:]]
+def _uncommitted(commit: str, datasets: Sequence[str]) -> str:
+    """What was changed by hand since a commit, new files too, as `git apply` takes it."""
+    made = [*MADE, *map(str, (layout.VERDICT, layout.SUMMARY, layout.METRICS / "textbook.json"))]
+    made += [str(layout.metrics(name)) for name in datasets]
+    where = ["--", ".", *(f":(exclude){path}" for path in made)]
+    plain = ("-c", "core.quotePath=false", "diff", "--binary", "--no-color", "--no-ext-diff")
+    parts = [git(*plain, commit, *where) or ""]
+    new = git("ls-files", "-z", "--others", "--exclude-standard", *where) or ""
+    for path in filter(None, new.split("\0")):
+        # it ends with 1, because the files differ
+        parts.append(git(*plain, "--no-index", "--", os.devnull, path, allowed=(0, 1)) or "")
+    # as JSON and MLflow can hold it: bytes that are no UTF-8 are lost
+    diff = "".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if len(diff) > MOST:
+        return f"# {len(diff)} characters of changes since {commit}, too many to keep\n"
+    return diff

@@ -1,0 +1,166 @@
+"""What is on disk about the models of a dataset, as entries for MLflow."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.champions import holder
+from pipeline.committed import baseline, committed_params, differing
+from pipeline.core import layout
+from pipeline.core.files import md5, missing
+from pipeline.core.params import Dataset, ModelName, Params
+from pipeline.core.tables import read_table
+from pipeline.core.thin import thinned
+from pipeline.judged import Evaluated, Verdict, read_evaluated, read_verdicts
+from pipeline.models import Model, read_model
+from pipeline.splits import Split, read_split
+from pipeline.stages.track.entry import Data, Entry, Fitted, Registered
+from pipeline.stages.track.provenance import Origin, origin
+from pipeline.store import in_main_repository, training_key
+
+POINTS = 1000  # one batch, one smooth curve
+REPORT = "report"
+
+
+def collect(params: Params) -> list[Entry]:
+    """An entry for each model of each dataset, and one for the report."""
+    where, committed = origin(list(params.datasets)), committed_params(baseline())
+    verdicts = read_verdicts()
+    entries = [
+        entry
+        for dataset, settings in params.datasets.items()
+        for entry in _Collector(dataset, settings, verdicts[dataset], where, committed).entries()
+    ]
+    return [*entries, _report(where)]
+
+
+class _Collector:
+    """The files of one dataset, read once."""
+
+    def __init__(
+        self,
+        dataset: str,
+        settings: Dataset,
+        verdict: Verdict,
+        where: Origin,
+        committed: Params | None,
+    ) -> None:
+        self.dataset, self.settings, self.verdict = dataset, settings, verdict
+        self.where, self.committed = where, committed
+        self.table: pa.Table = read_table(layout.ingested(dataset))
+        self.split: Split = read_split(dataset, settings.target, self.table)
+        self.evaluated: Evaluated = read_evaluated(dataset)
+        self.data_md5 = md5(layout.ingested(dataset))
+        parts = [layout.split_part(dataset, part) for part in ("train", "test")]
+        self.split_md5s = [md5(path) for path in (*parts, layout.scaler(dataset))]
+        self.champion = holder(dataset, self.evaluated, verdict)
+
+    def entries(self) -> Iterator[Entry]:
+        for trainer in self.settings.models:
+            path = layout.model(self.dataset, trainer)
+            yield self._entry(trainer, read_model(path, trainer, self.split.features), md5(path))
+
+    def _entry(self, trainer: ModelName, model: Model, model_md5: str) -> Entry:
+        judged = self.evaluated.judged[trainer]
+        data = [self.data_md5, *self.split_md5s]
+        scores = {name: value for name, value in judged.scores.items() if value is not None}
+        facts = {name: float(v) for name, v in model.facts.items() if v is not None}
+        word, reason = self.verdict.standing(trainer)
+        tags = {
+            "dataset": self.dataset,
+            "trainer": trainer,
+            "data_md5": self.data_md5,
+            "split_md5": _hash(self.split_md5s),
+        }
+        changed = differing(self.dataset, model.params, self.settings, self.committed)
+        identity = [self.dataset, trainer, model.params, data, model_md5, judged.scores]
+        return Entry(
+            experiment=self.dataset,
+            name=" ".join([trainer, *(f"{key}={value}" for key, value in changed.items())]),
+            fingerprint=_hash([*identity, judged.threshold]),
+            training=training_key(self.dataset, trainer, model.params, self.split_md5s[0]),
+            tags=tags | self.where.tags,
+            links=self.where.links,
+            judgement={"verdict": word, "verdict_reason": reason},
+            params={"trainer": trainer} | {key: str(v) for key, v in model.params.items()},
+            metrics=_allowed(scores | facts),
+            loss=_history(layout.history(self.dataset, trainer)),
+            model=self._fitted(model, judged.threshold),
+            data=Data(md5=self.data_md5, rows=self.table.num_rows),
+            registered=self._registered(trainer),
+            files=self.where.files,
+        )
+
+    def _fitted(self, model: Model, threshold: float | None) -> Fitted:
+        split = self.split
+        train = split.X[split.train]
+        ranges = zip(split.features, train.min(axis=0), train.max(axis=0), strict=True)
+        return Fitted(
+            task=self.settings.task,
+            target=self.settings.target,
+            classes=self.settings.classes,
+            threshold=threshold,
+            features=[*split.features],
+            mean=split.mean.tolist(),
+            scale=split.scale.tolist(),
+            coef=model.coef.tolist(),
+            intercept=model.intercept,
+            n_train=len(split.train),
+            ranges={name: (float(low), float(high)) for name, low, high in ranges},
+            example=train[:5].tolist(),
+        )
+
+    def _registered(self, trainer: str) -> Registered | None:
+        """The best trainer is a version of the dataset's model; so is the champion of a person."""
+        if trainer not in (self.verdict.best, self.champion.trainer):
+            return None
+        word, reason = self.verdict.standing(trainer)
+        tags = {"trainer": trainer, "verdict": word, "verdict_reason": reason}
+        if trainer == self.champion.trainer and self.champion.override:
+            tags["override"] = self.champion.override
+        # A temporary or queued experiment says nothing about what is in use.
+        return Registered(
+            champion=in_main_repository() and trainer == self.champion.trainer, tags=tags
+        )
+
+
+def _report(where: Origin) -> Entry:
+    if not layout.REPORT.is_file():
+        raise missing(layout.REPORT)
+    pictures = sorted(layout.PICTURES.glob("*.svg"))
+    return Entry(
+        experiment=REPORT,
+        name=REPORT,
+        fingerprint=md5(layout.REPORT),
+        tags=where.tags,
+        links=where.links,
+        files={"report.html": layout.REPORT.read_text(encoding="utf-8")}
+        | {f"pictures/{path.name}": path.read_text(encoding="utf-8") for path in pictures},
+    )
+
+
+def _history(path: Path) -> list[tuple[int, float]]:
+    if not path.exists():
+        return []
+    lines = path.read_text().splitlines()[1:]
+    points = [lines[k].split(",") for k in thinned(len(lines), POINTS)]
+    return [(int(epoch), float(loss)) for epoch, loss in points]
+
+
+def _hash(identity: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _allowed(scores: dict[str, float]) -> dict[str, float]:
+    """Keys that MLflow takes: the name of a class may hold what it does not."""
+    result: dict[str, float] = {}
+    for name, value in scores.items():
+        key = re.sub(r"[^\w.\- :]", "_", name)
+        while key in result:
+            key += "_"
+        result[key] = value
+    return result

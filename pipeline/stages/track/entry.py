@@ -1,0 +1,146 @@
+"""What a run in MLflow will hold, as a file: written before anything talks to MLflow.
+
+The files lie in data/unpublished of the main repository until the store has taken them, so that
+nothing is lost when it is down, and an experiment's results outlive its temporary folder.
+"""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from pipeline.core.errors import PipelineWarning
+from pipeline.core.files import whole, write_text
+from pipeline.core.layout import RETRY, UNPUBLISHED
+from pipeline.core.params import Settings, Task
+
+Numbers = list[float]
+
+
+class Fitted(Settings):
+    """A linear model on standardized features, and what it needs to answer in other units.
+
+    Attributes
+    ----------
+    mean, scale, coef : list of float
+        One for each feature.
+    threshold : float or None
+        Label 1 from this probability on; None for regression.
+    ranges : dict
+        Smallest and largest value of each feature over the training rows.
+    example : list of list of float
+        At most five training rows in their own units.
+    """
+
+    task: Task
+    target: str
+    classes: list[str] | None
+    threshold: float | None
+    features: list[str]
+    mean: Numbers
+    scale: Numbers
+    coef: Numbers
+    intercept: float
+    n_train: int
+    ranges: dict[str, tuple[float, float]]
+    example: list[Numbers]
+
+
+class Data(Settings):
+    """The table that a model comes from."""
+
+    md5: str
+    rows: int
+
+
+class Registered(Settings):
+    """The place of a dataset's best trainer in the registry: a version, and perhaps the alias."""
+
+    champion: bool
+    tags: dict[str, str]
+
+
+class Entry(Settings):
+    """One run: everything that MLflow will show of it.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Of all that the run depends on; a finished run with it is linked, not logged again.
+    training : str or None
+        Of what the training depended on: the live run of a long training has it, too.
+    tags : dict
+        Facts that stay.
+    links : dict
+        Names of a commit and an experiment, of which a run can have several.
+    judgement : dict
+        Tags that a later verdict on the same run replaces.
+    loss : list of (epoch, loss)
+    files : dict
+        Text files, by their path among the artifacts.
+    """
+
+    format: Literal[1] = 1
+    experiment: str
+    name: str
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32,64}$")]
+    training: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    links: dict[str, str] = Field(default_factory=dict)
+    judgement: dict[str, str] = Field(default_factory=dict)
+    params: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    loss: list[tuple[int, float]] = Field(default_factory=list)
+    model: Fitted | None = None
+    data: Data | None = None
+    registered: Registered | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+def save(root: Path, entries: list[Entry]) -> None:
+    """Write the entries to the main repository at `root`."""
+    for entry in entries:
+        write_text(_path(root, entry), entry.model_dump_json(indent=1) + "\n")
+
+
+def waiting(root: Path) -> Iterator[Entry]:
+    """The entries that no store has taken yet, oldest first; a damaged one is warned of."""
+    paths = (root / UNPUBLISHED).glob("*.json")
+    for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+        try:
+            yield Entry.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            continue  # another process has just published it
+        except (OSError, ValidationError):
+            warnings.warn(
+                f"{path}: damaged, cannot be published; delete it",
+                PipelineWarning,
+                stacklevel=2,
+            )
+
+
+def count_waiting(root: Path) -> int:
+    """How many entries no store has taken yet."""
+    return len(list((root / UNPUBLISHED).glob("*.json")))
+
+
+def taken(root: Path, entry: Entry) -> None:
+    """Forget an entry: the store has it."""
+    _path(root, entry).unlink(missing_ok=True)
+
+
+def try_again(root: Path) -> None:
+    """Have the next `dvc repro` run track again: its stage `retry` depends on this file."""
+    with whole(root / RETRY) as part:
+        part.touch()
+
+
+def retried(root: Path) -> None:
+    """Take that back."""
+    (root / RETRY).unlink(missing_ok=True)
+
+
+def _path(root: Path, entry: Entry) -> Path:
+    return root / UNPUBLISHED / f"{entry.fingerprint}.json"

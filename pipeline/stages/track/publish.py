@@ -1,0 +1,145 @@
+"""Entries to runs: each is in the store once, complete and FINISHED."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.stages.track.entry import Data, Entry, Fitted
+from pipeline.stages.track.mlflow_model import write_model
+from pipeline.stages.track.registry import register
+from pipeline.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+def publish(store: Store, entry: Entry) -> bool:
+    """Log an entry as a run, or link the run that is there already.
+
+    Unfinished runs of the same, and the live run of its training, give way to it.
+
+    Returns
+    -------
+    bool
+        Whether a run was added.
+    """
+    experiment = store.experiment(entry.experiment)
+    run, superfluous = _same(store, experiment, entry)
+    added = None
+    if run is None:
+        added = _log(store, experiment, entry)
+        # again: on a server another machine may have been as fast
+        run, superfluous = _same(store, experiment, entry)
+        if run is None:
+            raise StoreError(f"the run {added} of {entry.experiment} was logged, and is not there")
+    else:
+        _link(store, run, entry)
+    for other in superfluous:
+        _delete(store, other)
+    if entry.registered:
+        register(store, entry, entry.registered, run)
+    return bool(run.info.run_id == added)
+
+
+def _same(store: Store, experiment: str, entry: Entry) -> tuple["Run | None", list["Run"]]:
+    """The first finished run of the entry, and those that are superfluous beside it."""
+    name = "training" if entry.training else "fingerprint"
+    found = store.client.search_runs([experiment], f"tags.{name} = '{getattr(entry, name)}'")
+    ours = [run for run in found if run.data.tags.get("fingerprint") == entry.fingerprint]
+    live = [run for run in found if "fingerprint" not in run.data.tags]
+    finished = sorted(
+        (run for run in ours if run.info.status == "FINISHED"),
+        key=lambda run: (run.info.start_time, run.info.run_id),
+    )
+    unfinished = [run for run in ours if run.info.status != "FINISHED"]
+    return (finished[0] if finished else None), [*finished[1:], *unfinished, *live]
+
+
+def _delete(store: Store, run: "Run") -> None:
+    for output in run.outputs.model_outputs if run.outputs else []:
+        store.client.delete_logged_model(output.model_id)
+    store.client.delete_run(run.info.run_id)
+
+
+def _link(store: Store, run: "Run", entry: Entry) -> None:
+    """Add this commit and experiment to those that gave the same result.
+
+    A clean commit stands first: it alone brings the result back without a diff.
+    """
+    tags = dict(entry.judgement)
+    cleaner = (run.data.tags.get("git_dirty"), entry.tags.get("git_dirty")) == ("true", "false")
+    for tag, name in entry.links.items():
+        names = [n for n in run.data.tags.get(tag, "").split(", ") if n and n != name]
+        known = name in run.data.tags.get(tag, "").split(", ")
+        if not known or cleaner:
+            tags[tag] = ", ".join([name, *names] if cleaner else [*names, name])
+    if cleaner:
+        tags |= entry.tags
+    for tag, value in tags.items():
+        if run.data.tags.get(tag) != value:
+            store.client.set_tag(run.info.run_id, tag, value)
+
+
+def _log(store: Store, experiment: str, entry: Entry) -> str:
+    import mlflow
+    from mlflow.entities import Metric, Param
+
+    client, now = store.client, int(time.time() * 1000)
+    own = {"fingerprint": entry.fingerprint} | (
+        {"training": entry.training} if entry.training else {}
+    )
+    run = client.create_run(
+        experiment,
+        tags=entry.tags | entry.links | entry.judgement | own | _shown_by_mlflow(entry),
+        run_name=entry.name,
+    )
+    id_ = str(run.info.run_id)
+    with mlflow.start_run(run_id=id_):  # FINISHED at its end, FAILED by an error
+        metrics = [Metric(name, value, now, 0) for name, value in entry.metrics.items()]
+        params = [Param(name, value) for name, value in entry.params.items()]
+        client.log_batch(id_, metrics=metrics, params=params)
+        if entry.loss:
+            loss = [Metric("loss", value, now, epoch) for epoch, value in entry.loss]
+            client.log_batch(id_, metrics=loss)
+        if entry.data:
+            client.log_inputs(id_, [_dataset(entry.experiment, entry.data)])
+        for path, text in entry.files.items():
+            client.log_text(id_, text, path)
+        if entry.model:
+            _log_model(store, experiment, id_, entry, entry.model)
+    return id_
+
+
+def _shown_by_mlflow(entry: Entry) -> dict[str, str]:
+    """What its pages show beside the name of a run: a description, a source and a version."""
+    reason, commit = entry.judgement.get("verdict_reason"), entry.links.get("git_commit")
+    source = f"python -m pipeline train {entry.experiment} {entry.params.get('trainer')}"
+    return (
+        ({"mlflow.note.content": f"{entry.judgement['verdict']}: {reason}"} if reason else {})
+        | ({"mlflow.source.git.commit": commit} if commit else {})
+        | ({"mlflow.source.name": source, "mlflow.source.type": "LOCAL"} if entry.model else {})
+    )
+
+
+def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: Fitted) -> None:
+    from mlflow.entities import LoggedModelOutput
+
+    client = store.client
+    logged = client.create_logged_model(
+        experiment, "model", source_run_id=run_id, params=entry.params
+    )
+    metadata = {"dataset": entry.experiment, "trainer": entry.tags["trainer"]}
+    with tempfile.TemporaryDirectory() as name:
+        write_model(Path(name), model, metadata, logged.model_id, run_id)
+        client.log_model_artifacts(logged.model_id, name)
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+
+
+def _dataset(name: str, data: Data) -> Any:
+    from mlflow.entities import Dataset, DatasetInput
+
+    source = f"data/1_ingested/{name}.parquet"
+    rows = f'{{"rows": {data.rows}}}'
+    return DatasetInput(Dataset(name, data.md5, "local", source, profile=rows))

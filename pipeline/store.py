@@ -1,0 +1,175 @@
+"""The MLflow store: where it is, whether it answers, and one process at a time in it."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import whole
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ANSWER = 5  # seconds that a server has for its first answer
+# With MLflow's own limits a server that is down costs four minutes.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+class StoreError(PipelineError):
+    """The store cannot be reached, or refuses."""
+
+
+class Store:
+    """An open store; made by `open_store`.
+
+    Attributes
+    ----------
+    client : MlflowClient
+        Serves after the block of `open_store`, too.
+    artifacts : Path or None
+        Folder of the artifacts; None where a server keeps them.
+    """
+
+    def __init__(self, client: "MlflowClient", artifacts: Path | None) -> None:
+        self.client, self.artifacts = client, artifacts
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment, made where there is none."""
+        from mlflow.exceptions import MlflowException
+
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            # MLflow would derive a location from the folder of whoever comes first, for good.
+            location = (self.artifacts / name).as_uri() if self.artifacts else None
+            try:
+                return str(self.client.create_experiment(name, artifact_location=location))
+            except MlflowException as error:
+                found = self.client.get_experiment_by_name(name)
+                if found is None:  # else another machine was first
+                    raise error
+        if found.lifecycle_stage == "deleted":  # by hand, in the UI; its name stays taken
+            self.client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+
+def main_repository() -> Path:
+    """The folder of the main repository, also inside a temporary or queued DVC experiment."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def in_main_repository() -> bool:
+    """Whether this is the main repository itself, not an experiment's temporary copy of it."""
+    return main_repository() == Path.cwd().resolve()
+
+
+def tracking_uri(root: Path) -> str:
+    """MLFLOW_TRACKING_URI if set, else sqlite in mlflow.db of the main repository at `root`."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    relative = re.fullmatch("sqlite:///([^/:].*)", uri)
+    return f"sqlite:///{root / relative[1]}" if relative else uri
+
+
+def training_key(
+    dataset: str, trainer: str, params: Mapping[str, float | int | str], train_md5: str
+) -> str:
+    """What names a training before it has a result: the tag `training` of a run."""
+    identity = json.dumps([dataset, trainer, dict(params), train_md5], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def open_store(root: Path) -> Iterator[Store]:
+    """Open the store of the main repository at `root`, for one process at a time.
+
+    The lock keeps processes from creating tables at once, and a result from being logged twice.
+
+    Raises
+    ------
+    StoreError
+        When the store is down, silent or refuses, then or within the block.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    uri = tracking_uri(root)
+    with saying_why(uri):
+        _ask(uri)
+        import mlflow
+
+        for noisy in ("mlflow", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        remote = uri.startswith(("http://", "https://"))
+        artifacts = None if remote else root / "mlartifacts"
+        with (root / "mlflow.db.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if artifacts and uri.startswith("sqlite:///"):
+                _create(Path(uri.removeprefix("sqlite:///")), artifacts)
+            mlflow.set_tracking_uri(uri)
+            yield Store(mlflow.MlflowClient(), artifacts)
+
+
+@contextlib.contextmanager
+def saying_why(uri: str) -> Iterator[None]:
+    """Turn what MLflow and its store raise into a StoreError of one line, without passwords."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        if not isinstance(error, _of_the_store()):
+            raise
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        text = re.sub(r"//[^@/\s]*@", "//***@", f"MLflow store {uri}: {reason}")
+        raise StoreError(text) from None
+
+
+def _of_the_store() -> tuple[type[Exception], ...]:
+    """What a store raises; mlflow may not be imported yet, and would take two seconds."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    mlflow = sys.modules.get("mlflow.exceptions")
+    own = (mlflow.MlflowException,) if mlflow else ()
+    return SQLAlchemyError, OSError, ImportError, *own  # requests raises OSErrors
+
+
+def _ask(uri: str) -> None:
+    """Ask for a first answer, before MLflow is imported, whose own attempts take minutes."""
+    kind = re.split("[:+]", uri)[0]
+    if kind in ("http", "https"):
+        import requests
+
+        try:
+            requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER)
+        except requests.exceptions.SSLError:
+            return  # it answers; MLflow has more settings for certificates
+        except requests.exceptions.Timeout:
+            raise TimeoutError(f"no answer within {ANSWER} s") from None
+        except requests.exceptions.ConnectionError:
+            raise ConnectionError("it cannot be reached") from None
+    elif kind in ("postgresql", "mysql"):
+        from sqlalchemy import create_engine
+
+        create_engine(uri, connect_args={"connect_timeout": ANSWER}).connect().close()
+
+
+def _create(path: Path, artifacts: Path) -> None:
+    """Create the tables beside the store: a process that dies here leaves no half of them."""
+    if path.is_dir():  # MLflow would try again for minutes
+        raise IsADirectoryError(f"{path.name} is a folder")
+    if not path.exists():
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        with whole(path) as part:
+            SqlAlchemyStore(f"sqlite:///{part}", artifacts.as_uri()).engine.dispose()
