@@ -19,6 +19,7 @@ from pipeline.core.params import Descent, ModelName, Settings
 from pipeline.core.tables import Array
 
 if TYPE_CHECKING:
+    from pipeline.solvers.descent import Watch
     from pipeline.solvers.rows import Rows
 
 DESCENT = (
@@ -87,10 +88,13 @@ def params_of(trainer: ModelName, settings: Descent) -> dict[str, Value]:
     return {name: getattr(settings, name) for name in PARAMS_OF[trainer]}
 
 
-def fit(trainer: ModelName, params: Mapping[str, Value], rows: "Rows") -> tuple[Model, Array]:
+def fit(
+    trainer: ModelName, params: Mapping[str, Value], rows: "Rows", watch: "Watch | None" = None
+) -> tuple[Model, Array]:
     """Train on standardized rows; returns the model and its loss history.
 
-    Warns, before it starts, of a learning rate above the largest stable one.
+    Warns, before it starts, of a learning rate above the largest stable one. A trainer that
+    descends tells `watch` its epochs (`solvers.descent.train`).
 
     Raises
     ------
@@ -101,13 +105,19 @@ def fit(trainer: ModelName, params: Mapping[str, Value], rows: "Rows") -> tuple[
     if not params:
         theta, history, facts = solver.fit(rows)
     else:
-        from pipeline.solvers.descent import advise, batch_size, stable_lr, warn_if_grown
+        from pipeline.solvers.descent import (
+            advise,
+            batch_size,
+            stable_lr,
+            unwatched,
+            warn_if_grown,
+        )
 
         settings = Descent.of(**params)
         loss = "bce_with_logits" if trainer == "bcpm" else settings.loss
         stable = stable_lr(rows, settings, loss)
         advise(rows, settings, stable)
-        theta, history, _ = solver.fit(rows, settings)
+        theta, history, _ = solver.fit(rows, settings, watch=watch or unwatched)
         warn_if_grown(history, whole=batch_size(rows, settings) is None)
         facts = {"stable_lr": stable}
     return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history

@@ -5,7 +5,15 @@ from functools import partial
 import torch
 
 from pipeline.core.params import Descent
-from pipeline.solvers.descent import Fit, RowLoss, batch_size, stable_lr, train
+from pipeline.solvers.descent import (
+    Fit,
+    RowLoss,
+    Watch,
+    batch_size,
+    stable_lr,
+    train,
+    unwatched,
+)
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Rows
 from pipeline.solvers.torch_steps import ModuleLoss, linear_layer, train_module, weights_of
@@ -33,7 +41,9 @@ class BCPM(torch.nn.Module):
         return torch.sigmoid(self(X))
 
 
-def fit(rows: Rows, settings: Descent, fit_intercept: bool = True) -> Fit:
+def fit(
+    rows: Rows, settings: Descent, fit_intercept: bool = True, *, watch: Watch = unwatched
+) -> Fit:
     """Descend on binary cross-entropy, in nats; labels are 0 and 1.
 
     By autograd; on the CPU in batches by the gradient written out, which takes the same steps
@@ -44,10 +54,11 @@ def fit(rows: Rows, settings: Descent, fit_intercept: bool = True) -> Fit:
     if written_out_serves(rows, settings):
         written_out = RowLoss(rows, settings, "bce_with_logits", fit_intercept)
         step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
-        return Fit(*train(written_out, step, weights_of(model.linear), settings, bound))
+        start = weights_of(model.linear)
+        return Fit(*train(written_out, step, start, settings, bound, watch=watch))
     bce = partial(torch.nn.functional.binary_cross_entropy_with_logits, reduction="none")
     objective = ModuleLoss(model, model.linear, bce, rows, settings)
-    return Fit(*train_module(objective, settings, bound))
+    return Fit(*train_module(objective, settings, bound, watch=watch))
 
 
 def written_out_serves(rows: Rows, settings: Descent) -> bool:

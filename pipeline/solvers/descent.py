@@ -18,6 +18,11 @@ from pipeline.solvers.moments import moments
 from pipeline.solvers.rows import Block, Rows
 
 Theta = TypeVar("Theta")
+Watch = Callable[[int, float], None]  # told an epoch, numbered as in the history file, and its loss
+
+
+def unwatched(epoch: int, loss: float) -> None:
+    """Watch nothing."""
 
 
 class Fit(NamedTuple):
@@ -190,6 +195,8 @@ def train(
     theta: Theta,
     settings: Descent,
     bound: Callable[[], float | None],
+    *,
+    watch: Watch = unwatched,
 ) -> tuple[Theta, Array]:
     """Step along the gradient, batch by batch, until `epochs` or `loss_threshold` is reached.
 
@@ -203,6 +210,8 @@ def train(
     settings : Descent
     bound : callable
         Gives the largest stable lr, for the message when it was exceeded.
+    watch : Watch
+        Told every epoch: from 0, the loss before the first step; in batches from 1.
 
     Returns
     -------
@@ -230,6 +239,7 @@ def train(
                 break
             theta, stepped = step(theta, gradient), True
         history.append(met)
+        watch(len(history) - whole, met)
         if met <= settings.loss_threshold or len(history) == settings.epochs + whole:
             break
     if not (whole or isfinite(objective.value_and_gradient(theta, batch)[0])):

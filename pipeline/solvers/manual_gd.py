@@ -5,21 +5,33 @@ from functools import partial
 
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.solvers.descent import Fit, RowLoss, batch_size, first_weights, stable_lr, train
+from pipeline.solvers.descent import (
+    Fit,
+    RowLoss,
+    Watch,
+    batch_size,
+    first_weights,
+    stable_lr,
+    train,
+    unwatched,
+)
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.quadratic import descend, quadratic
 from pipeline.solvers.rows import Rows
 
 
-def fit(rows: Rows, settings: Descent, fit_intercept: bool = True) -> Fit:
+def fit(
+    rows: Rows, settings: Descent, fit_intercept: bool = True, *, watch: Watch = unwatched
+) -> Fit:
     """Descend on the mean squared or mean absolute error."""
     if quadratic_serves(rows, settings):
-        return fit_moments(moments(rows, centre=fit_intercept), settings, fit_intercept)
+        pooled = moments(rows, centre=fit_intercept)
+        return fit_moments(pooled, settings, fit_intercept, watch=watch)
     objective = RowLoss(rows, settings, settings.loss, fit_intercept)
     bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)
     start = first_weights(rows.n_features, settings, fit_intercept)
-    return Fit(*train(objective, _step(settings), start, settings, bound))
+    return Fit(*train(objective, _step(settings), start, settings, bound, watch=watch))
 
 
 def quadratic_serves(rows: Rows, settings: Descent) -> bool:
@@ -27,14 +39,16 @@ def quadratic_serves(rows: Rows, settings: Descent) -> bool:
     return settings.loss == "mse" and batch_size(rows, settings) is None
 
 
-def fit_moments(pooled: Moments, settings: Descent, fit_intercept: bool = True) -> Fit:
+def fit_moments(
+    pooled: Moments, settings: Descent, fit_intercept: bool = True, *, watch: Watch = unwatched
+) -> Fit:
     """Descend, all rows a step, on the mean squared error that has these moments."""
     loss = quadratic(pooled, settings.weight_decay, fit_intercept)
     start = first_weights(len(pooled.mean) - 1, settings, fit_intercept)
     if settings.optimizer == "sgd":
         epochs, threshold = settings.epochs, settings.loss_threshold
-        return Fit(*descend(loss, start, settings.lr, epochs, threshold))
-    return Fit(*train(loss, _step(settings), start, settings, lambda: None))
+        return Fit(*descend(loss, start, settings.lr, epochs, threshold, watch=watch))
+    return Fit(*train(loss, _step(settings), start, settings, lambda: None, watch=watch))
 
 
 def _step(settings: Descent) -> Callable[[Array, Array], Array]:

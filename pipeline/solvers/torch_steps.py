@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import OneThread
-from pipeline.solvers.descent import batch_size, batches, train
+from pipeline.solvers.descent import Watch, batch_size, batches, train, unwatched
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
 
@@ -150,9 +150,13 @@ class TorchOptimizer:
 
 @one_torch_thread
 def train_module(
-    objective: ModuleLoss, settings: Descent, bound: Callable[[], float | None]
+    objective: ModuleLoss,
+    settings: Descent,
+    bound: Callable[[], float | None],
+    *,
+    watch: Watch = unwatched,
 ) -> tuple[Array, Array]:
-    """Train the objective's layer in place.
+    """Train the objective's layer in place; `watch` as in `descent.train`.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def train_module(
     """
     parameters: Tensors = list(objective.layer.parameters())
     step = TorchOptimizer(settings, parameters).step
-    _, history = train(objective, step, parameters, settings, bound)
+    _, history = train(objective, step, parameters, settings, bound, watch=watch)
     return weights_of(objective.layer), history
 
 

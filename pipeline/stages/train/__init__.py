@@ -6,6 +6,7 @@ from pipeline.core.files import write_text
 from pipeline.core.params import Dataset, ModelName, load_params, nearest
 from pipeline.models import fit, params_of, write_model
 from pipeline.solvers.descent import batch_size
+from pipeline.stages.train.live import shown
 from pipeline.stages.train.parquet_rows import ParquetRows
 
 
@@ -13,21 +14,23 @@ def train(dataset: str, *trainers: str) -> None:
     """Train on 3_split/<dataset>/train.parquet; it never reads the test rows.
 
     Writes the weights with the params that made them to 4_models, and for a gradient trainer the
-    loss of every epoch. A loss that stops being finite ends with exit code 3 and no model.
+    loss of every epoch. A loss that stops being finite ends with exit code 3 and no model. A
+    training that lasts is shown while it runs.
     """
     params = load_params()
     settings, descent = params.dataset(dataset), params.descent(dataset)
     names = [_known(trainer, dataset, settings) for trainer in trainers]
     rows = ParquetRows(layout.split_part(dataset, "train"))
     for name in names:
-        model, history = fit(name, params_of(name, descent), rows)
-        if len(history):
-            first = (
-                0 if batch_size(rows, descent) is None else 1
-            )  # before a step, or after an epoch
-            lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
-            write_text(layout.history(dataset, name), "\n".join([f"epoch,{name}", *lines, ""]))
-        write_model(layout.model(dataset, name), rows.features, model)
+        chosen = params_of(name, descent)
+        with shown(dataset, name, chosen) as watch:
+            model, history = fit(name, chosen, rows, watch)
+            if len(history):
+                # before a step, or after an epoch
+                first = 0 if batch_size(rows, descent) is None else 1
+                lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
+                write_text(layout.history(dataset, name), "\n".join([f"epoch,{name}", *lines, ""]))
+            write_model(layout.model(dataset, name), rows.features, model)
 
 
 def _known(trainer: str, dataset: str, settings: Dataset) -> ModelName:
