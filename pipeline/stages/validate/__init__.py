@@ -19,7 +19,9 @@ def validate(dataset: str) -> None:
     frame = read_table(layout.ingested(dataset)).to_pandas()
     generated = settings.make_regression is not None
     where = (
-        Source(layout.ingested(dataset), "row", 1) if generated else csv(layout.raw_csv(dataset))
+        Source(layout.ingested(dataset), "row", range(1, len(frame) + 1))
+        if generated
+        else csv(layout.raw_csv(dataset))
     )
     problems = check_rows(frame, schema, where)
     if problems:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.numbers import is_number
-from pipeline.stages.ingest.csv_reader import read_csv
+from pipeline.stages.ingest.csv_reader import read_csv, read_records
 
 
 @pytest.fixture
@@ -59,6 +59,8 @@ def test_line_ends_and_byte_order_mark_do_not_matter(
         (b'a,b\n1,"2\n3,4\n', r"line 2: opens a quote that never closes"),
         (b'a,b\n1,"2\n3"\n4,5\n', r"line 2: a quoted cell goes on"),
         (b"a,b\n1,\x002\n", r"line 2: holds a NUL byte"),
+        (b"\na,b\n1,2\n", r"line 1: is blank; expected a header"),
+        (b'a,b\n1,"2\n' + b"3,4\n" * 40_000, r"line 2: opens a quote that never closes, or has"),
     ],
 )
 def test_what_would_have_to_be_guessed_is_refused(file: Path, content: bytes, message: str) -> None:
@@ -72,6 +74,14 @@ def test_a_folder_or_a_pipe_is_not_read(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(PipelineError, match="is not a file"):
             read_csv(path)
+
+
+def test_records_come_one_by_one_up_to_the_first_bad_line(file: Path) -> None:
+    file.write_text('a,b\n1,2\n3\n4,"5')
+    records = read_records(file)
+    assert [next(records) for _ in range(3)] == [["a", "b"], ["1", "2"], ["3"]]
+    with pytest.raises(PipelineError, match="line 4: opens a quote that never closes"):
+        next(records)
 
 
 def test_a_number_of_5000_digits_is_text(file: Path) -> None:

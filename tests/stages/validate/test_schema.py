@@ -2,9 +2,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.stages.validate.schema import check_rows, csv, load_schema
+from pipeline.core.numbers import NUMBER
+from pipeline.stages.validate.schema import (
+    ALL_NUMBERS,
+    check_columns,
+    check_rows,
+    checked_rows,
+    csv,
+    load_schema,
+    row_by_row,
+)
 
 SCHEMA = """
 schema_type: dataframe
@@ -60,6 +71,7 @@ def test_integers_may_stand_for_floats(tmp_path: Path) -> None:
         ({"label": [1.8e19, 1.0]}, "column label: 1.8e+19, expected an integer"),
         ({"label": ["yes", "1"]}, "a.csv, line 2, column label: 'yes', expected an integer"),
         ({"x": []}, "a.csv: column x is missing"),
+        ({"x": ["1", "11"]}, "a.csv, line 3, column x: '11', expected in_range(0, 10)"),
         ({"extra": [1, 2]}, "a.csv: column extra is not in the schema"),
     ],
 )
@@ -70,6 +82,31 @@ def test_a_problem_names_line_column_and_value(
     assert any(expected in problem for problem in found)
     if "inf" not in expected:
         assert len(found) == 1
+
+
+@given(st.lists(st.text("0129.eE+-_ xna", max_size=5), max_size=4))
+def test_a_column_is_all_numbers_where_each_cell_is_one(cells: list[str]) -> None:
+    together = ALL_NUMBERS.fullmatch("".join(f"{cell}\n" for cell in cells))
+    assert bool(together) == all(NUMBER.fullmatch(cell) for cell in cells)
+
+
+def test_rows_to_predict_have_no_target_and_may_be_alike(tmp_path: Path) -> None:
+    path = tmp_path / "schema.yaml"
+    path.write_text(
+        SCHEMA.replace("free: {dtype: float64}", "free: {dtype: float64, unique: true}")
+    )
+    whole = load_schema(path)
+    rows = row_by_row(whole, "label")
+    alike = pd.DataFrame({"x": ["1", "1"], "free": ["2", "2"]})
+    typed, found = checked_rows(alike, rows, csv(Path("a.csv")))
+    assert found == []
+    assert typed.to_dict("list") == {"x": [1.0, 1.0], "free": [2.0, 2.0]}
+    assert check_columns(["x", "Free "], rows, Path("a.csv")) == [
+        "a.csv: column free is missing",
+        "a.csv: column 'Free ' is not in the schema (did you mean free?); remove it or declare it",
+    ]
+    assert [*whole.columns] == ["x", "free", "label"]
+    assert whole.columns["free"].unique
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:

@@ -1,0 +1,389 @@
+"""Command `predict`, without DVC and MLflow."""
+
+import csv
+import json
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline.__main__ import main
+from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.predict import predict
+from tests.conftest import ROOT
+
+DATASETS = """\
+  house:
+    task: regression
+    target: price_wan
+    features: all
+    test_size: 0
+    trainers: [closed_form]
+    descent: {}
+    metric: mse
+  small:
+    task: classification
+    target: y
+    features: {random: 2}
+    classes: [bad, good]
+    positive: bad
+    threshold: 0.3
+    test_size: 0.2
+    trainers: [bcpm]
+    descent: {epochs: 10}
+    metric: accuracy
+"""
+SCHEMA = """\
+columns:
+  note: {dtype: str, str_length: {max_value: 20}, unique: true}
+  a: {dtype: float64}
+  n: {dtype: int64, in_range: {min_value: -100, max_value: 100}}
+  y: {dtype: int64, isin: [0, 1]}
+strict: true
+"""
+ROWS = 40
+Predict = Callable[..., tuple[int, str, str]]
+Table = list[dict[str, str]]
+
+
+def small_rows() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=ROWS).round(2), rng.integers(-50, 50, size=ROWS)])
+    return X, (X[:, 0] + X[:, 1] / 40 + rng.normal(size=ROWS) > 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a regression and a classification that have gone through every stage."""
+    folder = tmp_path_factory.mktemp("trained")
+    for name in ("raw", "schema"):
+        (folder / "data" / name).mkdir(parents=True)
+    for path in ("data/raw/house.csv", "data/schema/house.yaml"):
+        shutil.copy(ROOT / path, folder / path)
+    top = (ROOT / "params.yaml").read_text().split("  # Rows come from")[0]
+    top = top.replace("seed: 1234", "seed: 4")  # which draws the two features that are numbers
+    top = top.replace("repeats: 10", "repeats: 1")
+    (folder / "params.yaml").write_text(top + DATASETS)
+    lines = [
+        f"r{k},{a},{n:.0f},{y}" for k, ((a, n), y) in enumerate(zip(*small_rows(), strict=True))
+    ]
+    (folder / "data/raw/small.csv").write_text("\n".join(["note,a,n,y", *lines, ""]))
+    (folder / "data/schema/small.yaml").write_text(SCHEMA)
+    (folder / "metrics").mkdir()
+    (folder / "metrics/champion.json").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, trainers in (
+            ("house", "closed_form linear_regression mean"),
+            ("small", "bcpm logistic_regression majority"),
+        ):
+            for stage in ("ingest", "validate", "split"):
+                assert main([stage, name]) == 0
+            assert main(["train", name, *trainers.split()]) == 0
+            assert main(["evaluate", name]) == 0
+        assert main(["verdict"]) == 0
+    return folder
+
+
+@pytest.fixture
+def ask(
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Predict:
+    """Predict a text as the file in.csv: exit code, stdout and stderr."""
+    monkeypatch.chdir(trained)
+
+    def ask(dataset: str, text: str | bytes, *options: str) -> tuple[int, str, str]:
+        source = tmp_path / "in.csv"
+        source.write_bytes(text if isinstance(text, bytes) else text.encode())
+        capsys.readouterr()
+        code = main(["predict", dataset, str(source), *options])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return ask
+
+
+def table(text: str) -> Table:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def small_csv(count: int = ROWS) -> str:
+    X, _ = small_rows()
+    return "\n".join(["note,a,n", *(f"r,{a},{n:.0f}" for a, n in X[:count]), ""])
+
+
+def test_140_square_metres_cost_what_the_chapter_says(ask: Predict) -> None:
+    code, out, err = ask("house", "area_m2\n140\n1.0e2\n")
+    assert (code, out.splitlines()[0]) == (0, "area_m2,predicted_price_wan,out_of_range")
+    (first, second) = table(out)
+    assert float(first["predicted_price_wan"]) == pytest.approx(274.7069697726705, abs=1e-12)
+    assert (first["area_m2"], second["area_m2"]) == ("140", "1.0e2")
+    assert (first["out_of_range"], second["out_of_range"]) == ("area_m2", "")
+    undecided, strange = err.splitlines()
+    assert (
+        "warning: predict: house has no champion: closed_form, the best, is undecided" in undecided
+    )
+    assert (
+        "in.csv: 1 of 2 rows lie outside the range of the training rows, first on line 2" in strange
+    )
+
+
+def test_a_regression_predicts_as_scikit_learn_does(ask: Predict, trained: Path) -> None:
+    rows = np.loadtxt(trained / "data/raw/house.csv", delimiter=",", skiprows=1)
+    oracle = LinearRegression().fit(rows[:, :1], rows[:, 1])
+    areas = np.linspace(80, 135, 12)
+    text = "\n".join(["area_m2", *map(repr, areas.tolist()), ""])
+    code, out, err = ask("house", text, "--trainer", "closed_form")
+    assert (code, err) == (0, "")
+    ours = [float(row["predicted_price_wan"]) for row in table(out)]
+    np.testing.assert_allclose(ours, oracle.predict(areas[:, None]), rtol=1e-12)
+
+
+def test_a_classification_predicts_as_scikit_learn_does(ask: Predict, trained: Path) -> None:
+    """Label by the dataset's threshold, the name of its class, and P(positive class)."""
+    X, y = small_rows()
+    rows = json.loads((trained / "data/3_split/small/rows.json").read_text())["train"]
+    oracle = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[rows], y[rows])
+    code, out, _ = ask("small", small_csv(), "--trainer", "logistic_regression")
+    assert code == 0
+    found, p = table(out), oracle.predict_proba(X)
+    ours = [float(row["probability_bad"]) for row in found]
+    np.testing.assert_allclose(ours, p[:, 0], atol=1e-6)
+    labels = [int(row["predicted_y"]) for row in found]
+    assert labels == (p[:, 1] >= 0.3).astype(int).tolist() != (p[:, 1] >= 0.5).astype(int).tolist()
+    assert [row["class"] for row in found] == [["bad", "good"][label] for label in labels]
+    low, high = X[rows].min(axis=0), X[rows].max(axis=0)
+    outside = [";".join(np.array(["a", "n"])[(x < low) | (x > high)]) for x in X]
+    assert [row["out_of_range"] for row in found] == outside
+    assert any(outside)
+
+
+def test_the_accepted_trainer_or_the_best_is_taken(ask: Predict, trained: Path) -> None:
+    verdict = json.loads((trained / "metrics/verdict.json").read_text())["datasets"]["small"]
+    assert (
+        ask("small", small_csv())[1] == ask("small", small_csv(), "--trainer", verdict["best"])[1]
+    )
+
+
+def test_columns_may_come_in_any_order_and_come_back_as_they_came(ask: Predict) -> None:
+    _, first, _ = ask("small", "note,a,n\nx,0.50,7\n", "--trainer", "bcpm")
+    _, second, _ = ask("small", 'n,note,a\n7,"x",0.50\n', "--trainer", "bcpm")
+    assert second.splitlines()[0].startswith("n,note,a,predicted_y")
+    assert table(first) == table(second)
+
+
+CELLS = st.tuples(st.floats(-3, 3), st.integers(-100, 100))
+
+
+@pytest.fixture
+def at_once(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Sequence[str], int], bytes]:
+    """The output of lines, predicted so many rows at once."""
+    monkeypatch.chdir(trained)
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+
+    def at_once(lines: Sequence[str], size: int) -> bytes:
+        source.write_text("\n".join(["note,a,n", *lines, ""]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PipelineWarning)
+            predict("small", source, output, trainer="bcpm", at_once=size)
+        return output.read_bytes()
+
+    return at_once
+
+
+def test_rows_one_by_one_and_all_at_once_give_the_same_bytes(
+    at_once: Callable[[Sequence[str], int], bytes],
+) -> None:
+    @settings(max_examples=5)
+    @given(rows=st.lists(CELLS, min_size=1, max_size=8))
+    def same(rows: list[tuple[float, int]]) -> None:
+        lines = [f"x,{a!r},{n}" for a, n in rows]
+        assert at_once(lines, 1) == at_once(lines, 7) == at_once(lines, 100)
+
+    same()
+
+
+BAD = {
+    "x,abc,1": "column a: 'abc', expected a finite number",
+    "x,nan,1": "column a: 'nan', expected a finite number",
+    "x,,1": "column a: '', expected a finite number",
+    "x,1e400,1": "column a: '1e400', expected a finite number",
+    "x,1,1.5": "column n: '1.5', expected an integer",
+    "x,1,101": "column n: '101', expected in_range(-100, 100)",
+    "a text of more than twenty letters,1,1": "expected str_length(None, 20)",
+    "x,1": "has 2 fields, expected 3 as in the header",
+    "": "has no field (a blank line), expected 3",
+    'x,"1,1': "opens a quote that never closes",
+}
+
+
+def test_a_bad_row_anywhere_is_refused_by_its_line_and_nothing_is_written(
+    at_once: Callable[[Sequence[str], int], bytes], tmp_path: Path
+) -> None:
+    @settings(max_examples=30)
+    @given(
+        before=st.integers(0, 3),
+        bad=st.sampled_from([*BAD]),
+        after=st.integers(0, 3),
+        size=st.sampled_from([1, 2, 100]),
+    )
+    def refused(before: int, bad: str, after: int, size: int) -> None:
+        (tmp_path / "out.csv").write_text("earlier")
+        lines = [*["x,1,1"] * before, bad, *["x,1,1"] * (after + (bad == ""))]
+        with pytest.raises(PipelineError) as error:
+            at_once(lines, size)
+        first, *rest = str(error.value).splitlines()
+        assert f"in.csv, line {before + 2}" in first
+        assert BAD[bad] in first
+        assert len(rest) <= 1
+        assert (tmp_path / "out.csv").read_text() == "earlier"
+        assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv"}
+
+    refused()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_the_first_20_problems_are_shown_in_order_and_the_rest_counted(
+    at_once: Callable[[Sequence[str], int], bytes], size: int
+) -> None:
+    lines = ["x,1", *["x,abc,1.5"] * 11, "x,1,1", 'x,"1']
+    with pytest.raises(PipelineError) as error:
+        at_once(lines, size)
+    *shown, last, more, rules = str(error.value).splitlines()
+    lines = [int(re.findall("line ([0-9]+)", line)[0]) for line in shown]
+    assert lines == [2, *sorted([*range(3, 13)] * 2)][:20]
+    assert len(shown) == 20
+    assert "line 15: opens a quote that never closes" in last
+    assert more == "... and 3 more"
+    assert rules == "expected by data/schema/small.yaml of rows without y"
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("note,a,n,y", "column y is what the model predicts; remove it from the file"),
+        ("note,a", "column n is missing"),
+        ("a,n", "column note is missing"),
+        ("note,a,n,z", "column z is not in the schema; remove it"),
+        ("note,A,n", "column A is not in the schema (did you mean a?)"),
+        ("note,a ,n", "column 'a ' is not in the schema (did you mean a?)"),
+        ("note,a,a,n", "line 1: column a stands there twice"),
+        ("1,2,3", "line 1: only numbers, expected a header with column names"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named(ask: Predict, header: str, words: str) -> None:
+    cells = ",".join("1" for _ in header.split(","))
+    code, out, err = ask("small", f"{header}\n{cells}\n", "--trainer", "bcpm")
+    assert (code, out) == (2, "")
+    assert "error: predict: " in err
+    assert words in err
+
+
+def test_no_row_gives_no_row_and_a_warning(ask: Predict) -> None:
+    """As many rows out as in: a job that finds nothing to do has not failed."""
+    code, out, err = ask("house", "area_m2\n", "--trainer", "closed_form")
+    assert (code, out) == (0, "area_m2,predicted_price_wan,out_of_range\n")
+    assert "has a header but no rows; nothing was predicted" in err
+    assert ask("house", "")[0] == 2
+
+
+def test_text_that_a_spreadsheet_would_execute_is_quoted(ask: Predict) -> None:
+    cells = ["=1+1", "+cmd", "-a", "@x", "\tx", "-5", "+1e3", "ok", "a=1", "'=1"]
+    lines = [f'"{cell}",-1,-1' for cell in cells]
+    _, out, _ = ask("small", "\n".join(["note,a,n", *lines, ""]), "--trainer", "bcpm")
+    shown = [row["note"] for row in table(out)]
+    assert shown == ["'=1+1", "'+cmd", "'-a", "'@x", "'\tx", "-5", "+1e3", "ok", "a=1", "'=1"]
+    assert {(row["a"], row["n"]) for row in table(out)} == {("-1", "-1")}
+
+
+def test_a_later_chunk_is_checked_before_anything_is_printed(ask: Predict) -> None:
+    code, out, err = ask("house", "area_m2\n" + "100\n" * 16_384 + "abc\n")
+    assert (code, out) == (2, "")
+    assert "in.csv, line 16386, column area_m2: 'abc', expected a finite number" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("--trainer", "closed_fom"),
+            "'closed_fom' is no model of house (did you mean closed_form?)",
+        ),
+        (("-o", "in.csv"), "in.csv: is the input; name another file"),
+        (("-o", "link"), "link: is the input"),
+        (("-o", "folder"), "folder: is not a file"),
+        (("-o", "/dev/null"), "/dev/null: is not a file"),
+        (("-o", "in.csv/out.csv"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_taken_or_written_is_named(
+    ask: Predict, tmp_path: Path, options: tuple[str, str], words: str
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "in.csv")
+    (tmp_path / "folder").mkdir()
+    name, value = options
+    place = value if name == "--trainer" else str(tmp_path / value)
+    code, out, err = ask("house", "area_m2\n100\n", name, place)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert (tmp_path / "in.csv").read_text() == "area_m2\n100\n"
+
+
+def test_an_output_that_is_a_link_stays_one(ask: Predict, tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    code, out, _ = ask("house", "area_m2\n100\n", "-o", str(tmp_path / "link.csv"))
+    assert (code, out) == (0, "")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert len(table((tmp_path / "real.csv").read_text())) == 1
+
+
+def test_values_beyond_the_model_are_refused(ask: Predict) -> None:
+    code, out, err = ask(
+        "small", "note,a,n\nx,1,1\nx,1.79e308,1\n", "--trainer", "logistic_regression"
+    )
+    assert (code, out) == (2, "")
+    assert "in.csv, line 3: the prediction is not finite" in err
+
+
+def test_a_threshold_of_another_training_is_not_used(ask: Predict, trained: Path) -> None:
+    path = trained / "data/4_models/small/bcpm.json"
+    text = path.read_text()
+    path.write_text(text.replace('"epochs": 10', '"epochs": 11'))
+    code, _, err = ask("small", small_csv(1), "--trainer", "bcpm")
+    path.write_text(text)
+    assert code == 2
+    assert "5_evaluated/small.json judged another model than data/4_models/small/bcpm.json" in err
+
+
+def test_a_column_named_like_an_answer_is_refused(ask: Predict, trained: Path) -> None:
+    path = trained / "data/schema/small.yaml"
+    path.write_text(SCHEMA.replace("note:", "class:"))
+    code, _, err = ask("small", "class,a,n\nx,1,1\n", "--trainer", "bcpm")
+    path.write_text(SCHEMA)
+    assert code == 2
+    assert "predict adds a column class, and the input has one of that name" in err
+
+
+def test_help_says_what_predict_reads_writes_and_how_it_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", "--help"])
+    text = capsys.readouterr().out
+    assert all(
+        word in text for word in ("Reads", "Writes", "Exit codes", "--trainer", "--run", "-o")
+    )
