@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dataset, Descent, Params, parse_params
+from pipeline.core.params import Dataset, Descent, Params, Settings, parse_params
 
 if TYPE_CHECKING:
     from pipeline.models import Value  # which imports numpy
 
-# Of a dataset's settings those that its name and its params tell already, or that change no run.
-APART = {"trainers", "descent", "metric"}
+# Of all settings, and of a dataset's, those that change a run and are no params of its trainer.
+JUDGING = {"seed", "cross_validation", "intervals"}
+OF_DATASET = Dataset.model_fields.keys() - {"trainers", "descent", "metric"}
 
 
 def git(*arguments: str, allowed: Collection[int] = (0,)) -> str | None:
@@ -55,26 +56,34 @@ def given_params(dataset: str, committed: Params) -> dict[str, "Value"]:
 
 
 def differing(
-    dataset: str, params: Mapping[str, "Value"], settings: Dataset, committed: Params | None
+    dataset: str, params: Mapping[str, "Value"], now: Params, committed: Params | None
 ) -> dict[str, "Value"]:
-    """The params of a trainer, and settings of its dataset, that the committed file has not.
+    """What made a model, and what it is judged by, that the committed file has not.
 
     Keys are those of params.yaml, without the dataset's name: `lr`, `test_size`,
-    `make_regression.noise`.
+    `make_regression.noise`, `cross_validation.repeats`.
+
+    Parameters
+    ----------
+    params : dict
+        Those of the trainer.
+    now : Params
+        For the rest: how rows are drawn, cut and judged.
     """
     if committed is None:
         return {}
     given = given_params(dataset, committed)
     of_trainer = {k: v for k, v in params.items() if v != given.get(k)}
-    if dataset not in committed.datasets:
-        return of_trainer
-    before, now = (dict(_leaves(s)) for s in (committed.datasets[dataset], settings))
-    return of_trainer | {k: v for k, v in now.items() if before.get(k) != v}
+    before, after = (dict(_leaves(of, JUDGING)) for of in (committed, now))
+    if dataset in committed.datasets:
+        before |= dict(_leaves(committed.datasets[dataset], OF_DATASET))
+        after |= dict(_leaves(now.datasets[dataset], OF_DATASET))
+    return of_trainer | {k: v for k, v in after.items() if before.get(k) != v}
 
 
-def _leaves(settings: Dataset) -> Iterator[tuple[str, "Value"]]:
-    """Every setting with its path: ("make_regression.noise", 20.0)."""
-    for key, value in settings.model_dump(exclude=APART).items():
+def _leaves(settings: Settings, keys: Collection[str]) -> Iterator[tuple[str, "Value"]]:
+    """Settings with their path: ("make_regression.noise", 20.0)."""
+    for key, value in settings.model_dump(include=set(keys)).items():
         if isinstance(value, dict):
             yield from ((f"{key}.{inner}", of) for inner, of in value.items())
         else:

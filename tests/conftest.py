@@ -137,7 +137,7 @@ def reproduced(make_clone: Callable[[str], Clone]) -> Clone:
 
 
 def copied(clone: Clone, folder: Path) -> Clone:
-    """A copy of a clone with an MLflow store of its own, empty as yet: the old one names folders."""
+    """A copy of a clone, its MLflow store empty: the old one names folders."""
     shutil.copytree(clone.folder, folder / "a copy", symlinks=True)
     copy = Clone(folder / "a copy")
     for path in ("mlflow.db", "data/tracked.json"):

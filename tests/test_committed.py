@@ -133,6 +133,8 @@ def test_git_keeps_every_byte(repository: Path) -> None:
             {"classes": "malignant/fine"},
         ),
         ("house", "torch_sgd", {"datasets.house.metric": "mae"}, {}),
+        ("house", "closed_form", {"seed": 7}, {"seed": 7}),
+        ("house", "mean", {"cross_validation.repeats": 3}, {"cross_validation.repeats": 3}),
     ],
 )
 def test_a_run_differs_by_what_reached_it(
@@ -144,10 +146,9 @@ def test_a_run_differs_by_what_reached_it(
 ) -> None:
     committed = load_params()
     now = changed(committed, changes)
-    settings = now.datasets[dataset]
-    assert trainer in settings.models
+    assert trainer in now.datasets[dataset].models
     params = params_of(trainer, now.descent(dataset))
-    assert differing(dataset, params, settings, committed) == expected
+    assert differing(dataset, params, now, committed) == expected
 
 
 def test_a_dataset_that_is_not_committed_differs_from_the_params_at_the_top(
@@ -157,8 +158,8 @@ def test_a_dataset_that_is_not_committed_differs_from_the_params_at_the_top(
     text = Path("params.yaml").read_text().replace("  house:", "  flats:")
     params = params_of("torch_sgd", now.descent("house")) | {"lr": 0.5}
     committed = parse_params(text, "params.yaml")
-    assert differing("house", params, now.datasets["house"], committed) == {"lr": 0.5}
-    assert differing("house", params, now.datasets["house"], None) == {}
+    assert differing("house", params, now, committed) == {"lr": 0.5}
+    assert differing("house", params, now, None) == {}
 
 
 def test_errors_name_the_file_that_was_read(workspace: Path) -> None:

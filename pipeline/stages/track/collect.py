@@ -12,7 +12,7 @@ from pipeline.champions import holder
 from pipeline.committed import baseline, committed_params, differing
 from pipeline.core import layout
 from pipeline.core.files import md5, missing
-from pipeline.core.params import Dataset, ModelName, Params
+from pipeline.core.params import ModelName, Params
 from pipeline.core.tables import read_table
 from pipeline.core.thin import thinned
 from pipeline.judged import Evaluated, Verdict, read_evaluated, read_verdicts
@@ -32,8 +32,8 @@ def collect(params: Params) -> list[Entry]:
     verdicts = read_verdicts()
     entries = [
         entry
-        for dataset, settings in params.datasets.items()
-        for entry in _Collector(dataset, settings, verdicts[dataset], where, committed).entries()
+        for dataset in params.datasets
+        for entry in _Collector(dataset, params, verdicts[dataset], where, committed).entries()
     ]
     return [*entries, _report(where)]
 
@@ -44,13 +44,14 @@ class _Collector:
     def __init__(
         self,
         dataset: str,
-        settings: Dataset,
+        now: Params,
         verdict: Verdict,
         where: Origin,
         committed: Params | None,
     ) -> None:
+        settings = now.dataset(dataset)
         self.dataset, self.settings, self.verdict = dataset, settings, verdict
-        self.where, self.committed = where, committed
+        self.where, self.now, self.committed = where, now, committed
         self.table: pa.Table = read_table(layout.ingested(dataset))
         self.split: Split = read_split(dataset, settings.target, self.table)
         self.evaluated: Evaluated = read_evaluated(dataset)
@@ -76,7 +77,7 @@ class _Collector:
             "data_md5": self.data_md5,
             "split_md5": _hash(self.split_md5s),
         }
-        changed = differing(self.dataset, model.params, self.settings, self.committed)
+        changed = differing(self.dataset, model.params, self.now, self.committed)
         identity = [self.dataset, trainer, model.params, data, model_md5, judged.scores]
         return Entry(
             experiment=self.dataset,
