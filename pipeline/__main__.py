@@ -29,6 +29,7 @@ Run from the folder of dvc.yaml. Usually DVC calls the stages, in order and only
 Exit codes: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130 interrupted.
 """
 DATASET = ("DATASET", "a name under params.yaml: datasets")
+SWEPT = ("PARAM=VALUES", "values lr=0.001,0.01 or, with --trials, a range lr=0.001..1")
 TRAINER = ("TRAINER", "of params.yaml: datasets.DATASET.trainers, or a reference")
 
 # name: (operands, what --help says)
@@ -75,7 +76,8 @@ Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DA
 
 Ends with exit code 3, and no model, when the loss stops being finite.
 
-Warns of a learning rate above the largest stable one, which the model file records.
+Warns of a learning rate above the largest stable one, which the model file records. A training of
+more than a few seconds has a progress bar, and a run in MLflow that grows.
 
 Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
 weight_decay, loss, init, loss_threshold, seed, device.
@@ -105,14 +107,28 @@ Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json."""
 One page that opens from disk, with tables and pictures of every dataset; params.yaml: report has
 its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.""",
     ),
+    "retry": (
+        [],
+        """have track run again, where the last one left something unpublished
+
+Reads data/unpublished. Removes data/tracked.json then; writes data/retried.json.""",
+    ),
     "track": (
         [],
         """show every model as a run in MLflow
 
 One run for each (dataset, trainer, inputs); what is there already is linked, not logged again.
-The store is MLFLOW_TRACKING_URI or, without it, mlflow.db in the main repository.
+The best trainer of a dataset is a version of its registered model, the champion by its alias.
+The store is MLFLOW_TRACKING_URI or, without it, mlflow.db in the main repository. Where it cannot
+be reached, what is to be published waits in data/unpublished: see `sync`.
 
 Reads metrics, models and splits. Writes to MLflow, and data/tracked.json, a receipt.""",
+    ),
+    "sync": (
+        [],
+        """publish what MLflow could not take, because it was down
+
+Reads data/unpublished, where track leaves it. Ends with exit code 2 where MLflow is still down.""",
     ),
     "textbook": (
         [],
@@ -120,14 +136,61 @@ Reads metrics, models and splits. Writes to MLflow, and data/tracked.json, a rec
 
 Writes metrics/textbook.json, docs/textbook.md and its pictures.""",
     ),
+    "predict": (
+        [DATASET, ("INPUT", "a CSV file: the columns of the schema, not the target")],
+        """predict the rows of a CSV file
+
+Gives the input's columns, as received and in their order, and behind them predicted_TARGET; for
+classification the label, its name (class) and probability_POSITIVE; and out_of_range: the features
+that lie outside the range of the training rows, where a model is a guess. Warns of such rows.
+
+The model is the champion of DATASET (where the verdict is undecided the best, with a warning), or
+--trainer's; neither needs MLflow. --run takes the model of a run there.
+
+A file that breaks the schema is refused as a whole: file, line, column and text of the first 20
+problems, and a count. OUT.csv appears whole or not at all; memory does not grow with the file.
+Text that a spreadsheet would execute (=, +, -, @ in front) gets a quote in front.
+
+Reads INPUT, data/schema, data/1_ingested, data/3_split, data/4_models, data/5_evaluated and
+metrics/verdict.json; --run: MLflow. Writes OUT.csv, or prints it.
+Exit codes: 0 done; 2 bad input, an unknown model, or a store that does not answer.""",
+    ),
+    "sweep": (
+        [DATASET, ("TRAINER", "a gradient trainer of DATASET")],
+        """try many params of a trainer in one process
+
+Every point of the grid is cross-validated on the training rows, by the same folds (params.yaml:
+cross_validation, one repeat); the current params are always among them. The table is ranked by the
+dataset's metric. The test rows are never used: `dvc repro` has the last word.
+
+  python -m pipeline sweep house torch_sgd lr=0.001,0.01,0.1 epochs=50,100
+  python -m pipeline sweep breast_cancer bcpm lr=0.001..1 batch_size=16,full --trials 30
+
+Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
+
+Reads data/1_ingested and data/3_split of the dataset. Writes table.csv and pictures to
+data/sweeps/DATASET_TRAINER, and runs to MLflow's experiment `DATASET sweeps`.""",
+    ),
+    "run": (
+        [],
+        """say what made a run of the MLflow store and what brings it back, or how two runs differ
+
+  python -m pipeline run show RUN_ID
+  python -m pipeline run diff RUN_ID RUN_ID
+
+The first characters of a run's id, four or more, do where no other run's begin so.
+
+Reads MLflow, git, params.yaml and data/1_ingested. Changes nothing.""",
+    ),
     "results": ([], "print one table of all datasets and trainers\n\nReads metrics/*.json."),
     "promote": (
-        [DATASET],
-        """make the accepted trainer of DATASET its champion
+        [DATASET, ("TRAINER", "whatever the verdict; recorded as an override")],
+        """make the accepted trainer of DATASET its champion, or the TRAINER named
 
-From then on `verdict` rejects what is worse. Run `dvc repro` afterwards, and commit.
+From then on `verdict` rejects what is worse, and `predict` uses it. Run `dvc repro` afterwards,
+which moves the alias `champion` in MLflow's registry, and commit.
 
-Reads metrics/verdict.json. Writes metrics/champion.json.""",
+Reads metrics/verdict.json and data/5_evaluated. Writes metrics/champion.json.""",
     ),
 }
 
@@ -167,7 +230,25 @@ def _run(command: str, **options: Any) -> None:
         from pipeline.champions import promote
 
         dataset = options["DATASET"]
-        print(f"{dataset}: {promote(dataset)} is the champion; `dvc repro`, then commit")
+        print(f"{dataset}: {promote(dataset, options['TRAINER'])}; `dvc repro`, then commit")
+    elif command == "predict":
+        from pipeline.predict import predict
+
+        predict(options.pop("DATASET"), Path(options.pop("INPUT")), **options)
+    elif command == "sweep":
+        from pipeline.sweep import sweep
+
+        for text in sweep(options.pop(DATASET[0]), options.pop(TRAINER[0]), **options):
+            print(text, flush=True)
+    elif command == "run":
+        from pipeline import runs
+
+        a, b = options["A"], options.get("B")
+        print(runs.show(a) if b is None else runs.diff(a, b))
+    elif command == "sync":
+        from pipeline.stages.track import sync
+
+        sync()
     else:
         several = options.pop(TRAINER[0], [])
         operands = [options.pop(DATASET[0])] if DATASET[0] in options else []
@@ -217,14 +298,38 @@ def _parser() -> argparse.ArgumentParser:
             name, help=text.splitlines()[0], description=text, formatter_class=raw
         )
         for operand, meaning in operands:
-            nargs = "+" if operand == TRAINER[0] else None
+            nargs = {"train": "+", "promote": "?"}.get(name) if operand == TRAINER[0] else None
             command.add_argument(operand, help=meaning, nargs=nargs)
+        if name == "run":
+            _add_run(command)
+        if name == "sweep":
+            command.add_argument("arguments", help=SWEPT[1], nargs="+", metavar=SWEPT[0])
+            trials = "draw N points, each where those before were good (Optuna), instead of a grid"
+            command.add_argument("--trials", type=int, metavar="N", help=trials)
+            winner = "write the winner to params.yaml: datasets.DATASET.descent"
+            command.add_argument("--apply", action="store_true", help=winner)
         if name == "results":
             command.add_argument("--markdown", action="store_true", help="as a Markdown table")
+        if name == "predict":
+            command.add_argument(
+                "-o", "--output", metavar="OUT.csv", type=Path, help="without it, to stdout"
+            )
+            model = command.add_mutually_exclusive_group()
+            model.add_argument("--trainer", metavar="NAME", help="of data/4_models/DATASET")
+            model.add_argument("--run", metavar="RUN_ID", help="of DATASET's experiment in MLflow")
         if name == "textbook":
             full = "take all 5,000,000 torch steps of listing 3-14 instead (about 20 minutes)"
             command.add_argument("--full", action="store_true", help=full)
     return parser
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    what = command.add_subparsers(dest="what", required=True, metavar="show|diff")
+    show = what.add_parser("show", help="what made a run, and the commands that bring it back")
+    show.add_argument("A", help="the id of a run, or its first characters", metavar="RUN_ID")
+    diff = what.add_parser("diff", help="the params, data, code and metrics that differ")
+    for run in ("A", "B"):
+        diff.add_argument(run, help="the id of a run, or its first characters")
 
 
 def _stage(name: str) -> Callable[..., None]:
