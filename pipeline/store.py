@@ -45,9 +45,15 @@ class Store:
 
     def __init__(self, client: "MlflowClient", artifacts: Path | None) -> None:
         self.client, self.artifacts = client, artifacts
+        self._ids: dict[str, str] = {}
 
     def experiment(self, name: str) -> str:
         """The id of the experiment, made where there is none."""
+        if name not in self._ids:
+            self._ids[name] = self._found_or_made(name)
+        return self._ids[name]
+
+    def _found_or_made(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(name)

@@ -11,6 +11,7 @@ from pipeline.stages.track import entry as spool
 from pipeline.stages.track.collect import REPORT, collect
 from pipeline.stages.track.entry import Entry
 from pipeline.stages.track.publish import publish
+from pipeline.stages.track.view import page
 from pipeline.store import StoreError, main_repository, open_store, tracking_uri
 
 
@@ -59,19 +60,23 @@ def _publish(root: Path, entries: list[Entry]) -> None:
     """Publish what waited, and then these."""
     ours = {entry.fingerprint for entry in entries}
     added = known = 0
+    experiments: dict[str, str] = {}
     with open_store(root) as store:
         waited = [entry for entry in spool.waiting(root) if entry.fingerprint not in ours]
         for entry in [*waited, *entries]:
             new = publish(store, entry)
             spool.taken(root, entry)
             if entry.experiment != REPORT:
+                experiments[entry.experiment] = store.experiment(entry.experiment)
                 added, known = added + new, known + (not new)
     print(f"{added} runs added to MLflow, {known} were there already")
-    print(_how_to_look(root))
+    print(_how_to_look(root, experiments))
 
 
-def _how_to_look(root: Path) -> str:
-    uri, page = tracking_uri(root), "#/experiments?workflowType=machine_learning"
-    if uri.startswith(("http://", "https://")):
-        return f"see {uri.rstrip('/')}/{page}"
-    return f"see them: `mlflow ui`, then http://127.0.0.1:5000/{page}"
+def _how_to_look(root: Path, experiments: dict[str, str]) -> str:
+    """Links to the runs tables; `experiments` has the id of each, by its name."""
+    uri = tracking_uri(root)
+    remote = uri.startswith(("http://", "https://"))
+    start = uri.rstrip("/") if remote else "http://127.0.0.1:5000"
+    links = [f"  {name}: {start}/{page(id_)}" for name, id_ in experiments.items()]
+    return "\n".join(["see them:" if remote else "see them: `mlflow ui`, then", *links])

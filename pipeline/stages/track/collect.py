@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,11 +15,12 @@ from pipeline.core.files import md5, missing
 from pipeline.core.params import ModelName, Params
 from pipeline.core.tables import read_table
 from pipeline.core.thin import thinned
-from pipeline.judged import Evaluated, Verdict, read_evaluated, read_verdicts
+from pipeline.judged import LOWER_IS_BETTER, Evaluated, Verdict, read_evaluated, read_verdicts
 from pipeline.models import Model, read_model
 from pipeline.splits import Split, read_split
 from pipeline.stages.track.entry import Data, Entry, Fitted, Registered
 from pipeline.stages.track.provenance import Origin, origin
+from pipeline.stages.track.view import TAG, saved_view
 from pipeline.store import in_main_repository, training_key
 
 POINTS = 1000  # one batch, one smooth curve
@@ -94,7 +95,18 @@ class _Collector:
             data=Data(md5=self.data_md5, rows=self.table.num_rows),
             registered=self._registered(trainer),
             files=self.where.files,
+            experiment_tags=self._experiment(scores) if trainer == self.verdict.best else {},
         )
+
+    def _experiment(self, scores: Mapping[str, float]) -> dict[str, str]:
+        """What MLflow shows above the runs, and in the columns of their table."""
+        best, metric = self.verdict.best, self.settings.metric
+        word, reason = self.verdict.standing(best)
+        kinds = [kind for kind in ("loo", "cv", "test", "train") if f"{kind}_{metric}" in scores]
+        return {
+            "mlflow.note.content": f"{best} {word}: {reason}",
+            TAG: saved_view([f"{kind}_{metric}" for kind in kinds[:2]], metric in LOWER_IS_BETTER),
+        }
 
     def _fitted(self, model: Model, threshold: float | None) -> Fitted:
         split = self.split

@@ -80,6 +80,8 @@ class Entry(Settings):
     loss : list of (epoch, loss)
     files : dict
         Text files, by their path among the artifacts.
+    experiment_tags : dict
+        What the experiment says of itself: its description, the columns of its table.
     """
 
     format: Literal[1] = 1
@@ -97,6 +99,7 @@ class Entry(Settings):
     data: Data | None = None
     registered: Registered | None = None
     files: dict[str, str] = Field(default_factory=dict)
+    experiment_tags: dict[str, str] = Field(default_factory=dict)
 
 
 def save(root: Path, entries: list[Entry]) -> None:

@@ -25,6 +25,7 @@ def publish(store: Store, entry: Entry) -> bool:
         Whether a run was added.
     """
     experiment = store.experiment(entry.experiment)
+    _describe(store, experiment, entry.experiment_tags)
     run, superfluous = _same(store, experiment, entry)
     added = None
     if run is None:
@@ -40,6 +41,13 @@ def publish(store: Store, entry: Entry) -> bool:
     if entry.registered:
         register(store, entry, entry.registered, run)
     return bool(run.info.run_id == added)
+
+
+def _describe(store: Store, experiment: str, tags: dict[str, str]) -> None:
+    known = store.client.get_experiment(experiment).tags if tags else {}
+    for tag, value in tags.items():
+        if known.get(tag) != value:
+            store.client.set_experiment_tag(experiment, tag, value)
 
 
 def _same(store: Store, experiment: str, entry: Entry) -> tuple["Run | None", list["Run"]]:
