@@ -74,6 +74,7 @@ def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
     assert "manual_gd is rejected, not accepted" in message
 
 
+@pytest.mark.slow
 def test_a_person_may_override_the_verdict_and_the_record_says_so(
     judged: Judge, run: Run, workspace: Path
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_damaged_or_missing_file_is_named(
         read_champion("synthetic", load_params().dataset("synthetic"), ["x1", "y"])
 
 
+@pytest.mark.slow
 def test_a_champion_that_diverges_is_named(judged: Judge, run: Run) -> None:
     judged()
     entry = {"trainer": "manual_gd", "params": GRADIENT | {"lr": 1e200}}

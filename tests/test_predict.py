@@ -205,6 +205,7 @@ def at_once(
     return at_once
 
 
+@pytest.mark.slow
 def test_rows_one_by_one_and_all_at_once_give_the_same_bytes(
     at_once: Callable[[Sequence[str], int], bytes],
 ) -> None:
@@ -231,6 +232,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 def test_a_bad_row_anywhere_is_refused_by_its_line_and_nothing_is_written(
     at_once: Callable[[Sequence[str], int], bytes], tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def page(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return layout.REPORT.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_another_process_and_matplotlibrc_give_the_same_bytes(page: str) -> None:
     here = written()
     Path("matplotlibrc").write_text("font.size: 30\nsvg.fonttype: path\n")
