@@ -49,5 +49,5 @@ browser:
 	  "'sudo apt-get install chromium'; 'make check' does without." >&2; exit 2; }
 
 clean:
-	rm -rf data/[1-5]_* data/tracked.json metrics/plots metrics/report* mlflow.db* mlartifacts dvc_plots \
+	rm -rf data/[1-5]_* data/tracked.json data/retried.json data/unpublished/[!.]* data/sweeps metrics/plots metrics/report* mlflow.db* mlartifacts dvc_plots \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache

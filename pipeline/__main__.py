@@ -230,7 +230,7 @@ def _run(command: str, **options: Any) -> None:
         from pipeline.champions import promote
 
         dataset = options["DATASET"]
-        print(f"{dataset}: {promote(dataset, options['TRAINER'])}; `dvc repro`, then commit")
+        print(f"{dataset}: {promote(dataset, options['TRAINER'])}")
     elif command == "predict":
         from pipeline.predict import predict
 

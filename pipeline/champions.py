@@ -199,8 +199,12 @@ def promote(dataset: str, trainer: str | None = None) -> str:
         "features": _features(best),
         "threshold": evaluated.model_dump()["threshold"],
     } | ({"override": override} if override else {})
-    write_json(layout.CHAMPION, read_json(layout.CHAMPION) | {dataset: entry})
-    return f"{chosen} is the champion" + (f", against {override}" if override else "")
+    champions = read_json(layout.CHAMPION)
+    if champions.get(dataset) == entry:
+        return f"{chosen} is the champion already"
+    write_json(layout.CHAMPION, champions | {dataset: entry})
+    against = f", against {override}" if override else ""
+    return f"{chosen} is the champion{against}; `dvc repro`, then commit"
 
 
 def _judged(dataset: str) -> tuple[Evaluated, Verdict]:

@@ -17,6 +17,7 @@ from pipeline.core.files import whole
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 ANSWER = 5  # seconds that a server has for its first answer
 # With MLflow's own limits a server that is down costs four minutes.
@@ -24,7 +25,9 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # with the password in it
 }
 
 
@@ -41,10 +44,13 @@ class Store:
         Serves after the block of `open_store`, too.
     artifacts : Path or None
         Folder of the artifacts; None where a server keeps them.
+    versions : dict
+        What the registry is known to hold: versions by model and run.
     """
 
     def __init__(self, client: "MlflowClient", artifacts: Path | None) -> None:
         self.client, self.artifacts = client, artifacts
+        self.versions: dict[str, dict[str, ModelVersion]] = {}
         self._ids: dict[str, str] = {}
 
     def experiment(self, name: str) -> str:
@@ -97,10 +103,11 @@ def training_key(
 
 
 @contextlib.contextmanager
-def open_store(root: Path) -> Iterator[Store]:
+def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
     """Open the store of the main repository at `root`, for one process at a time.
 
     The lock keeps processes from creating tables at once, and a result from being logged twice.
+    Who is only `reading` waits for nobody, and makes no store.
 
     Raises
     ------
@@ -118,12 +125,21 @@ def open_store(root: Path) -> Iterator[Store]:
             logging.getLogger(noisy).setLevel(logging.ERROR)
         remote = uri.startswith(("http://", "https://"))
         artifacts = None if remote else root / "mlartifacts"
-        with (root / "mlflow.db.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if artifacts and uri.startswith("sqlite:///"):
-                _create(Path(uri.removeprefix("sqlite:///")), artifacts)
+        sqlite = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+        if reading and sqlite and not sqlite.exists():
+            raise StoreError(f"no MLflow store yet at {uri}: run `dvc repro`")
+        with _one_at_a_time(root) if not reading else contextlib.nullcontext():
+            if artifacts and sqlite:
+                _create(sqlite, artifacts)
             mlflow.set_tracking_uri(uri)
             yield Store(mlflow.MlflowClient(), artifacts)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    with (root / "mlflow.db.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
@@ -137,8 +153,12 @@ def saying_why(uri: str) -> Iterator[None]:
         if not isinstance(error, _of_the_store()):
             raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        text = re.sub(r"//[^@/\s]*@", "//***@", f"MLflow store {uri}: {reason}")
-        raise StoreError(text) from None
+        raise StoreError(without_password(f"MLflow store {uri}: {reason}")) from None
+
+
+def without_password(text: str) -> str:
+    """A text without the user and password of the addresses in it."""
+    return re.sub(r"password=[^&\s]*", "password=***", re.sub(r"//[^/\s]*@", "//***@", text))
 
 
 def _of_the_store() -> tuple[type[Exception], ...]:

@@ -1,6 +1,5 @@
 """Where a predictor comes from: the stages' files, or a run of MLflow."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ from pipeline.core.tables import read_table
 from pipeline.judged import read_evaluated
 from pipeline.models import Model, read_model
 from pipeline.predict.model import Predictor
+from pipeline.runs.find import one, refuse_no_id
 from pipeline.splits import read_split
 from pipeline.store import StoreError, main_repository, open_store
 
@@ -83,10 +83,10 @@ def from_run(run_id: str, dataset: str, settings: Dataset) -> Predictor:
         When the store does not answer, or the run is not there, is of another dataset, holds no
         model, or one that was made for another target or other classes.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    refuse_no_id(run_id)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with open_store(main_repository()) as store:
+            with open_store(main_repository(), reading=True) as store:
                 path = _download(store.client, run_id, dataset, folder)
                 estimator, metadata = _load(path, run_id)
         except StoreError as error:
@@ -110,7 +110,7 @@ def _classes(names: list[str] | None) -> str:
 def _download(client: "MlflowClient", run_id: str, dataset: str, folder: str) -> Path:
     import mlflow
 
-    run = client.get_run(run_id)
+    run = one(client, run_id)
     of = run.data.tags.get("dataset")
     if of != dataset:
         raise PipelineError(f"--run {run_id}: is a run of {of or 'no dataset'}, not of {dataset}")

@@ -1,16 +1,15 @@
 """Runs by the beginning of their id, as the store has them."""
 
-import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
-from pipeline.store import StoreError, main_repository, open_store, tracking_uri
+from pipeline.store import main_repository, open_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -90,22 +89,20 @@ def find(*beginnings: str) -> list[Found]:
         When there is no store, or it is down.
     """
     for text in beginnings:
-        if not re.fullmatch("[0-9a-f]{4,32}", text):
-            raise PipelineError(
-                f"{text!r} is no run id: expected its first characters, 4 to 32 of 0-9 and a-f, as "
-                "`mlflow ui` shows them"
-            )
-    root = main_repository()
-    uri = tracking_uri(root)
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise StoreError(
-            f"no MLflow store yet at {uri}: run `dvc repro`, in the folder of dvc.yaml"
-        )
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    with open_store(root) as store:
+        refuse_no_id(text)
+    with open_store(main_repository(), reading=True) as store:
         experiments = {e.experiment_id: e.name for e in store.client.search_experiments()}
-        runs = [_one(store.client, list(experiments), text) for text in beginnings]
+        runs = [one(store.client, text) for text in beginnings]
         return [_read(store.client, experiments[run.info.experiment_id], run) for run in runs]
+
+
+def refuse_no_id(text: str) -> None:
+    """Refuse what cannot be the beginning of a run's id."""
+    if not re.fullmatch("[0-9a-f]{4,32}", text):
+        raise PipelineError(
+            f"{text!r} is no run id: expected its first characters, 4 to 32 of 0-9 and a-f, as "
+            "`mlflow ui` shows them"
+        )
 
 
 def when(milliseconds: int | None) -> str:
@@ -115,7 +112,15 @@ def when(milliseconds: int | None) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000).astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
-def _one(client: "MlflowClient", experiments: Sequence[str], beginning: str) -> Any:
+def one(client: "MlflowClient", beginning: str) -> Any:
+    """The run whose id begins so.
+
+    Raises
+    ------
+    PipelineError
+        When there is none, or more than one; names some.
+    """
+    experiments = [e.experiment_id for e in client.search_experiments()]
     like = f"attributes.run_id LIKE '{beginning}%'"
     found = client.search_runs(experiments, like, max_results=SHOWN + 1) if experiments else []
     if len(found) == 1:
@@ -141,6 +146,7 @@ def _line(run: Any) -> str:
 def _read(client: "MlflowClient", experiment: str, run: Any) -> Found:
     id_ = run.info.run_id
     files = {file.path for file in client.list_artifacts(id_)}
+    clean = run.data.tags.get("git_dirty") == "false"
     return Found(
         id=id_,
         experiment=experiment,
@@ -153,7 +159,8 @@ def _read(client: "MlflowClient", experiment: str, run: Any) -> Found:
         tags=dict(run.data.tags),
         model="model" in files or bool(run.outputs and run.outputs.model_outputs),
         versions=list(_versions(client, id_)),
-        changes=_text(client, id_, DIFF) if DIFF in files else None,
+        # one that a clean commit was linked to keeps the file of the first
+        changes=_text(client, id_, DIFF) if DIFF in files and not clean else None,
     )
 
 

@@ -1,5 +1,6 @@
 """A sweep in MLflow: a parent run, and a run below it for each point."""
 
+import contextlib
 import hashlib
 import json
 import time
@@ -41,19 +42,34 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
         experiment = store.experiment(f"{bench.dataset} sweeps")
         if _is_there(store, experiment, key):
             return f"{place}, was there already"
+        if store.artifacts:  # the lock is ours: who left these is dead
+            _end_running(store, experiment)
         own = {"dataset": bench.dataset, "trainer": bench.trainer, "sweep": key}
         own["data_md5"] = bench.data_md5
         tags = own | _origin() | ({"interrupted": "true"} if interrupted else {})
-        parent = _run(store, experiment, name, tags, _facts(ranking), _best(ranking))
-        for point in ranking.points:
-            below = own | {"mlflow.parentRunId": parent}
-            label = ranking.name(point)
-            child = _run(store, experiment, label, below, point.params, _scores(ranking, point))
-            store.client.set_terminated(child, "FINISHED" if point.folds else "FAILED")
-        for path in files:
-            store.client.log_artifact(parent, str(path))
+        try:
+            parent = _run(store, experiment, name, tags, _facts(ranking), _best(ranking))
+            for point in ranking.points:
+                below = own | {"mlflow.parentRunId": parent}
+                label = ranking.name(point)
+                child = _run(store, experiment, label, below, point.params, _scores(ranking, point))
+                store.client.set_terminated(child, "FINISHED" if point.folds else "FAILED")
+            for path in files:
+                store.client.log_artifact(parent, str(path))
+        except BaseException:  # Ctrl-C, too
+            with contextlib.suppress(Exception):
+                _end_running(store, experiment, key)
+            raise
         store.client.set_terminated(parent, "KILLED" if interrupted else "FINISHED")
     return place
+
+
+def _end_running(store: Store, experiment: str, key: str | None = None) -> None:
+    """End the runs that nobody will: those of one sweep, or of all."""
+    which = f" and tags.sweep = '{key}'" if key else ""
+    running = f"attributes.status = 'RUNNING'{which}"
+    for run in store.client.search_runs([experiment], running, max_results=FOUND):
+        store.client.set_terminated(run.info.run_id, "KILLED")
 
 
 def fingerprint(ranking: Ranking) -> str:

@@ -1,5 +1,7 @@
 """Stage `track`: what is on disk, mirrored to MLflow."""
 
+import os
+import time
 import warnings
 from pathlib import Path
 
@@ -12,7 +14,17 @@ from pipeline.stages.track.collect import REPORT, collect
 from pipeline.stages.track.entry import Entry
 from pipeline.stages.track.publish import publish
 from pipeline.stages.track.view import page
-from pipeline.store import StoreError, main_repository, open_store, tracking_uri
+from pipeline.store import (
+    ANSWER,
+    StoreError,
+    main_repository,
+    open_store,
+    saying_why,
+    tracking_uri,
+    without_password,
+)
+
+MOST_REFUSED = 3
 
 
 def track() -> None:
@@ -28,14 +40,26 @@ def track() -> None:
     except StoreError as error:
         spool.try_again(root)
         warnings.warn(
-            f"{error}. {spool.count_waiting(root)} runs are not published; all results are on "
-            "disk. `python -m pipeline sync` publishes them, and so does the next `dvc repro`",
+            f"{error}. All results are on disk; {spool.count_waiting(root)} runs wait in "
+            f"{layout.UNPUBLISHED}. `python -m pipeline sync` publishes them, and so does the next "
+            "`dvc repro`",
             PipelineWarning,
             stacklevel=2,
         )
-    trainers = (entry for entry in entries if entry.model)
-    receipt = {f"{e.experiment}/{e.params['trainer']}": e.fingerprint for e in trainers}
-    write_json(layout.RECEIPT, receipt)
+    write_json(
+        layout.RECEIPT,
+        {
+            f"{entry.experiment}/{entry.params['trainer']}": _receipt(entry)
+            for entry in entries
+            if entry.model
+        },
+    )
+
+
+def _receipt(entry: Entry) -> list[str]:
+    """What makes track run again, when a checkout changes it: the result, and its standing."""
+    place = entry.registered.model_dump_json() if entry.registered else ""
+    return [entry.fingerprint, *entry.judgement.values(), place]
 
 
 def sync() -> None:
@@ -57,26 +81,46 @@ def sync() -> None:
 
 
 def _publish(root: Path, entries: list[Entry]) -> None:
-    """Publish what waited, and then these."""
-    ours = {entry.fingerprint for entry in entries}
+    """Publish what waited, and then these.
+
+    Raises
+    ------
+    StoreError
+        When the store is down; at the end, when it refused some of them.
+    """
+    ours = {spool.path_of(root, entry) for entry in entries}
     added = known = 0
     experiments: dict[str, str] = {}
+    refused: list[StoreError] = []
     with open_store(root) as store:
-        waited = [entry for entry in spool.waiting(root) if entry.fingerprint not in ours]
+        waited = [e for e in spool.waiting(root) if spool.path_of(root, e) not in ours]
         for entry in [*waited, *entries]:
-            new = publish(store, entry)
+            begun = time.monotonic()
+            try:
+                with saying_why(tracking_uri(root)):
+                    new = publish(store, entry)
+            except StoreError as error:
+                refused.append(StoreError(f"{entry.experiment}, {entry.name}: {error}"))
+                if len(refused) == MOST_REFUSED or time.monotonic() - begun > ANSWER:
+                    break  # no other will fare better
+                continue
             spool.taken(root, entry)
             if entry.experiment != REPORT:
                 experiments[entry.experiment] = store.experiment(entry.experiment)
                 added, known = added + new, known + (not new)
-    print(f"{added} runs added to MLflow, {known} were there already")
-    print(_how_to_look(root, experiments))
+    if experiments:
+        print(f"{added} runs added to MLflow, {known} were there already")
+        print(_how_to_look(root, experiments))
+    if refused:
+        raise refused[0]
 
 
 def _how_to_look(root: Path, experiments: dict[str, str]) -> str:
     """Links to the runs tables; `experiments` has the id of each, by its name."""
-    uri = tracking_uri(root)
+    uri = without_password(tracking_uri(root))
     remote = uri.startswith(("http://", "https://"))
     start = uri.rstrip("/") if remote else "http://127.0.0.1:5000"
     links = [f"  {name}: {start}/{page(id_)}" for name, id_ in experiments.items()]
-    return "\n".join(["see them:" if remote else "see them: `mlflow ui`, then", *links])
+    elsewhere = "MLFLOW_TRACKING_URI" in os.environ and not remote
+    ui = "mlflow ui" + ' --backend-store-uri "$MLFLOW_TRACKING_URI"' * elsewhere
+    return "\n".join(["see them:" if remote else f"see them: `{ui}`, then", *links])

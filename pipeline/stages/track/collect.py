@@ -24,6 +24,7 @@ from pipeline.stages.track.view import TAG, saved_view
 from pipeline.store import in_main_repository, training_key
 
 POINTS = 1000  # one batch, one smooth curve
+NAME = 250  # characters that MLflow's databases keep
 REPORT = "report"
 
 
@@ -82,7 +83,7 @@ class _Collector:
         identity = [self.dataset, trainer, model.params, data, model_md5, judged.scores]
         return Entry(
             experiment=self.dataset,
-            name=" ".join([trainer, *(f"{key}={value}" for key, value in changed.items())]),
+            name=" ".join([trainer, *(f"{key}={value}" for key, value in changed.items())])[:NAME],
             fingerprint=_hash([*identity, judged.threshold]),
             training=training_key(self.dataset, trainer, model.params, self.split_md5s[0]),
             tags=tags | self.where.tags,
@@ -127,17 +128,14 @@ class _Collector:
             example=train[:5].tolist(),
         )
 
-    def _registered(self, trainer: str) -> Registered | None:
+    def _registered(self, trainer: str) -> Registered:
         """The best trainer is a version of the dataset's model; so is the champion of a person."""
-        if trainer not in (self.verdict.best, self.champion.trainer):
-            return None
-        word, reason = self.verdict.standing(trainer)
-        tags = {"trainer": trainer, "verdict": word, "verdict_reason": reason}
-        if trainer == self.champion.trainer and self.champion.override:
-            tags["override"] = self.champion.override
-        # A temporary or queued experiment says nothing about what is in use.
+        champion = trainer == self.champion.trainer
         return Registered(
-            champion=in_main_repository() and trainer == self.champion.trainer, tags=tags
+            version=champion or trainer == self.verdict.best,
+            # A temporary or queued experiment says nothing about what is in use.
+            champion=champion if in_main_repository() else None,
+            override=self.champion.override if champion else None,
         )
 
 

@@ -4,6 +4,7 @@ The files lie in data/unpublished of the main repository until the store has tak
 nothing is lost when it is down, and an experiment's results outlive its temporary folder.
 """
 
+import hashlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,10 +57,21 @@ class Data(Settings):
 
 
 class Registered(Settings):
-    """The place of a dataset's best trainer in the registry: a version, and perhaps the alias."""
+    """The place of a model in the registry.
 
-    champion: bool
-    tags: dict[str, str]
+    Attributes
+    ----------
+    version : bool
+        Whether it is one of its dataset's versions: the best, or the champion.
+    champion : bool or None
+        Whether it is; None where that is not for this run to say.
+    override : str or None
+        The verdict that a person set aside for it.
+    """
+
+    version: bool
+    champion: bool | None
+    override: str | None = None
 
 
 class Entry(Settings):
@@ -105,7 +117,7 @@ class Entry(Settings):
 def save(root: Path, entries: list[Entry]) -> None:
     """Write the entries to the main repository at `root`."""
     for entry in entries:
-        write_text(_path(root, entry), entry.model_dump_json(indent=1) + "\n")
+        write_text(path_of(root, entry), entry.model_dump_json(indent=1) + "\n")
 
 
 def waiting(root: Path) -> Iterator[Entry]:
@@ -131,7 +143,7 @@ def count_waiting(root: Path) -> int:
 
 def taken(root: Path, entry: Entry) -> None:
     """Forget an entry: the store has it."""
-    _path(root, entry).unlink(missing_ok=True)
+    path_of(root, entry).unlink(missing_ok=True)
 
 
 def try_again(root: Path) -> None:
@@ -145,5 +157,8 @@ def retried(root: Path) -> None:
     (root / RETRY).unlink(missing_ok=True)
 
 
-def _path(root: Path, entry: Entry) -> Path:
-    return root / UNPUBLISHED / f"{entry.fingerprint}.json"
+def path_of(root: Path, entry: Entry) -> Path:
+    """A name for each result and origin: that of one experiment must not replace another's."""
+    origin = entry.model_dump_json(include={"links", "tags", "registered"})
+    short = hashlib.md5(origin.encode(), usedforsecurity=False).hexdigest()[:8]
+    return root / UNPUBLISHED / f"{entry.fingerprint}-{short}.json"

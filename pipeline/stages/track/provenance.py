@@ -15,7 +15,12 @@ LOCK = Path("dvc.lock")
 OWN_STAGES = ("track", "retry")
 # What stages write and git keeps: it differs as soon as anything else does.
 MADE = ("dvc.lock", "docs/textbook.md", "docs/house.png", "docs/learning_rates.png")
-MOST = 1_000_000  # characters of a diff
+MOST = 1_000_000  # characters of a diff, bytes of a new file
+# What a user's configuration may change is set here.
+DIFF = (
+    *("-c", "core.quotePath=false", "diff", "--binary", "--no-color", "--no-ext-diff"),
+    *("--no-textconv", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,14 @@ def _uncommitted(commit: str, datasets: Sequence[str]) -> str:
     made = [*MADE, *map(str, (layout.VERDICT, layout.SUMMARY, layout.METRICS / "textbook.json"))]
     made += [str(layout.metrics(name)) for name in datasets]
     where = ["--", ".", *(f":(exclude){path}" for path in made)]
-    plain = ("-c", "core.quotePath=false", "diff", "--binary", "--no-color", "--no-ext-diff")
-    parts = [git(*plain, commit, *where) or ""]
+    parts = [git(*DIFF, commit, *where) or ""]
     new = git("ls-files", "-z", "--others", "--exclude-standard", *where) or ""
     for path in filter(None, new.split("\0")):
+        if Path(path).is_file() and Path(path).stat().st_size > MOST:
+            parts.insert(0, f"# left out, too large: {path}\n")
+            continue
         # it ends with 1, because the files differ
-        parts.append(git(*plain, "--no-index", "--", os.devnull, path, allowed=(0, 1)) or "")
+        parts.append(git(*DIFF, "--no-index", "--", os.devnull, path, allowed=(0, 1)) or "")
     # as JSON and MLflow can hold it: bytes that are no UTF-8 are lost
     diff = "".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if len(diff) > MOST:

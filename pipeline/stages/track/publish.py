@@ -1,5 +1,7 @@
 """Entries to runs: each is in the store once, complete and FINISHED."""
 
+import contextlib
+import socket
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +14,8 @@ from pipeline.store import Store, StoreError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+
+LINKS = 99  # names in a tag, the first and the newest: MLflow cuts a tag at 8000 characters
 
 
 def publish(store: Store, entry: Entry) -> bool:
@@ -29,11 +33,7 @@ def publish(store: Store, entry: Entry) -> bool:
     run, superfluous = _same(store, experiment, entry)
     added = None
     if run is None:
-        added = _log(store, experiment, entry)
-        # again: on a server another machine may have been as fast
-        run, superfluous = _same(store, experiment, entry)
-        if run is None:
-            raise StoreError(f"the run {added} of {entry.experiment} was logged, and is not there")
+        added, run, superfluous = _log_once(store, experiment, entry)
     else:
         _link(store, run, entry)
     for other in superfluous:
@@ -41,6 +41,26 @@ def publish(store: Store, entry: Entry) -> bool:
     if entry.registered:
         register(store, entry, entry.registered, run)
     return bool(run.info.run_id == added)
+
+
+def _log_once(store: Store, experiment: str, entry: Entry) -> tuple[str | None, "Run", list["Run"]]:
+    """Log the entry, and look again: on a server another machine may have been faster.
+
+    Its finished run stays then, and it may have deleted ours, which was not finished.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        added = _log(store, experiment, entry)
+    except MlflowException as error:
+        run, superfluous = _same(store, experiment, entry)
+        if run is None:
+            raise error
+        return None, run, superfluous
+    run, superfluous = _same(store, experiment, entry)
+    if run is None:
+        raise StoreError(f"the run {added} of {entry.experiment} was logged, and is not there")
+    return added, run, superfluous
 
 
 def _describe(store: Store, experiment: str, tags: dict[str, str]) -> None:
@@ -55,13 +75,19 @@ def _same(store: Store, experiment: str, entry: Entry) -> tuple["Run | None", li
     name = "training" if entry.training else "fingerprint"
     found = store.client.search_runs([experiment], f"tags.{name} = '{getattr(entry, name)}'")
     ours = [run for run in found if run.data.tags.get("fingerprint") == entry.fingerprint]
-    live = [run for run in found if "fingerprint" not in run.data.tags]
+    live = [run for run in found if "fingerprint" not in run.data.tags and not _elsewhere(run)]
     finished = sorted(
         (run for run in ours if run.info.status == "FINISHED"),
         key=lambda run: (run.info.start_time, run.info.run_id),
     )
     unfinished = [run for run in ours if run.info.status != "FINISHED"]
     return (finished[0] if finished else None), [*finished[1:], *unfinished, *live]
+
+
+def _elsewhere(run: "Run") -> bool:
+    """Whether it is the live run of a training that another machine is at."""
+    host = run.data.tags.get("live_host", socket.gethostname())
+    return bool(run.info.status == "RUNNING" and host != socket.gethostname())
 
 
 def _delete(store: Store, run: "Run") -> None:
@@ -75,22 +101,23 @@ def _link(store: Store, run: "Run", entry: Entry) -> None:
 
     A clean commit stands first: it alone brings the result back without a diff.
     """
-    tags = dict(entry.judgement)
+    tags = _verdict(entry)
     cleaner = (run.data.tags.get("git_dirty"), entry.tags.get("git_dirty")) == ("true", "false")
     for tag, name in entry.links.items():
-        names = [n for n in run.data.tags.get(tag, "").split(", ") if n and n != name]
-        known = name in run.data.tags.get(tag, "").split(", ")
-        if not known or cleaner:
-            tags[tag] = ", ".join([name, *names] if cleaner else [*names, name])
+        names = [n for n in run.data.tags.get(tag, "").split(", ") if n]
+        if cleaner:
+            names = [name, *(n for n in names if n != name)]
+        elif name not in names:
+            names.append(name)
+        tags[tag] = ", ".join([*names[:1], *names[1:][-LINKS:]])
     if cleaner:
-        tags |= entry.tags
+        tags |= entry.tags | _version(entry)
     for tag, value in tags.items():
         if run.data.tags.get(tag) != value:
             store.client.set_tag(run.info.run_id, tag, value)
 
 
 def _log(store: Store, experiment: str, entry: Entry) -> str:
-    import mlflow
     from mlflow.entities import Metric, Param
 
     client, now = store.client, int(time.time() * 1000)
@@ -99,11 +126,11 @@ def _log(store: Store, experiment: str, entry: Entry) -> str:
     )
     run = client.create_run(
         experiment,
-        tags=entry.tags | entry.links | entry.judgement | own | _shown_by_mlflow(entry),
+        tags=entry.tags | entry.links | _verdict(entry) | own | _version(entry) | _source(entry),
         run_name=entry.name,
     )
     id_ = str(run.info.run_id)
-    with mlflow.start_run(run_id=id_):  # FINISHED at its end, FAILED by an error
+    try:
         metrics = [Metric(name, value, now, 0) for name, value in entry.metrics.items()]
         params = [Param(name, value) for name, value in entry.params.items()]
         client.log_batch(id_, metrics=metrics, params=params)
@@ -116,18 +143,34 @@ def _log(store: Store, experiment: str, entry: Entry) -> str:
             client.log_text(id_, text, path)
         if entry.model:
             _log_model(store, experiment, id_, entry, entry.model)
+    except BaseException:
+        with contextlib.suppress(Exception):  # the store may be down by now
+            client.set_terminated(id_, "FAILED")
+        raise
+    client.set_terminated(id_, "FINISHED")
     return id_
 
 
-def _shown_by_mlflow(entry: Entry) -> dict[str, str]:
-    """What its pages show beside the name of a run: a description, a source and a version."""
-    reason, commit = entry.judgement.get("verdict_reason"), entry.links.get("git_commit")
-    source = f"python -m pipeline train {entry.experiment} {entry.params.get('trainer')}"
-    return (
-        ({"mlflow.note.content": f"{entry.judgement['verdict']}: {reason}"} if reason else {})
-        | ({"mlflow.source.git.commit": commit} if commit else {})
-        | ({"mlflow.source.name": source, "mlflow.source.type": "LOCAL"} if entry.model else {})
-    )
+def _verdict(entry: Entry) -> dict[str, str]:
+    """The verdict, also as the description on the run's page."""
+    if not entry.judgement:
+        return {}
+    note = f"{entry.judgement['verdict']}: {entry.judgement['verdict_reason']}"
+    return entry.judgement | {"mlflow.note.content": note}
+
+
+def _version(entry: Entry) -> dict[str, str]:
+    """The commit, as MLflow shows it."""
+    commit = entry.links.get("git_commit")
+    return {"mlflow.source.git.commit": commit} if commit else {}
+
+
+def _source(entry: Entry) -> dict[str, str]:
+    """What made the run, as MLflow shows it."""
+    if entry.model is None:
+        return {}
+    command = f"python -m pipeline train {entry.experiment} {entry.params['trainer']}"
+    return {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
 
 
 def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: Fitted) -> None:

@@ -10,17 +10,32 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 ALIAS = "champion"
+MOST = 10_000  # versions that one answer may hold
 
 
 def register(store: Store, entry: Entry, place: Registered, run: "Run") -> None:
-    """Make the run's model a version of the dataset's, once, with its verdict as tags.
+    """Make the run's model a version of the dataset's, once; keep the verdict in its tags.
 
-    The alias `champion` goes to it where it is the champion, and leaves it where it no longer is.
+    A run that was a version before keeps its tags true, whoever is best by now. The alias
+    `champion` goes to the champion, and leaves what is the champion no more.
     """
     name, client = entry.experiment, store.client
-    number = str(_version(store, entry, run).version)
-    for tag, value in place.tags.items():
-        client.set_model_version_tag(name, number, tag, value)
+    version = _versions(store, name).get(run.info.run_id)
+    if version is None and place.version:
+        version = _made(store, entry, run)
+    if version is None:
+        return
+    number = str(version.version)
+    tags = entry.judgement | {"trainer": entry.params["trainer"]}
+    if place.override:
+        tags["override"] = place.override
+    for tag, value in tags.items():
+        if version.tags.get(tag) != value:
+            client.set_model_version_tag(name, number, tag, value)
+    if "override" in version.tags and "override" not in tags:
+        client.delete_model_version_tag(name, number, "override")
+    if place.champion is None:
+        return
     held = str(client.get_registered_model(name).aliases.get(ALIAS))  # sqlite gives an int
     if place.champion and held != number:
         client.set_registered_model_alias(name, ALIAS, number)
@@ -28,25 +43,31 @@ def register(store: Store, entry: Entry, place: Registered, run: "Run") -> None:
         client.delete_registered_model_alias(name, ALIAS)
 
 
-def _version(store: Store, entry: Entry, run: "Run") -> "ModelVersion":
+def _versions(store: Store, name: str) -> dict[str, "ModelVersion"]:
+    """The versions of a model by the runs that they come from; asked for once."""
+    if name not in store.versions:
+        found = store.client.search_model_versions(f"name = '{name}'", max_results=MOST)
+        store.versions[name] = {version.run_id: version for version in found}
+    return store.versions[name]
+
+
+def _made(store: Store, entry: Entry, run: "Run") -> "ModelVersion":
     from mlflow.exceptions import MlflowException
 
     name, client = entry.experiment, store.client
-    found = client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'")
-    if found:
-        return found[0]
     try:
         client.create_registered_model(name, description=f"The models of {name}, best by verdict")
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    model_id = store.client.get_run(run.info.run_id).outputs.model_outputs[0].model_id
-    source = client.get_logged_model(model_id).artifact_location
-    return client.create_model_version(
+    model_id = client.get_run(run.info.run_id).outputs.model_outputs[0].model_id
+    version = client.create_model_version(
         name,
-        source,
+        client.get_logged_model(model_id).artifact_location,
         run.info.run_id,
         tags={"fingerprint": entry.fingerprint},
         model_id=model_id,
         await_creation_for=0,
     )
+    store.versions[name][run.info.run_id] = version
+    return version

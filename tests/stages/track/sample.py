@@ -27,7 +27,7 @@ def rows(count: int = 50) -> np.ndarray:
     return np.random.default_rng(1).normal(size=(count, 3)) * [1, 10, 100] + [0, 5, -7]
 
 
-def entry(fingerprint: str = "a" * 64, champion: bool = True, **changes: object) -> Entry:
+def entry(fingerprint: str = "a" * 64, champion: bool | None = True, **changes: object) -> Entry:
     content = {
         "experiment": "sample",
         "name": "manual_gd lr=0.01",
@@ -41,7 +41,7 @@ def entry(fingerprint: str = "a" * 64, champion: bool = True, **changes: object)
         "loss": [(0, 9.0), (1, 4.0), (2, 3.75)],
         "model": fitted(),
         "data": Data(md5="d" * 32, rows=75),
-        "registered": Registered(champion=champion, tags={"verdict": "accepted"}),
+        "registered": Registered(version=True, champion=champion),
         "files": {"uncommitted.diff": "diff --git a/params.yaml b/params.yaml\n"},
     }
     return Entry(**(content | changes))

@@ -72,8 +72,28 @@ def test_the_diff_brings_back_what_was_not_committed(repository: Path) -> None:
     assert not (repository / "data/raw/house.csv").exists()
 
 
+def test_the_diff_does_not_hang_on_a_users_configuration(repository: Path) -> None:
+    params = repository / "params.yaml"
+    params.write_text(params.read_text().replace("lr: 0.1", "lr: 0.05"))
+    plain = origin([]).files["uncommitted.diff"]
+    assert "--- a/params.yaml" in plain
+    for setting in ("diff.noprefix", "diff.mnemonicPrefix", "diff.relative"):
+        subprocess.run(["git", "config", setting, "true"], check=True)
+        assert origin([]).files["uncommitted.diff"] == plain
+
+
+def test_a_large_new_file_is_named_and_left_out(repository: Path) -> None:
+    (repository / "data/raw/large.csv").write_text("1\n" * MOST)
+    (repository / "small.txt").write_text("small\n")
+    diff = origin([]).files["uncommitted.diff"]
+    assert diff.startswith("# left out, too large: data/raw/large.csv\n")
+    assert "+small" in diff
+    assert len(diff) < 500
+
+
 def test_a_diff_too_large_says_so(repository: Path) -> None:
-    (repository / "large.txt").write_text("x\n" * MOST)
+    for k in range(3):
+        (repository / f"large{k}.txt").write_text("x\n" * (MOST // 3))
     diff = origin(["house"]).files["uncommitted.diff"]
     assert len(diff) < 200
     assert "too many to keep" in diff

@@ -1,12 +1,13 @@
 """Entries in a real store: each a run, once, complete."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from pipeline.stages.track.entry import Entry
-from pipeline.stages.track.publish import publish
+from pipeline.stages.track.entry import Entry, Registered
+from pipeline.stages.track.publish import LINKS, publish
 from pipeline.stages.track.registry import ALIAS
 from pipeline.store import Store, open_store
 from tests.stages.track.sample import entry
@@ -127,11 +128,71 @@ def test_the_alias_goes_to_the_champion_alone(store: Store) -> None:
     publish(store, first)
     publish(store, first)
     assert champion(store) == "1"
+    publish(store, entry("1" * 64, champion=None, experiment="title"))  # a trial beside it
+    assert champion(store) == "1"
     publish(store, entry("1" * 64, champion=False, experiment="title"))
     assert champion(store) is None
     versions = store.client.search_model_versions("name = 'title'")
     assert sorted(v.tags["fingerprint"][0] for v in versions) == ["1", "2"]
     assert all(v.tags["verdict"] == "accepted" for v in versions)
+
+
+def test_the_tags_of_a_version_stay_true(store: Store) -> None:
+    def tags() -> dict[str, str]:
+        store.versions.clear()  # as a later process sees it
+        (version,) = store.client.search_model_versions("name = 'versions'")
+        return dict(version.tags)
+
+    chosen = Registered(version=True, champion=True, override="the verdict: mean accepted")
+    publish(store, entry(experiment="versions", registered=chosen))
+    assert tags()["override"] == "the verdict: mean accepted"
+    worse = {"verdict": "worse", "verdict_reason": "than another"}
+    beaten = Registered(version=False, champion=False)
+    publish(store, entry(experiment="versions", registered=beaten, judgement=worse))
+    assert (tags()["verdict"], "override" in tags()) == ("worse", False)
+
+
+def test_the_description_follows_the_verdict(store: Store) -> None:
+    publish(store, entry(experiment="described"))
+    later = {"verdict": "rejected", "verdict_reason": "worse than the champion"}
+    publish(store, entry(experiment="described", judgement=later))
+    (run,) = runs(store, entry(experiment="described"))
+    assert run.data.tags["mlflow.note.content"] == "rejected: worse than the champion"
+
+
+def test_many_links_keep_the_first_and_the_newest(store: Store) -> None:
+    commits = [f"{k:040x}" for k in range(LINKS + 3)]
+    for commit in commits:
+        publish(store, entry(experiment="links", model=None, registered=None,
+                             links={"git_commit": commit}))  # fmt: skip
+    (run,) = runs(store, entry(experiment="links"))
+    assert run.data.tags["git_commit"].split(", ") == [commits[0], *commits[-LINKS:]]
+
+
+def test_another_machine_that_was_faster_wins(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has deleted our run, unfinished as it was, and logged its own."""
+    module = import_module("pipeline.stages.track.publish")
+    one, genuine = entry(experiment="race"), module._log_model
+
+    def overtaken(store: Store, experiment: str, run_id: str, *rest: object) -> None:
+        monkeypatch.setattr(module, "_log_model", genuine)
+        assert publish(store, one)
+        store.client.log_batch(run_id, metrics=[])
+        genuine(store, experiment, run_id, *rest)
+
+    monkeypatch.setattr(module, "_log_model", overtaken)
+    assert not publish(store, one)
+    assert [run.info.status for run in runs(store, one)] == ["FINISHED"]
+
+
+def test_the_live_run_of_another_machine_is_left_alone(store: Store) -> None:
+    one = entry(experiment="machines")
+    tags = {"training": "b" * 64, "live_host": "another", "live_pid": "1"}
+    theirs = store.client.create_run(store.experiment("machines"), tags=tags)
+    publish(store, one)
+    assert theirs.info.run_id in {run.info.run_id for run in runs(store, one)}
 
 
 def test_the_store_is_absolute_and_made_whole(store: Store) -> None:
