@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -138,6 +139,11 @@ def test_140_square_metres_cost_what_the_chapter_says(ask: Predict) -> None:
     assert (
         "in.csv: 1 of 2 rows lie outside the range of the training rows, first on line 2" in strange
     )
+
+
+def test_the_readme_shows_what_comes_out(ask: Predict) -> None:
+    _, out, _ = ask("house", "area_m2\n95\n140\n")
+    assert textwrap.indent(out, "    ") in (ROOT / "README.md").read_text()
 
 
 def test_a_regression_predicts_as_scikit_learn_does(ask: Predict, trained: Path) -> None:
