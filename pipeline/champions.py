@@ -67,10 +67,10 @@ def read_champions() -> dict[str, Champion]:
     if not layout.CHAMPION.exists():
         raise PipelineError(f"{layout.CHAMPION} is missing; with no champions it holds {{}}")
     try:
-        return FORM.validate_python(read_json(layout.CHAMPION))
+        return FORM.validate_json(layout.CHAMPION.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(key) for key in first["loc"])
+        place = ".".join(str(key) for key in first["loc"]) or "damaged"
         raise PipelineError(f"{layout.CHAMPION}: {place}: {first['msg']}") from None
 
 
@@ -199,6 +199,7 @@ def promote(dataset: str, trainer: str | None = None) -> str:
         "features": _features(best),
         "threshold": evaluated.model_dump()["threshold"],
     } | ({"override": override} if override else {})
+    read_champions()  # refuses a broken file
     champions = read_json(layout.CHAMPION)
     if champions.get(dataset) == entry:
         return f"{chosen} is the champion already"

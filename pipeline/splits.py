@@ -6,11 +6,30 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_json
+from pipeline.core.params import Settings
 from pipeline.core.tables import Array, as_arrays
+
+
+class Learned(Settings):
+    """A feature's entry in scaler.json."""
+
+    mean: float
+    scale: float
+
+
+class Parts(Settings):
+    """rows.json."""
+
+    train: list[int]
+    test: list[int]
+
+
+SCALER = TypeAdapter(dict[str, Learned])
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,14 @@ def read_split(dataset: str, target: str, table: pa.Table) -> Split:
         When files are missing or damaged, or are of another table.
     """
     scaler, parts = read_json(layout.scaler(dataset)), read_json(layout.split_rows(dataset))
+    try:
+        SCALER.validate_python(scaler)
+        Parts.model_validate(parts)
+    except ValidationError:
+        raise PipelineError(
+            f"{layout.scaler(dataset).parent}: scaler.json or rows.json is damaged; `dvc repro` "
+            "makes them again"
+        ) from None
     if not {*scaler, target} <= set(table.column_names):
         raise PipelineError(f"{layout.scaler(dataset)}: is of other columns; run `dvc repro`")
     if sorted([*parts["train"], *parts["test"]]) != list(range(table.num_rows)):

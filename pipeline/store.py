@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -91,7 +92,7 @@ def tracking_uri(root: Path) -> str:
     """MLFLOW_TRACKING_URI if set, else sqlite in mlflow.db of the main repository at `root`."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     relative = re.fullmatch("sqlite:///([^/:].*)", uri)
-    return f"sqlite:///{root / relative[1]}" if relative else uri
+    return f"sqlite:///{str(root).replace('?', '%3F')}/{relative[1]}" if relative else uri
 
 
 def training_key(
@@ -118,6 +119,9 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
         os.environ.setdefault(name, value)
     uri = tracking_uri(root)
     with saying_why(uri):
+        sqlite = _sqlite_file(uri)
+        if reading and sqlite and not sqlite.exists():
+            raise StoreError(f"no MLflow store yet at {uri}: run `dvc repro`")
         _ask(uri)
         import mlflow
 
@@ -125,11 +129,8 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
             logging.getLogger(noisy).setLevel(logging.ERROR)
         remote = uri.startswith(("http://", "https://"))
         artifacts = None if remote else root / "mlartifacts"
-        sqlite = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-        if reading and sqlite and not sqlite.exists():
-            raise StoreError(f"no MLflow store yet at {uri}: run `dvc repro`")
         with _one_at_a_time(root) if not reading else contextlib.nullcontext():
-            if artifacts and sqlite:
+            if artifacts and sqlite and not sqlite.exists():
                 _create(sqlite, artifacts)
             mlflow.set_tracking_uri(uri)
             yield Store(mlflow.MlflowClient(), artifacts)
@@ -165,14 +166,15 @@ def _of_the_store() -> tuple[type[Exception], ...]:
     """What a store raises; mlflow may not be imported yet, and would take two seconds."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    mlflow = sys.modules.get("mlflow.exceptions")
+    mlflow, json = map(sys.modules.get, ("mlflow.exceptions", "google.protobuf.json_format"))
     own = (mlflow.MlflowException,) if mlflow else ()
-    return SQLAlchemyError, OSError, ImportError, *own  # requests raises OSErrors
+    other = (json.ParseError,) if json else ()  # of a server that is none of MLflow's
+    return SQLAlchemyError, sqlite3.Error, OSError, ImportError, *own, *other
 
 
 def _ask(uri: str) -> None:
     """Ask for a first answer, before MLflow is imported, whose own attempts take minutes."""
-    kind = re.split("[:+]", uri)[0]
+    kind, sqlite = re.split("[:+]", uri)[0], _sqlite_file(uri)
     if kind in ("http", "https"):
         import requests
 
@@ -187,15 +189,33 @@ def _ask(uri: str) -> None:
     elif kind in ("postgresql", "mysql"):
         from sqlalchemy import create_engine
 
-        create_engine(uri, connect_args={"connect_timeout": ANSWER}).connect().close()
+        try:
+            create_engine(uri, connect_args={"connect_timeout": ANSWER}).connect().close()
+        except ValueError as error:
+            raise OSError(f"it is no address: {error}") from None
+    elif sqlite and sqlite.exists():
+        sqlite3.connect(sqlite).execute("select 1 from sqlite_master").close()
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    """The file of a sqlite store; None where the store is another."""
+    if not uri.startswith("sqlite:"):
+        return None
+    path = uri.removeprefix("sqlite:///").split("?")[0]
+    if uri == path or not path or ":memory:" in path:
+        raise OSError("it would keep nothing: name a file, as sqlite:////folder/mlflow.db")
+    if "%" in path:
+        raise OSError("MLflow takes % and ? in the path for something else; set another place")
+    return Path(path)
 
 
 def _create(path: Path, artifacts: Path) -> None:
     """Create the tables beside the store: a process that dies here leaves no half of them."""
-    if path.is_dir():  # MLflow would try again for minutes
-        raise IsADirectoryError(f"{path.name} is a folder")
-    if not path.exists():
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+    try:
         with whole(path) as part:
+            sqlite3.connect(part).close()  # where it cannot, MLflow would try for minutes
             SqlAlchemyStore(f"sqlite:///{part}", artifacts.as_uri()).engine.dispose()
+    except PipelineError as error:
+        raise StoreError(str(error)) from None

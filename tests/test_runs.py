@@ -199,7 +199,7 @@ def test_a_commit_with_the_scores_serves_where_the_run_came_first(repository: Re
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"), [(None, "not in the store"), ("# 2000000 characters", "too many")]
+    ("changes", "reason"), [(None, "not in the store"), ("# 2000000 characters", "not kept whole")]
 )
 def test_changes_that_were_not_kept_bring_nothing_back(
     repository: Repository, changes: str | None, reason: str

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
+from pipeline.committed import git
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import whole
 from pipeline.core.numbers import is_number
@@ -33,12 +34,17 @@ def _quoted(cell: str) -> str:
 
 def refuse_place(source: Path, output: Path | None) -> None:
     """Refuse an output that is the input, or no file: a device would be replaced by one."""
-    if output is None or not output.exists():
-        return
+    try:
+        if output is None or not output.exists():
+            return
+    except OSError as error:
+        raise PipelineError(f"{output}: cannot be written: {error.strerror or error}") from None
     if not output.is_file():
         raise PipelineError(f"{output}: is not a file; name one, or leave -o out for stdout")
     if source.exists() and output.samefile(source):
         raise PipelineError(f"{output}: is the input; name another file")
+    if git("ls-files", "--error-unmatch", "--", str(output)) is not None:
+        raise PipelineError(f"{output}: is a file of this repository; name another file")
 
 
 @contextlib.contextmanager
@@ -49,6 +55,8 @@ def opened(output: Path | None) -> Iterator[IO[str]]:
         with whole(output.resolve()) as part, _text(part.open("wb")) as file:
             yield file
         return
+    if sys.stdout is None:
+        raise PipelineError("stdout is closed; name a file with -o")
     try:
         with tempfile.TemporaryFile() as kept, _text(kept) as file:
             yield file

@@ -98,7 +98,7 @@ def _by_changes(
         unsure = f"Whether there were changes to {first} was not recorded; it has no such scores."
         return [], [*remarks, unsure]
     if not changes_kept(run):
-        why = "are too many to be kept" if run.changes else f"are not in the store ({DIFF})"
+        why = "are not kept whole" if run.changes else f"are not in the store ({DIFF})"
         return [], [*remarks, f"It was made with changes to {first}, which {why}."]
     commands = [
         *_checkout(first, head),

@@ -35,10 +35,10 @@ def track() -> None:
     """
     root, entries = main_repository(), collect(load_params())
     spool.save(root, entries)
+    spool.try_again(root)  # also where this process is killed
     try:
         _publish(root, entries)
     except StoreError as error:
-        spool.try_again(root)
         warnings.warn(
             f"{error}. All results are on disk; {spool.count_waiting(root)} runs wait in "
             f"{layout.UNPUBLISHED}. `python -m pipeline sync` publishes them, and so does the next "
@@ -76,8 +76,6 @@ def sync() -> None:
         spool.retried(root)
         return
     _publish(root, [])
-    if not spool.count_waiting(root):
-        spool.retried(root)
 
 
 def _publish(root: Path, entries: list[Entry]) -> None:
@@ -100,7 +98,8 @@ def _publish(root: Path, entries: list[Entry]) -> None:
                 with saying_why(tracking_uri(root)):
                     new = publish(store, entry)
             except StoreError as error:
-                refused.append(StoreError(f"{entry.experiment}, {entry.name}: {error}"))
+                place = spool.path_of(root, entry).name
+                refused.append(StoreError(f"{entry.experiment}, {entry.name} ({place}): {error}"))
                 if len(refused) == MOST_REFUSED or time.monotonic() - begun > ANSWER:
                     break  # no other will fare better
                 continue
@@ -113,6 +112,8 @@ def _publish(root: Path, entries: list[Entry]) -> None:
         print(_how_to_look(root, experiments))
     if refused:
         raise refused[0]
+    if not spool.count_waiting(root):
+        spool.retried(root)
 
 
 def _how_to_look(root: Path, experiments: dict[str, str]) -> str:

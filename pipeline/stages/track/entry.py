@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from pipeline.core.errors import PipelineWarning
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import whole, write_text
 from pipeline.core.layout import RETRY, UNPUBLISHED
 from pipeline.core.params import Settings, Task
@@ -97,7 +97,7 @@ class Entry(Settings):
     """
 
     format: Literal[1] = 1
-    experiment: str
+    experiment: Annotated[str, Field(pattern=r"^[^/\\.]+$")]
     name: str
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32,64}$")]
     training: str | None = None
@@ -123,7 +123,7 @@ def save(root: Path, entries: list[Entry]) -> None:
 def waiting(root: Path) -> Iterator[Entry]:
     """The entries that no store has taken yet, oldest first; a damaged one is warned of."""
     paths = (root / UNPUBLISHED).glob("*.json")
-    for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+    for path in sorted(paths, key=lambda path: (path.lstat().st_mtime_ns, path.name)):
         try:
             yield Entry.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -138,7 +138,10 @@ def waiting(root: Path) -> Iterator[Entry]:
 
 def count_waiting(root: Path) -> int:
     """How many entries no store has taken yet."""
-    return len(list((root / UNPUBLISHED).glob("*.json")))
+    folder = root / UNPUBLISHED
+    if folder.exists() and not folder.is_dir():
+        raise PipelineError(f"{folder}: is a file, expected a folder; move it away")
+    return len(list(folder.glob("*.json")))
 
 
 def taken(root: Path, entry: Entry) -> None:

@@ -16,10 +16,11 @@ OWN_STAGES = ("track", "retry")
 # What stages write and git keeps: it differs as soon as anything else does.
 MADE = ("dvc.lock", "docs/textbook.md", "docs/house.png", "docs/learning_rates.png")
 MOST = 1_000_000  # characters of a diff, bytes of a new file
+FILES = 200  # new files: git is asked for each
 # What a user's configuration may change is set here.
 DIFF = (
     *("-c", "core.quotePath=false", "diff", "--binary", "--no-color", "--no-ext-diff"),
-    *("--no-textconv", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/"),
+    *("--no-textconv", "--relative", "--src-prefix=a/", "--dst-prefix=b/"),
 )
 
 
@@ -72,14 +73,19 @@ def _uncommitted(commit: str, datasets: Sequence[str]) -> str:
     where = ["--", ".", *(f":(exclude){path}" for path in made)]
     parts = [git(*DIFF, commit, *where) or ""]
     new = git("ls-files", "-z", "--others", "--exclude-standard", *where) or ""
-    for path in filter(None, new.split("\0")):
+    paths = [path for path in new.split("\0") if path]
+    if len(paths) > FILES:
+        parts.insert(0, f"# left out, {len(paths) - FILES} more new files\n")
+    for path in paths[:FILES]:
         if Path(path).is_file() and Path(path).stat().st_size > MOST:
             parts.insert(0, f"# left out, too large: {path}\n")
             continue
         # it ends with 1, because the files differ
         parts.append(git(*DIFF, "--no-index", "--", os.devnull, path, allowed=(0, 1)) or "")
-    # as JSON and MLflow can hold it: bytes that are no UTF-8 are lost
-    diff = "".join(parts).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    diff = "".join(parts)
+    plain = diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if plain != diff:  # JSON and MLflow hold no bytes that are not UTF-8
+        diff = f"# not UTF-8 in places: the bytes there are lost\n{plain}"
     if len(diff) > MOST:
         return f"# {len(diff)} characters of changes since {commit}, too many to keep\n"
     return diff

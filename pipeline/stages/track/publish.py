@@ -180,7 +180,7 @@ def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: 
     logged = client.create_logged_model(
         experiment, "model", source_run_id=run_id, params=entry.params
     )
-    metadata = {"dataset": entry.experiment, "trainer": entry.tags["trainer"]}
+    metadata = {"dataset": entry.experiment, "trainer": entry.params.get("trainer", "")}
     with tempfile.TemporaryDirectory() as name:
         write_model(Path(name), model, metadata, logged.model_id, run_id)
         client.log_model_artifacts(logged.model_id, name)
