@@ -2,7 +2,7 @@
 # make test    set up .venv and run the whole test suite
 # make check   the fast part of it, for people at work
 # make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
-.PHONY: repro test check clean setup browser
+.PHONY: repro test check clean setup packages
 PYTHON ?= python3
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
@@ -15,7 +15,7 @@ repro: setup
 	@echo "  dvc exp run -S lr=0.01        try another learning rate; any key of params.yaml works"
 	@echo "  dvc exp show --only-changed --drop '.*/.*'   the experiments in one table"
 
-test: setup browser
+test: setup packages
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
@@ -37,15 +37,17 @@ setup:
 	  && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock \
 	  && cp requirements.lock .venv/requirements.lock; }
 
-# The tests look at the pages in chromium: the one on the PATH, or Debian's.
-browser:
-	@command -v chromium >/dev/null || { \
-	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	  && echo "installing chromium (once)" \
-	  && apt-get -qq update \
-	  && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install chromium >/dev/null \
-	  && command -v chromium >/dev/null; \
-	} || { echo "The tests need chromium on the PATH: install it, on Debian with" \
+# The tests look at pages in chromium, and publish to a server on PostgreSQL: what is missing comes from
+# Debian's packages. Without PostgreSQL its tests are skipped; without chromium there is no testing.
+packages:
+	@missing=$$(command -v chromium >/dev/null || echo chromium; \
+	  ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null \
+	  || echo postgresql); \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing" $$missing "(once)"; \
+	  apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install $$missing >/dev/null; fi; \
+	command -v chromium >/dev/null || { echo "The tests need chromium on the PATH: install it, on Debian with" \
 	  "'sudo apt-get install chromium'; 'make check' does without." >&2; exit 2; }
 
 clean:

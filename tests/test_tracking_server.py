@@ -1,0 +1,343 @@
+"""Every run once and complete, whatever becomes of the server or of the process that tracks."""
+
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Clone, copied
+from tests.servers import (
+    Proxy,
+    Server,
+    dead_server,
+    faulty,
+    mlflow_server,
+    postgresql,
+    silent_server,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow's own imports
+]
+
+TRACK, SYNC = "python -m pipeline track", "python -m pipeline sync"
+RUNS = 14 + 1  # a run a model, and that of the report
+EXPERIMENTS = {"house", "synthetic", "breast_cancer", "report"}
+Runs = list[dict[str, Any]]
+
+
+def stored(uri: str) -> Runs:
+    """All runs of a store: id, status, fingerprint, and the content, which should not vary."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read by the import
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+
+    def files(id_: str, folder: str | None = None) -> dict[str, int | None]:
+        found: dict[str, int | None] = {}
+        for one in client.list_artifacts(id_, folder):
+            found |= files(id_, one.path) if one.is_dir else {one.path: one.file_size}
+        return found
+
+    def content(run: Any, experiment: str) -> dict[str, Any]:
+        id_, data = run.info.run_id, run.data
+        history = client.get_metric_history(id_, "loss") if "loss" in data.metrics else []
+        models = {}
+        for output in run.outputs.model_outputs if run.outputs else []:
+            model = client.get_logged_model(output.model_id)
+            # MLmodel holds ids, times and places
+            models[str(model.status)] = {
+                one.path: one.file_size if one.path != "MLmodel" else None
+                for one in client.list_logged_model_artifacts(model.model_id)
+            }
+        return {
+            "experiment": experiment,
+            "name": run.info.run_name,
+            "tags": {k: v for k, v in data.tags.items() if not k.startswith("mlflow.")},
+            "params": data.params,
+            "metrics": data.metrics,
+            "loss": [(point.step, point.value) for point in history],
+            "files": files(id_),
+            "models": models,
+            "inputs": [(one.dataset.name, one.dataset.digest) for one in run.inputs.dataset_inputs],
+        }
+
+    return [
+        {
+            "id": run.info.run_id,
+            "status": run.info.status,
+            "fingerprint": run.data.tags["fingerprint"],
+            "content": content(run, experiment.name),
+        }
+        for experiment in client.search_experiments()
+        for run in client.search_runs([experiment.experiment_id])
+    ]
+
+
+def by_fingerprint(runs: Runs) -> dict[str, dict[str, Any]]:
+    return {run["fingerprint"]: run["content"] for run in runs}
+
+
+def assert_complete_once(found: Runs, expected: Runs) -> None:
+    assert {run["status"] for run in found} == {"FINISHED"}
+    assert sorted(run["fingerprint"] for run in found) == sorted(by_fingerprint(expected))
+    assert by_fingerprint(found) == by_fingerprint(expected)
+
+
+def local(clone: Clone) -> str:
+    return f"sqlite:///{clone.folder / 'mlflow.db'}"
+
+
+def waiting(clone: Clone) -> int:
+    return len(list((clone.folder / "data/unpublished").glob("*.json")))
+
+
+def assert_kept(clone: Clone, output: str, published: int = 0) -> None:
+    """The results are on disk; one warning says how many wait, why, and what publishes them."""
+    assert len(json.loads((clone.folder / "data/tracked.json").read_text())) == RUNS - 1
+    assert waiting(clone) == RUNS - published
+    (warning,) = [line for line in output.splitlines() if "warning: track:" in line]
+    assert f"{RUNS - published} runs are not published" in warning
+    assert "MLflow store http://127.0.0.1:" in warning
+    assert "python -m pipeline sync" in warning
+    assert "dvc repro" in warning
+    assert "Traceback" not in output
+
+
+@pytest.fixture(scope="module")
+def expected(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """What a store holds after an undisturbed track without any server."""
+    clone = copied(reproduced, tmp_path_factory.mktemp("expected"))
+    clone.ok(TRACK)
+    runs = stored(local(clone))
+    assert len(runs) == RUNS
+    assert {run["content"]["experiment"] for run in runs} == EXPERIMENTS
+    models = [run["content"] for run in runs if run["content"]["experiment"] != "report"]
+    for content in models:
+        assert [*content["models"]] == ["READY"]
+        assert {"MLmodel", "model.skops", "input_example.json"} <= content["models"]["READY"].keys()
+    assert_complete_once(runs, runs)
+    return runs
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with mlflow_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def proxy(server: Server) -> Iterator[Proxy]:
+    with faulty(server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def server_on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server on postgresql")
+    with postgresql() as uri, mlflow_server(folder, uri) as server:
+        yield server
+
+
+@pytest.fixture
+def clone(reproduced: Clone, tmp_path: Path) -> Clone:
+    return copied(reproduced, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["server", "server_on_postgresql"])
+def test_a_server_holds_what_a_local_store_does(
+    name: str, clone: Clone, expected: Runs, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue(name)
+    output = clone.ok(TRACK, MLFLOW_TRACKING_URI=server.url)
+    found = stored(server.url)
+    assert_complete_once(found, expected)
+    assert f"{RUNS - 1} runs added to MLflow, 0 were there already" in output
+    assert not (clone.folder / "mlflow.db").exists()
+    assert waiting(clone) == 0
+    # the server has the files
+    assert len(list(server.artifacts.rglob("model.skops"))) == RUNS - 1
+    again = clone.ok(TRACK, MLFLOW_TRACKING_URI=server.url)
+    assert f"0 runs added to MLflow, {RUNS - 1} were there already" in again
+    assert stored(server.url) == found
+    assert champions(server.url) == CHAMPIONS
+    assert_downloads(server.url)
+
+
+def assert_downloads(url: str) -> None:
+    """The server hands out a model's file, whole."""
+    from mlflow import MlflowClient
+    from mlflow.artifacts import download_artifacts
+
+    source = MlflowClient(url).get_model_version("house", "1").source
+    path = download_artifacts(artifact_uri=f"{source}/model.skops", tracking_uri=url)
+    assert zipfile.ZipFile(path).testzip() is None
+
+
+CHAMPIONS = {"synthetic": True, "breast_cancer": True, "house": False}
+
+
+def champions(uri: str) -> dict[str, bool]:
+    """The registered models, and whether one of their versions is the champion."""
+    from mlflow import MlflowClient
+
+    models = MlflowClient(uri).search_registered_models()
+    return {model.name: "champion" in model.aliases for model in models}
+
+
+def test_without_its_server_repro_ends_well_and_the_next_one_publishes(
+    clone: Clone, expected: Runs
+) -> None:
+    lock = (clone.folder / "dvc.lock").read_bytes()
+
+    def repro(**env: str) -> str:
+        output = clone.ok("dvc repro", **env)
+        assert clone.ok("git status --porcelain") == ""
+        assert (clone.folder / "dvc.lock").read_bytes() == lock
+        return output
+
+    assert_kept(clone, repro(MLFLOW_TRACKING_URI=dead_server()))
+    assert (clone.folder / "metrics/house.json").exists()
+    assert not (clone.folder / "mlflow.db").exists()
+    assert f"{RUNS - 1} runs added to MLflow" in repro()
+    assert_complete_once(stored(local(clone)), expected)
+    assert champions(local(clone)) == CHAMPIONS
+    assert waiting(clone) == 0
+    assert "Running stage" not in repro()
+
+
+def test_sync_publishes_what_waits_once_there_is_a_server(
+    clone: Clone, server: Server, expected: Runs
+) -> None:
+    server.empty()
+    dead = dead_server()
+    assert_kept(clone, clone.ok(TRACK, MLFLOW_TRACKING_URI=dead))
+    refused = clone.run(SYNC, MLFLOW_TRACKING_URI=dead)
+    assert refused.returncode == 2
+    assert re.search(rf"^error: sync: MLflow store {dead}: ", refused.stdout, re.MULTILINE)
+    assert waiting(clone) == RUNS
+    output = clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
+    assert f"{RUNS - 1} runs added to MLflow, 0 were there already" in output
+    assert_complete_once(stored(server.url), expected)
+    assert "nothing to publish" in clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
+    assert "nothing to publish" in clone.ok(SYNC, MLFLOW_TRACKING_URI=dead)
+    assert clone.ok("git status --porcelain") == ""
+
+
+def test_a_silent_server_is_given_up(clone: Clone) -> None:
+    with silent_server() as url:
+        assert_kept(clone, clone.ok(TRACK, MLFLOW_TRACKING_URI=url))
+
+
+# Request number so-and-so of a kind fails, and then every request of any kind, or some more.
+FAULTS: list[tuple[str, int, dict[str, Any]]] = [
+    ("POST .*/experiments/create", 2, {}),
+    (
+        "POST .*/runs/log-batch",
+        2,
+        {"faults": 2},
+    ),  # with the retry; the run is FAILED then, else RUNNING
+    ("PUT .*/artifacts/", 10, {}),
+    ("PUT .*/artifacts/", 3, {"silent": True}),
+    ("POST .*/runs/update", 2, {}),  # to FINISHED; the first is to RUNNING
+    ("POST .*/model-versions/create", 1, {}),
+]
+
+
+def test_a_server_that_fails_in_the_middle_has_no_half_run_called_finished(
+    clone: Clone, server: Server, proxy: Proxy, expected: Runs
+) -> None:
+    server.empty()
+    left = []
+    for pattern, number, how in FAULTS:
+        proxy.fail_from(pattern, number, **how)
+        output = clone.ok(TRACK, MLFLOW_TRACKING_URI=proxy.url)
+        assert proxy.failed, (pattern, proxy.seen)
+        proxy.heal()
+        found = stored(server.url)
+        whole = [run for run in found if run["status"] == "FINISHED"]
+        left += [run["status"] for run in found if run["status"] != "FINISHED"]
+        assert by_fingerprint(whole).items() <= by_fingerprint(expected).items(), pattern
+        assert_kept(clone, output, RUNS - waiting(clone))
+        assert RUNS - waiting(clone) <= len(whole) < RUNS
+    assert {"RUNNING", "FAILED"} == set(left)
+    clone.ok(SYNC, MLFLOW_TRACKING_URI=proxy.url)
+    assert_complete_once(stored(server.url), expected)
+    assert champions(server.url) == CHAMPIONS
+
+
+def test_what_a_temporary_experiment_could_not_publish_outlives_its_folder(
+    clone: Clone, expected: Runs
+) -> None:
+    output = clone.ok(
+        "dvc exp run --temp --name slow -S lr=0.01", MLFLOW_TRACKING_URI=dead_server()
+    )
+    assert f"{RUNS} runs are not published" in output
+    clone.ok(SYNC)
+    found = stored(local(clone))
+    assert len(found) == RUNS
+    assert {run["status"] for run in found} == {"FINISHED"}
+    assert {run["content"]["tags"]["dvc_experiment"] for run in found} == {"slow"}
+    new = by_fingerprint(found).keys() - by_fingerprint(expected).keys()
+    assert len(new) == 5 + 1
+    assert waiting(clone) == 0
+    assert clone.ok("git status --porcelain") == ""
+
+
+def test_a_track_that_is_killed_again_and_again_is_mended_by_the_next(
+    clone: Clone, expected: Runs
+) -> None:
+    rng = random.Random(5)
+    for begun in (-1, 0, rng.randint(2, 5), rng.randint(7, 10)):
+        process = clone.start(f"exec {TRACK}")
+        wait_for_runs(clone.folder, begun)
+        time.sleep(rng.uniform(0, 0.4) if begun >= 0 else 0)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "it was too fast to be killed"
+        assert clone.ok("git status --porcelain") == ""  # else the next runs would be called dirty
+    clone.ok(TRACK)
+    assert_complete_once(stored(local(clone)), expected)
+    assert champions(local(clone)) == CHAMPIONS
+    assert waiting(clone) == 0
+
+
+def wait_for_runs(folder: Path, number: int) -> None:
+    """Wait until a process has begun so many runs; -1: until it is amid making the store itself."""
+    end = time.monotonic() + 60
+    while runs_begun(folder) < number:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def runs_begun(folder: Path) -> int:
+    """Runs in a store that another process is writing; -1 when it is made, -2 before."""
+    db = folder / "mlflow.db"
+    if not db.exists():
+        return -1 if list(folder.glob(".mlflow.db.*-journal")) else -2
+    connection = sqlite3.connect(db)
+    try:
+        return int(connection.execute("select count(*) from runs").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_two_tracks_at_once_make_one_set_of_runs(clone: Clone, expected: Runs) -> None:
+    both = [clone.start(TRACK), clone.start(TRACK)]
+    outputs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    added = [int(re.findall(r"(\d+) runs added", output)[0]) for output in outputs]
+    assert sum(added) == RUNS - 1
+    assert_complete_once(stored(local(clone)), expected)
+    assert champions(local(clone)) == CHAMPIONS
+    assert waiting(clone) == 0
