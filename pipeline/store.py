@@ -132,8 +132,9 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
         with _one_at_a_time(root) if not reading else contextlib.nullcontext():
             if artifacts and sqlite and not sqlite.exists():
                 _create(sqlite, artifacts)
-            mlflow.set_tracking_uri(uri)
-            yield Store(mlflow.MlflowClient(), artifacts)
+            # mlflow.set_tracking_uri would change this process's environment, for good
+            registry = os.environ.get("MLFLOW_REGISTRY_URI") or uri
+            yield Store(mlflow.MlflowClient(uri, registry), artifacts)
 
 
 @contextlib.contextmanager

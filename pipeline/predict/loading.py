@@ -116,8 +116,9 @@ def _download(client: "MlflowClient", run_id: str, dataset: str, folder: str) ->
         raise PipelineError(f"--run {run_id}: is a run of {of or 'no dataset'}, not of {dataset}")
     if not (run.outputs and run.outputs.model_outputs):
         raise PipelineError(f"--run {run_id}: holds no model (status {run.info.status})")
-    uri = f"models:/{run.outputs.model_outputs[0].model_id}"
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+    model, uri = f"models:/{run.outputs.model_outputs[0].model_id}", client.tracking_uri
+    download = mlflow.artifacts.download_artifacts
+    return Path(download(artifact_uri=model, dst_path=folder, tracking_uri=uri))
 
 
 def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
