@@ -46,7 +46,7 @@ packages:
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing" $$missing "(once)"; \
 	  apt-get -qq update \
-	  && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install $$missing >/dev/null; fi; \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install $$missing >/dev/null || exit 2; fi; \
 	command -v chromium >/dev/null || { echo "The tests need chromium on the PATH: install it, on Debian with" \
 	  "'sudo apt-get install chromium'; 'make check' does without." >&2; exit 2; }
 

@@ -24,7 +24,7 @@ def whole(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in path.parent.glob(f".{escape(path.name)}.*.part"):
+        for left_over in path.parent.glob(f".{escape(path.name)}.*.part*"):  # sqlite's journal, too
             process = left_over.suffixes[-2][1:]
             if process.isdecimal() and not _runs(int(process)):
                 left_over.unlink(missing_ok=True)  # by a process that was killed

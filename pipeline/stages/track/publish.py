@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.stages.track.entry import Data, Entry, Fitted
 from pipeline.stages.track.mlflow_model import write_model
 from pipeline.stages.track.registry import register
-from pipeline.store import Store, StoreError
+from pipeline.store import ANSWER, Store, StoreError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -50,9 +50,12 @@ def _log_once(store: Store, experiment: str, entry: Entry) -> tuple[str | None, 
     """
     from mlflow.exceptions import MlflowException
 
+    begun = time.monotonic()
     try:
         added = _log(store, experiment, entry)
     except MlflowException as error:
+        if time.monotonic() - begun > ANSWER:
+            raise error  # a store that has fallen silent is not asked again
         run, superfluous = _same(store, experiment, entry)
         if run is None:
             raise error
@@ -129,7 +132,7 @@ def _log(store: Store, experiment: str, entry: Entry) -> str:
         tags=entry.tags | entry.links | _verdict(entry) | own | _version(entry) | _source(entry),
         run_name=entry.name,
     )
-    id_ = str(run.info.run_id)
+    id_, begun = str(run.info.run_id), time.monotonic()
     try:
         metrics = [Metric(name, value, now, 0) for name, value in entry.metrics.items()]
         params = [Param(name, value) for name, value in entry.params.items()]
@@ -144,8 +147,9 @@ def _log(store: Store, experiment: str, entry: Entry) -> str:
         if entry.model:
             _log_model(store, experiment, id_, entry, entry.model)
     except BaseException:
-        with contextlib.suppress(Exception):  # the store may be down by now
-            client.set_terminated(id_, "FAILED")
+        if time.monotonic() - begun < ANSWER:  # else the store has fallen silent
+            with contextlib.suppress(Exception):
+                client.set_terminated(id_, "FAILED")
         raise
     client.set_terminated(id_, "FINISHED")
     return id_
