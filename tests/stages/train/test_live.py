@@ -105,7 +105,14 @@ def on_terminal(command: list[str]) -> tuple[subprocess.Popen[bytes], int]:
     """Start a command whose output goes to a terminal of 100 columns; its other end is given."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (30, 100))
-    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=ENV)
+    process = subprocess.Popen(
+        command,
+        stdout=theirs,
+        stderr=theirs,
+        env=ENV,
+        # what runs in the background ignores Ctrl-C, and its children do
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     os.close(theirs)
     return process, ours
 
