@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pipeline.core.files import write_text
 from pipeline.core.params import METRICS
-from pipeline.judged import Comparison, Evaluated, Judged, Role
+from pipeline.judged import Comparison
 from pipeline.models import Value
-from pipeline.stages.verdict.comparison import compare
+from pipeline.stages.verdict.comparison import contrast
 from pipeline.sweep.search import REPEATS, Bench, Point
 from pipeline.sweep.space import Space, listed, shown
 
@@ -160,38 +160,14 @@ class Ranking:
 
     def _against_current(self) -> Comparison:
         """The winner against the current params, as verdict compares trainers."""
-        bench, settings = self.bench, self.bench.settings
-
-        def judged(point: Point, role: Role) -> Judged:
-            return Judged(
-                role=role,
-                trainer=bench.trainer,
-                params=dict(point.params),
-                threshold=None,
-                scores={},
-                folds=point.folds,
-                coefficients=[],
-            )
-
-        both = Evaluated(
-            task=settings.task,
-            target=settings.target,
-            classes=settings.classes,
-            positive=settings.positive,
-            metric=settings.metric,
-            threshold=settings.threshold,
-            confidence=bench.params.intervals.confidence,
-            scheme=bench.scheme,
-            train_rows=bench.scheme.rows,
-            test_rows=0,
-            judged={
-                "best": judged(self.points[0], "trainer"),
-                "current": judged(self.current, "baseline"),
-            },
-            champion=None,
-            audits=[],
-        )
-        return compare(both, "best", "current")
+        bench, metric = self.bench, self.bench.settings.metric
+        pair = {"best": self.points[0], "current": self.current}
+        scores = {
+            name: [score for score in point.folds[metric] if score is not None]
+            for name, point in pair.items()
+        }
+        confidence = bench.params.intervals.confidence
+        return contrast(scores, metric, bench.scheme.folds, confidence)
 
 
 def ranked(bench: Bench, space: Space) -> Ranking:

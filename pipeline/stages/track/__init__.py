@@ -122,6 +122,6 @@ def _how_to_look(root: Path, experiments: dict[str, str]) -> str:
     remote = uri.startswith(("http://", "https://"))
     start = uri.rstrip("/") if remote else "http://127.0.0.1:5000"
     links = [f"  {name}: {start}/{page(id_)}" for name, id_ in experiments.items()]
-    elsewhere = "MLFLOW_TRACKING_URI" in os.environ and not remote
+    elsewhere = bool(os.environ.get("MLFLOW_TRACKING_URI")) and not remote
     ui = "mlflow ui" + ' --backend-store-uri "$MLFLOW_TRACKING_URI"' * elsewhere
     return "\n".join(["see them:" if remote else f"see them: `{ui}`, then", *links])

@@ -113,6 +113,11 @@ class Entry(Settings):
     files: dict[str, str] = Field(default_factory=dict)
     experiment_tags: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def trial(self) -> bool:
+        """Whether it is of a temporary or queued experiment, beside the workspace."""
+        return self.registered is not None and self.registered.champion is None
+
 
 def save(root: Path, entries: list[Entry]) -> None:
     """Write the entries to the main repository at `root`."""

@@ -29,7 +29,8 @@ def publish(store: Store, entry: Entry) -> bool:
         Whether a run was added.
     """
     experiment = store.experiment(entry.experiment)
-    _describe(store, experiment, entry.experiment_tags)
+    if not entry.trial:
+        _describe(store, experiment, entry.experiment_tags)
     run, superfluous = _same(store, experiment, entry)
     added = None
     if run is None:
@@ -102,9 +103,10 @@ def _delete(store: Store, run: "Run") -> None:
 def _link(store: Store, run: "Run", entry: Entry) -> None:
     """Add this commit and experiment to those that gave the same result.
 
-    A clean commit stands first: it alone brings the result back without a diff.
+    A clean commit stands first: it alone brings the result back without a diff. A trial leaves the
+    verdict that the workspace has of a result they share.
     """
-    tags = _verdict(entry)
+    tags = {} if entry.trial else _verdict(entry)
     cleaner = (run.data.tags.get("git_dirty"), entry.tags.get("git_dirty")) == ("true", "false")
     for tag, name in entry.links.items():
         names = [n for n in run.data.tags.get(tag, "").split(", ") if n]

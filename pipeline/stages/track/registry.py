@@ -21,6 +21,8 @@ def register(store: Store, entry: Entry, place: Registered, run: "Run") -> None:
     """
     name, client = entry.experiment, store.client
     version = _versions(store, name).get(run.info.run_id)
+    if version is not None and entry.trial:
+        return
     if version is None and place.version:
         version = _made(store, entry, run)
     if version is None:

@@ -1,11 +1,11 @@
 """Trainers against each other, fold by fold, and what follows from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 
-from pipeline.core.params import Goal
+from pipeline.core.params import Goal, Metric
 from pipeline.intervals import resampled
 from pipeline.judged import (
     LOWER_IS_BETTER,
@@ -48,23 +48,38 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
 
 
 def compare(evaluated: Evaluated, a: str, b: str) -> Comparison:
-    """The mean difference of a and b over the folds, with its interval.
+    """The mean difference of two trainers over the folds, with its interval."""
+    scores = {name: _scores(evaluated, name) for name in (a, b)}
+    return contrast(scores, evaluated.metric, evaluated.scheme.folds, evaluated.confidence)
+
+
+def contrast(
+    scores: Mapping[str, Sequence[float]], metric: Metric, folds: int, confidence: float
+) -> Comparison:
+    """The mean difference of two, by their scores on the same folds, with its interval.
 
     That of repeated cross-validation, corrected for the rows that folds share (Nadeau and Bengio
-    2003). `words` say what a is; several comparisons at once are not corrected for.
+    2003). `words` say what the first is; several comparisons at once are not corrected for.
+
+    Parameters
+    ----------
+    scores : dict
+        Of the first and of the second, by name.
+    folds : int
+        In one repeat.
     """
     words: Words = "not distinguishable"
-    differences = np.subtract(_scores(evaluated, a), _scores(evaluated, b))
+    (a, b), (of_a, of_b) = scores, scores.values()
+    differences = np.subtract(of_a, of_b)
     if np.ptp(differences) == 0:
         # Equal in all folds they have no variance, which says nothing of the next fold: one fold
         # more is taken in which a and b are alike. So four rows decide nothing, and six may.
         differences = np.append(differences, 0.0)
     mean = float(differences.mean())
-    interval = resampled(differences.tolist(), evaluated.scheme.folds, evaluated.confidence)
-    low, high = interval or (mean, mean)
-    size = max(abs(_mean(evaluated, a)), abs(_mean(evaluated, b)))
+    low, high = resampled(differences.tolist(), folds, confidence) or (mean, mean)
+    size = max(abs(float(np.mean(of_a))), abs(float(np.mean(of_b))))
     if not low <= 0 <= high and abs(mean) > NOTHING * size:
-        words = "better" if (mean < 0) == (evaluated.metric in LOWER_IS_BETTER) else "worse"
+        words = "better" if (mean < 0) == (metric in LOWER_IS_BETTER) else "worse"
     return Comparison(
         a=a, b=b, difference=_short(mean), low=_short(low), high=_short(high), words=words
     )

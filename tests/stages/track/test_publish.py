@@ -160,6 +160,29 @@ def test_the_description_follows_the_verdict(store: Store) -> None:
     assert run.data.tags["mlflow.note.content"] == "rejected: worse than the champion"
 
 
+def test_a_trial_leaves_the_verdict_of_the_workspace(store: Store) -> None:
+    described = {"mlflow.note.content": "closed_form accepted"}
+    publish(store, entry(experiment="trial", experiment_tags=described))
+    worse = {"verdict": "worse", "verdict_reason": "than another in the trial"}
+    trial = entry(
+        experiment="trial",
+        champion=None,
+        judgement=worse,
+        links={"git_commit": "c" * 40, "dvc_experiment": "beside"},
+        experiment_tags={"mlflow.note.content": "another accepted"},
+    )
+    assert not publish(store, trial)
+    (run,) = runs(store, trial)
+    assert run.data.tags["verdict"] == "accepted"
+    assert run.data.tags["dvc_experiment"] == "beside"
+    store.versions.clear()
+    (version,) = store.client.search_model_versions("name = 'trial'")
+    assert version.tags["verdict"] == "accepted"
+    experiment = store.client.get_experiment_by_name("trial")
+    assert experiment is not None
+    assert experiment.tags["mlflow.note.content"] == "closed_form accepted"
+
+
 def test_many_links_keep_the_first_and_the_newest(store: Store) -> None:
     commits = [f"{k:040x}" for k in range(LINKS + 3)]
     for commit in commits:
