@@ -1,9 +1,12 @@
 # make repro   set up .venv and run the whole pipeline
 # make test    set up .venv and run the whole test suite
 # make check   the fast part of it, for people at work
+# make kills   kill dvc and its stages 200 times (KILLS=200); dvc repro has to mend all (an hour)
+# make fuzz    damage the real files and write random ones, 30 times as many as in the suite
 # make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
-.PHONY: repro test check clean setup packages
+.PHONY: repro test check kills fuzz clean setup packages
 PYTHON ?= python3
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 repro: setup
@@ -19,15 +22,23 @@ test: setup packages
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) pytest
+	$(RUN) pytest $(TWO)
 
 check: setup
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) pytest -m "not slow"
+	$(RUN) pytest $(TWO) -m "not slow"
 
-# Installed anew only when the lock file differs from the one that .venv was made with.
+fuzz: setup
+	FUZZ=30 $(RUN) pytest -n 2 tests/fuzz
+
+KILLS ?= 200
+kills: setup
+	$(RUN) python -m tests.kills $(KILLS)
+
+# Installed anew only when the lock file differs from the one that .venv was made with. dvc is started
+# by .dvc/guard.py, which mends what a killed dvc leaves behind.
 setup:
 	@cmp -s requirements.lock .venv/requirements.lock || { \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
@@ -36,6 +47,7 @@ setup:
 	  { [ -x .venv/bin/python ] || $(PYTHON) -m venv .venv; } \
 	  && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock \
 	  && cp requirements.lock .venv/requirements.lock; }
+	@cmp -s .dvc/guard.py .venv/bin/dvc || install -m 755 .dvc/guard.py .venv/bin/dvc
 
 # The tests look at pages in chromium, and publish to a server on PostgreSQL: what is missing comes from
 # Debian's packages. Without PostgreSQL its tests are skipped; without chromium there is no testing.
