@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 import warnings
@@ -12,10 +13,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-# One thread: sums in another order would give other bytes. Set before numpy is imported.
+# One thread is the fastest here, whatever a user's environment says; `verify --threads` allows
+# more, to see the same bytes. Set before numpy is imported.
+threads = os.environ.get("PIPELINE_THREADS", "1")
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+    os.environ[variable] = threads if re.fullmatch("[1-9][0-9]?", threads) else "1"
 os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever the user's own is
+
+# One code for all x86-64 CPUs with AVX2 and FMA, where each library would choose by CPU: they take
+# sums in another order, and the last digits differ.
+os.environ["MKL_CBWR"] = "COMPATIBLE"
+with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as cpuinfo:
+    if {"avx2", "fma"}.issubset(cpuinfo.read(16_384).split()):
+        os.environ["OPENBLAS_CORETYPE"] = "Haswell"
+        os.environ["ATEN_CPU_CAPABILITY"] = "avx2"
+        os.environ["NPY_DISABLE_CPU_FEATURES"] = "X86_V4 AVX512_ICL AVX512_SPR"
 
 from pipeline.core.errors import PipelineError, PipelineWarning
 
@@ -38,7 +50,8 @@ COMMANDS: dict[str, tuple[list[tuple[str, str]], str]] = {
         [],
         """check params.yaml
 
-Unknown keys, wrong types and impossible values are named, all at once.""",
+Unknown keys, wrong types and impossible values are named, all at once; then every dataset and
+trainer for which dvc.yaml has no stage, and every stage for one that params.yaml does not know.""",
     ),
     "ingest": (
         [DATASET],
@@ -54,11 +67,14 @@ Writes data/1_ingested/DATASET.parquet.""",
         [DATASET],
         """check the table against its pandera schema
 
-Types, ranges, labels and columns; all failures at once, with file, line and column. No value is
-changed.
+Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
+No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
+classes, columns that count the rows, that give the target away or whose digits are lost.
 
-Reads data/1_ingested/DATASET.parquet and data/schema/DATASET.yaml.
-Writes data/2_validated/DATASET.json, a report, when all is well.""",
+Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
+the ranges on which the champion was trained; params task and target.
+Writes data/2_validated/DATASET.json, a report, and DATASET.txt, the same for people, when all is
+well.""",
     ),
     "split": (
         [DATASET],
@@ -68,7 +84,8 @@ Mean and scale are learned from the training rows alone. test_size: 0 trains on 
 features: {random: 20} keeps 20 features. Warns of constant and of collinear columns.
 
 Reads data/1_ingested/DATASET.parquet and the report of validate.
-Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DATASET.""",
+Writes train.parquet, test.parquet, scaler.json, rows.json and warnings.json to
+data/3_split/DATASET.""",
     ),
     "train": (
         [DATASET, TRAINER],
@@ -182,7 +199,40 @@ The first characters of a run's id, four or more, do where no other run's begin 
 
 Reads MLflow, git, params.yaml and data/1_ingested. Changes nothing.""",
     ),
+    "schema": (
+        [],
+        """draft the schema of a new dataset, for a person to edit
+
+  python -m pipeline schema draft FILE [-o data/schema/NAME.yaml]
+
+Types, ranges wider than what was seen, the labels of columns with few values; and in comments what
+was seen and what to check. An existing file is never overwritten.
+
+Reads FILE, a CSV file. Writes data/schema/NAME.yaml, NAME as of FILE, or another file.""",
+    ),
     "results": ([], "print one table of all datasets and trainers\n\nReads metrics/*.json."),
+    "doctor": (
+        [],
+        """look for what stops or spoils work, and say what mends it
+
+What killed commands leave (locks, dvc.lock cut short, begun files, processes), damaged files of
+DVC's cache, outputs that something else has changed, results that wait for MLflow, a dvc that is
+not the one of `make setup`.
+
+Reads .dvc, dvc.lock, the outputs and, on Linux, /proc. Changes nothing.
+Exit codes: 0 nothing found; 2 something found.""",
+    ),
+    "verify": (
+        [],
+        """make the committed results anew and compare every byte
+
+Clones HEAD to a temporary folder, runs every stage there, whatever DVC's cache holds, and compares
+all outputs with dvc.lock. Where they differ it says in which number, and by how much. Uncommitted
+changes are no part of it; the MLflow store is left alone. It takes as long as a first `dvc repro`.
+
+Reads the git repository, and DVC's cache where something differs. Writes nothing here.
+Exit codes: 0 all identical; 1 something differs.""",
+    ),
     "promote": (
         [DATASET, ("TRAINER", "whatever the verdict; recorded as an override")],
         """make the accepted trainer of DATASET its champion, or the TRAINER named
@@ -207,30 +257,45 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except PipelineError as error:
         message, code = f"error: {command}: {error}", error.exit_code
+    except MemoryError:
+        words = " ".join(sys.argv[1:] if arguments is None else arguments)
+        message, code = f"error: {words}: out of memory; free some, or give it fewer rows", 2
     except KeyboardInterrupt:
         message, code = f"{command}: interrupted", 130
     except BaseException:
         _restore()
         raise
-    print(message, file=sys.stderr)
+    print(_visible(message), file=sys.stderr)
     _restore()
     return code
 
 
 def _run(command: str, **options: Any) -> None:
     if command == "params":
+        from pipeline.core.errors import listed
         from pipeline.core.params import load_params
+        from pipeline.graph import unconnected
 
-        load_params()
+        if problems := listed(unconnected(load_params())):
+            raise PipelineError(problems)
     elif command == "results":
         from pipeline.results import results
 
-        print(results(**options))
+        _say(results(**options))
+    elif command == "doctor":
+        from pipeline.doctor import doctor
+
+        _say(doctor())
+    elif command == "verify":
+        from pipeline.verify import verify
+
+        for text in verify(**options):
+            _say(text)
     elif command == "promote":
         from pipeline.champions import promote
 
         dataset = options["DATASET"]
-        print(f"{dataset}: {promote(dataset, options['TRAINER'])}")
+        _say(f"{dataset}: {promote(dataset, options['TRAINER'])}")
     elif command == "predict":
         from pipeline.predict import predict
 
@@ -239,12 +304,16 @@ def _run(command: str, **options: Any) -> None:
         from pipeline.sweep import sweep
 
         for text in sweep(options.pop(DATASET[0]), options.pop(TRAINER[0]), **options):
-            print(text, flush=True)
+            _say(text)
     elif command == "run":
         from pipeline import runs
 
         a, b = options["A"], options.get("B")
-        print(runs.show(a) if b is None else runs.diff(a, b))
+        _say(runs.show(a) if b is None else runs.diff(a, b))
+    elif command == "schema":
+        from pipeline.schema_draft import draft
+
+        _say(f"{draft(options['FILE'], options['output'])}: drafted; check every line of it")
     elif command == "sync":
         from pipeline.stages.track import sync
 
@@ -252,7 +321,33 @@ def _run(command: str, **options: Any) -> None:
     else:
         several = options.pop(TRAINER[0], [])
         operands = [options.pop(DATASET[0])] if DATASET[0] in options else []
-        _stage(command)(*operands, *several, **options)
+        with _params_unchanged(command, *operands):
+            _stage(command)(*operands, *several, **options)
+
+
+def _say(text: str) -> None:
+    """Print; where nobody reads on, as behind `| head`, nothing is said of it."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
+        if not isinstance(error, BrokenPipeError):
+            raise PipelineError(f"stdout: cannot be written: {error.strerror}") from None
+
+
+def _visible(message: str) -> str:
+    """A message in which what a terminal would obey is written out; names come from outside."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
+
+
+def _params_unchanged(
+    command: str, dataset: str | None = None
+) -> contextlib.AbstractContextManager[None]:
+    if command in {"retry", "track", "textbook"}:  # no result of theirs hangs on a value there
+        return contextlib.nullcontext()
+    from pipeline.core.unchanged import params_unchanged
+
+    return params_unchanged(dataset)
 
 
 @contextlib.contextmanager
@@ -264,7 +359,7 @@ def _warnings_on_stderr(command: str) -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
             if issubclass(category, PipelineWarning):
-                print(f"warning: {command}: {message}", file=sys.stderr)
+                print(_visible(f"warning: {command}: {message}"), file=sys.stderr)
             else:
                 others(message, category, *where, **how)
 
@@ -302,12 +397,21 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(operand, help=meaning, nargs=nargs)
         if name == "run":
             _add_run(command)
+        if name == "schema":
+            what = command.add_subparsers(dest="what", required=True, metavar="draft")
+            drafted = what.add_parser("draft", help="write a first schema")
+            drafted.add_argument("FILE", type=Path, help="a CSV file with a header line")
+            drafted.add_argument("-o", "--output", metavar="NAME.yaml", type=Path)
         if name == "sweep":
             command.add_argument("arguments", help=SWEPT[1], nargs="+", metavar=SWEPT[0])
             trials = "draw N points, each where those before were good (Optuna), instead of a grid"
             command.add_argument("--trials", type=int, metavar="N", help=trials)
             winner = "write the winner to params.yaml: datasets.DATASET.descent"
             command.add_argument("--apply", action="store_true", help=winner)
+        if name == "verify":
+            command.add_argument(
+                "--threads", type=_counts, default=(), metavar="N,N", help="once with each, as 1,2"
+            )
         if name == "results":
             command.add_argument("--markdown", action="store_true", help="as a Markdown table")
         if name == "predict":
@@ -321,6 +425,12 @@ def _parser() -> argparse.ArgumentParser:
             full = "take all 5,000,000 torch steps of listing 3-14 instead (about 20 minutes)"
             command.add_argument("--full", action="store_true", help=full)
     return parser
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    if not re.fullmatch("[1-9][0-9]?(,[1-9][0-9]?)*", text):
+        raise argparse.ArgumentTypeError(f"expected numbers from 1 to 99, as 1,2, got {text!r}")
+    return tuple(map(int, text.split(",")))
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import md5, read_json, write_json
+from pipeline.core.files import damaged, md5, read_as, read_json, write_json
 from pipeline.core.params import (
     Dataset,
     Descent,
@@ -16,10 +17,14 @@ from pipeline.core.params import (
     ModelName,
     Settings,
     TrainerName,
+    load_params,
     nearest,
 )
+from pipeline.core.tables import read_table
+from pipeline.core.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
 from pipeline.judged import Evaluated, Judged, Verdict, read_evaluated, read_verdicts
-from pipeline.models import PARAMS_OF, Model, Value
+from pipeline.models import PARAMS_OF, Model, Value, read_model
+from pipeline.splits import read_split
 
 
 class Champion(Settings):
@@ -29,6 +34,8 @@ class Champion(Settings):
     ----------
     override : str or None
         The verdict that a person set aside; None where the verdict was `accepted`.
+    trained_on : TrainedOn or None
+        The ranges of its training rows, in which `validate` expects later data.
     """
 
     trainer: TrainerName
@@ -36,6 +43,7 @@ class Champion(Settings):
     features: Annotated[list[str], Field(min_length=1)]
     threshold: float | Goal | None = None
     override: str | None = None
+    trained_on: TrainedOn | None = None
 
     def is_(
         self, model: Model | Judged, features: Sequence[str], threshold: float | Goal | None
@@ -43,9 +51,6 @@ class Champion(Settings):
         """Whether a model is made and judged in the same way."""
         ours = self.trainer, self.params, sorted(self.features), self.threshold
         return ours == (model.trainer, model.params, sorted(features), threshold)
-
-
-FORM = TypeAdapter(dict[str, Champion])
 
 
 def read_champion(dataset: str, settings: Dataset, columns: Sequence[str]) -> Champion | None:
@@ -64,14 +69,8 @@ def read_champion(dataset: str, settings: Dataset, columns: Sequence[str]) -> Ch
 
 def read_champions() -> dict[str, Champion]:
     """All of metrics/champion.json, not yet held against the data."""
-    if not layout.CHAMPION.exists():
-        raise PipelineError(f"{layout.CHAMPION} is missing; with no champions it holds {{}}")
-    try:
-        return FORM.validate_json(layout.CHAMPION.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(key) for key in first["loc"]) or "damaged"
-        raise PipelineError(f"{layout.CHAMPION}: {place}: {first['msg']}") from None
+    refuse_no_champions()
+    return read_as(layout.CHAMPION, dict[str, Champion], REMEDY)
 
 
 def _refuse_unfit(
@@ -83,6 +82,8 @@ def _refuse_unfit(
         problem = f".trainer: {champion.trainer} cannot do task: {settings.task}"
     elif missing:
         problem = f".features: the data have no {', '.join(missing)}"
+    elif champion.trained_on and {*champion.trained_on.columns} != {*features, settings.target}:
+        problem = ".trained_on.columns: expected those of features, and the target"
     elif len(set(features)) < len(features) or settings.target in features:
         problem = ".features: a name stands twice, or is that of the target"
     elif set(champion.params) != set(expected):
@@ -184,12 +185,12 @@ def promote(dataset: str, trainer: str | None = None) -> str:
             f"{dataset}: {verdict.best} is {verdict.verdict}, not accepted: {verdict.reason}. "
             f"To override, name the trainer: `promote {dataset} {verdict.best}`"
         )
-    if trainer is not None and trainer not in trainers:
+    chosen = trainer or verdict.best
+    if chosen not in trainers:
         raise PipelineError(
-            f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, trainers)}; "
+            f"{chosen!r} is not a trainer of {dataset}{nearest(chosen, trainers)}; "
             f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(trainers)}"
         )
-    chosen = trainer or verdict.best
     agreed = (verdict.verdict, verdict.best) == ("accepted", chosen)
     override = None if agreed else f"the verdict: {verdict.best} {verdict.verdict}"
     best = evaluated.judged[chosen]
@@ -198,7 +199,9 @@ def promote(dataset: str, trainer: str | None = None) -> str:
         "params": best.params,
         "features": _features(best),
         "threshold": evaluated.model_dump()["threshold"],
-    } | ({"override": override} if override else {})
+        **({"override": override} if override else {}),
+        "trained_on": _trained_on(dataset, best).model_dump(),
+    }
     read_champions()  # refuses a broken file
     champions = read_json(layout.CHAMPION)
     if champions.get(dataset) == entry:
@@ -212,7 +215,10 @@ def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
     """What was found of a dataset; both files about the same."""
     verdicts = read_verdicts()
     if dataset not in verdicts:
-        raise PipelineError(f"{layout.VERDICT} knows no dataset {dataset!r}")
+        raise PipelineError(
+            f"{layout.VERDICT} knows no dataset {dataset!r}{nearest(dataset, verdicts)}; it has "
+            f"{', '.join(verdicts) or 'none'}"
+        )
     verdict = verdicts[dataset]
     if verdict.evaluated_md5 != md5(layout.evaluated(dataset)):
         raise PipelineError(
@@ -222,9 +228,36 @@ def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
     return read_evaluated(dataset), verdict
 
 
+def _trained_on(dataset: str, judged: Judged) -> TrainedOn:
+    """The ranges of the rows that the judged model was trained on.
+
+    Raises
+    ------
+    PipelineError
+        When the rows or the models that lie there now are others.
+    """
+    table, target = read_table(layout.ingested(dataset)), load_params().dataset(dataset).target
+    split = read_split(dataset, target, table)
+    train, path = layout.split_part(dataset, "train"), layout.model(dataset, judged.trainer)
+    model = read_model(path, _name(judged.trainer), split.features, md5(train))
+    weights = [coefficient.value for coefficient in judged.coefficients]
+    if model.params != judged.params or not np.allclose(model.coef, weights, rtol=1e-6, atol=0):
+        raise PipelineError(
+            f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
+        )
+    y = split.y[split.train]
+    lows, highs = split.ranges()
+    ends = zip([*split.features, target], [*lows, y.min()], [*highs, y.max()], strict=True)
+    columns = {name: Range(min=float(low), max=float(high)) for name, low, high in ends}
+    return TrainedOn(rows=len(y), of=len(split.y), columns=columns)
+
+
 def _features(judged: Judged) -> list[str]:
     return [coefficient.feature for coefficient in judged.coefficients]
 
 
 def _name(trainer: str | None) -> ModelName:
-    return TypeAdapter[ModelName](ModelName).validate_python(trainer)
+    try:
+        return TypeAdapter[ModelName](ModelName).validate_python(trainer)
+    except ValidationError:
+        raise damaged(layout.VERDICT, f"best: {trainer!r} is no trainer") from None

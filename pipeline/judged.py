@@ -1,20 +1,18 @@
 """What evaluate finds of a dataset, and what verdict makes of it: the files that report shows."""
 
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_json
+from pipeline.core.files import read_as
 from pipeline.core.params import Goal, Metric, Settings
+from pipeline.core.validated import Validated
 
 Role = Literal["trainer", "reference", "baseline", "champion"]
 Words = Literal["better", "worse", "not distinguishable"]
 Word = Literal["accepted", "rejected", "undecided"]
 Scores = dict[str, float | None]
-T = TypeVar("T", bound=Settings)
 
 LOWER_IS_BETTER = {"mse", "mae", "log_loss", "brier"}
 
@@ -84,6 +82,8 @@ class Evaluated(Settings):
         As params.yaml has it; each of the models has the one that follows.
     champion : str or None
         The name in `judged` that holds the title.
+    warnings : list of str
+        Of what the scores may suffer from.
     """
 
     task: Literal["regression", "classification"]
@@ -99,12 +99,15 @@ class Evaluated(Settings):
     judged: dict[str, Judged]
     champion: str | None
     audits: list[Audit]
+    warnings: list[str]
 
     @model_validator(mode="after")
     def _can_be_compared(self) -> Self:
         roles = [one.role for one in self.judged.values()]
-        counts = {len(scores) for one in self.judged.values() for scores in one.folds.values()}
-        if roles.count("baseline") != 1 or "trainer" not in roles or len(counts) > 1:
+        folds = [one.folds for one in self.judged.values()]
+        counts = {len(scores) for of_one in folds for scores in of_one.values()}
+        alike = len(counts) <= 1 and len({frozenset(of_one) for of_one in folds}) <= 1
+        if roles.count("baseline") != 1 or "trainer" not in roles or not alike:
             raise ValueError("judged: expected trainers and one baseline, on the same folds")
         if self.champion is not None and self.champion not in self.judged:
             raise ValueError(f"champion: {self.champion} is not judged")
@@ -161,20 +164,18 @@ def read_evaluated(dataset: str) -> Evaluated:
     PipelineError
         When the file is missing, damaged, or of another form.
     """
-    return _read(layout.evaluated(dataset), Evaluated)
+    return read_as(layout.evaluated(dataset), Evaluated)
+
+
+def read_warnings(dataset: str, evaluated: Evaluated) -> list[str]:
+    """What validate, split and evaluate warned of, in this order."""
+    return [
+        *read_as(layout.validated(dataset), Validated).warnings,
+        *read_as(layout.split_warnings(dataset), list[str]),
+        *evaluated.warnings,
+    ]
 
 
 def read_verdicts() -> dict[str, Verdict]:
     """Read what verdict wrote, by dataset."""
-    return _read(layout.VERDICT, Verdicts).datasets
-
-
-def _read(path: Path, form: type[T]) -> T:
-    try:
-        return form.model_validate(read_json(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(key) for key in first["loc"])
-        raise PipelineError(
-            f"{path}: {place}: {first['msg']}; `dvc repro` makes it again"
-        ) from None
+    return read_as(layout.VERDICT, Verdicts).datasets

@@ -1,20 +1,23 @@
 """Trainers by name, the models they give, and the files that hold these.
 
 Solvers are imported on use: a stage pays only for the trainer it runs. A model file is readable
-JSON with exact numbers and the params that made them; never a pickle.
+JSON with exact numbers and the params that made them, never a pickle; and it is exactly what was
+written, or refused.
 """
 
+import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
 
+from pipeline.core.altered import refuse_altered
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
 from pipeline.core.params import Descent, ModelName, Settings
 from pipeline.core.tables import Array
 
@@ -45,12 +48,25 @@ PARAMS_OF: dict[ModelName, tuple[str, ...]] = {
     "logistic_regression": (),
 }
 Value = float | int | str
+FORMAT = 3
 
 
 class ModelFile(Settings):
-    """What a model file holds; `format` changes when older files can no longer be read."""
+    """What a model file holds.
 
-    format: Literal[2]
+    Attributes
+    ----------
+    format : int
+        Changes when older files can no longer be read.
+    sha256 : str
+        Of the text that `write_json` gives all the rest.
+    train_md5 : str
+        Of the 3_split/<dataset>/train.parquet that it was trained on.
+    """
+
+    format: Literal[3]
+    sha256: str
+    train_md5: str
     trainer: ModelName
     params: dict[str, Value]
     facts: dict[str, float | int | None]
@@ -123,40 +139,88 @@ def fit(
     return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history
 
 
-def write_model(path: Path, features: Sequence[str], model: Model) -> None:
+def write_model(path: Path, features: Sequence[str], model: Model, train_md5: str) -> None:
     """Write the weights, by feature name, on standardized features."""
     if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept)):
         raise PipelineError(f"{path}: the weights of {model.trainer} are not finite; not written")
     write_json(
         path,
-        {
-            "format": 2,
-            "trainer": model.trainer,
-            "params": model.params,
-            "facts": model.facts,
-            "intercept": model.intercept,
-            "coef": dict(zip(features, model.coef.tolist(), strict=True)),
-        },
+        _sealed(
+            {
+                "train_md5": train_md5,
+                "trainer": model.trainer,
+                "params": model.params,
+                "facts": model.facts,
+                "intercept": model.intercept,
+                "coef": dict(zip(features, model.coef.tolist(), strict=True)),
+            }
+        ),
     )
 
 
-def read_model(path: Path, trainer: ModelName, features: Sequence[str]) -> Model:
-    """Read the weights of exactly this trainer and these features.
+def read_model(path: Path, trainer: ModelName, features: Sequence[str], train_md5: str) -> Model:
+    """Read the weights of exactly this trainer, these features and these training rows.
 
     Raises
     ------
     PipelineError
-        When the file is missing, damaged, of another format or for other features.
+        When the file is missing, of another format, trainer or training, or not byte for byte what
+        `write_model` wrote.
     """
-    try:
-        content = ModelFile.model_validate(read_json(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(key) for key in first["loc"])
-        raise PipelineError(f"{path}: damaged: {place}: {first['msg']}; train again") from None
+    found = read_json(path)
+    format_ = found.get("format") if isinstance(found, dict) else None
+    if isinstance(format_, int) and format_ != FORMAT:
+        raise PipelineError(
+            f"{path}: has format {format_}, and this code reads {FORMAT}: another version of it "
+            "trained the model; `dvc repro` trains it again"
+        )
+    content = read_as(path, ModelFile)
+    written = as_json(_sealed(content.model_dump(exclude={"format", "sha256"})))
+    if path.read_bytes() != written.encode():
+        raise damaged(path, "its content is not that of its sha256", "`dvc repro` trains it again")
     if (content.trainer, set(content.params)) != (trainer, set(PARAMS_OF[trainer])):
         raise PipelineError(f"{path}: is no model of {trainer}; train again")
     if list(content.coef) != list(features):
         raise PipelineError(f"{path}: was trained on other features; train again")
+    if content.train_md5 != train_md5:
+        raise PipelineError(
+            f"{path}: was trained on other rows, or rows scaled otherwise, than train.parquet and "
+            "scaler.json of the split are of; run `dvc repro`"
+        )
     coef = np.array(list(content.coef.values()))
     return Model(content.trainer, content.params, content.facts, coef, content.intercept)
+
+
+def _sealed(content: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256(as_json(content).encode()).hexdigest()
+    return {"format": FORMAT, "sha256": digest, **content}
+
+
+def read_history(path: Path) -> Array:
+    """The epochs of a training and its loss in each, shape (n_epochs, 2).
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing or damaged.
+    """
+    refuse_altered(path)
+    try:
+        with path.open(encoding="utf-8") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file without losses
+            header, *lines = file.read().split("\n")
+            history = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (OSError, ValueError) as error:
+        raise damaged(path, str(error)) from None
+    expected = f"epoch,{path.stem.removesuffix('_history')}"
+    shape = header == expected and history.size and history.shape[1] == 2
+    if (
+        lines[-1:] != [""]
+        or not shape
+        or not np.isfinite(history).all()
+        or (np.diff(history[:, 0]) != 1).any()
+    ):
+        raise damaged(path, f"expected {expected}, and a finite loss for one epoch after the other")
+    return history

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.champions import read_champions
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_json
+from pipeline.core.files import read_as
 from pipeline.core.params import Dataset, load_params
 from pipeline.judged import Scores, Verdict, read_verdicts
 
@@ -33,11 +33,16 @@ def results(markdown: bool = False) -> str:
     rows: list[tuple[str, ...]] = [HEADER]
     reasons: list[str] = []
     for dataset, settings in params.datasets.items():
-        scores: dict[str, Scores] = read_json(layout.metrics(dataset))
+        scores = read_as(layout.metrics(dataset), dict[str, Scores])
         if dataset not in verdicts or verdicts[dataset].metric != settings.metric:
             raise PipelineError(
                 f"{layout.VERDICT} has no verdict on {dataset} by {settings.metric}; "
                 "run `dvc repro`"
+            )
+        if [*scores] != settings.models:
+            raise PipelineError(
+                f"{layout.metrics(dataset)}: is of other trainers ({', '.join(scores) or 'none'}) "
+                f"than {layout.PARAMS} has; run `dvc repro`"
             )
         rows += _rows(dataset, settings, scores, verdicts[dataset])
         reasons += _reasons(dataset, verdicts[dataset])

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_json
+from pipeline.core.files import read_as
 from pipeline.core.params import Settings
-from pipeline.core.tables import Array, as_arrays
+from pipeline.core.tables import Array, as_arrays, read_table
 
 
 class Learned(Settings):
@@ -27,9 +26,6 @@ class Parts(Settings):
 
     train: list[int]
     test: list[int]
-
-
-SCALER = TypeAdapter(dict[str, Learned])
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,10 @@ class Split:
     mean: Array
     scale: Array
 
+    def ranges(self) -> tuple[Array, Array]:
+        """The smallest and the largest value of each feature over the training rows."""
+        return self.X[self.train].min(axis=0), self.X[self.train].max(axis=0)
+
     def part(self, rows: NDArray[np.int64]) -> tuple[Array, Array]:
         """Some rows as the models see them: standardized features, and the target."""
         return (self.X[rows] - self.mean) / self.scale, self.y[rows]
@@ -67,28 +67,37 @@ def read_split(dataset: str, target: str, table: pa.Table) -> Split:
     Raises
     ------
     PipelineError
-        When files are missing or damaged, or are of another table.
+        When files are missing or damaged, or are of another table or run.
     """
-    scaler, parts = read_json(layout.scaler(dataset)), read_json(layout.split_rows(dataset))
-    try:
-        SCALER.validate_python(scaler)
-        Parts.model_validate(parts)
-    except ValidationError:
-        raise PipelineError(
-            f"{layout.scaler(dataset).parent}: scaler.json or rows.json is damaged; `dvc repro` "
-            "makes them again"
-        ) from None
+    parts = read_as(layout.split_rows(dataset), Parts)
+    scaler = read_as(layout.scaler(dataset), dict[str, Learned])
     if not {*scaler, target} <= set(table.column_names):
         raise PipelineError(f"{layout.scaler(dataset)}: is of other columns; run `dvc repro`")
-    if sorted([*parts["train"], *parts["test"]]) != list(range(table.num_rows)):
+    if sorted([*parts.train, *parts.test]) != list(range(table.num_rows)):
         raise PipelineError(f"{layout.split_rows(dataset)}: is of other rows; run `dvc repro`")
     X, y = as_arrays(table.select([*scaler, target]))
-    return Split(
+    split = Split(
         features=[*scaler],
         X=X,
         y=y,
-        train=np.array(parts["train"], dtype=np.int64),
-        test=np.array(parts["test"], dtype=np.int64),
-        mean=np.array([learned["mean"] for learned in scaler.values()]),
-        scale=np.array([learned["scale"] for learned in scaler.values()]),
+        train=np.array(parts.train, dtype=np.int64),
+        test=np.array(parts.test, dtype=np.int64),
+        mean=np.array([learned.mean for learned in scaler.values()]),
+        scale=np.array([learned.scale for learned in scaler.values()]),
     )
+    _refuse_other_run(dataset, target, split)
+    return split
+
+
+def _refuse_other_run(dataset: str, target: str, split: Split) -> None:
+    """The rows that were trained on are exactly those that the other files give."""
+    path = layout.split_part(dataset, "train")
+    trained = read_table(path)
+    if trained.column_names != [*split.features, target]:
+        raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
+    theirs, ours = as_arrays(trained), split.part(split.train)
+    if not all(map(np.array_equal, theirs, ours)):
+        raise PipelineError(
+            f"{path.parent}: train.parquet, scaler.json and rows.json do not belong together, or "
+            f"not to {layout.ingested(dataset)}: they are of different runs; run `dvc repro`"
+        )

@@ -125,8 +125,8 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
         _ask(uri)
         import mlflow
 
-        for noisy in ("mlflow", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
+        for noisy in ("mlflow", "alembic"):  # what is an error is raised, too: a full disk, say
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
         remote = uri.startswith(("http://", "https://"))
         artifacts = None if remote else root / "mlartifacts"
         with _one_at_a_time(root) if not reading else contextlib.nullcontext():

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipeline.champions import Holder, champion_model, holder, read_champion
@@ -38,6 +39,15 @@ def judged(run: Run, prepared: Callable[[str], None], workspace: Path) -> Judge:
     return judge
 
 
+def trained_on(workspace: Path) -> dict[str, object]:
+    """What the rows of synthetic that trained are like."""
+    rows = json.loads((workspace / "data/3_split/synthetic/rows.json").read_text())["train"]
+    table = pd.read_parquet(workspace / "data/1_ingested/synthetic.parquet")
+    trained = table.iloc[rows]
+    ranges = {name: {"min": min(column), "max": max(column)} for name, column in trained.items()}
+    return {"rows": len(rows), "of": len(table), "columns": ranges}
+
+
 def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
     judged: Judge, run: Run, workspace: Path
 ) -> None:
@@ -49,6 +59,7 @@ def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
             "params": {},
             "features": ["x1"],
             "threshold": None,
+            "trained_on": trained_on(workspace),
         }
     }
     again = judged()
@@ -125,6 +136,10 @@ GOOD = {"trainer": "closed_form", "params": {}, "features": ["x1"], "threshold":
 GRADIENT = params_of("manual_gd", descent())
 
 
+def trained_on_rows(columns: dict[str, dict[str, float]], rows: int = 80) -> dict[str, object]:
+    return {"trained_on": {"rows": rows, "of": 100, "columns": columns}}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -146,6 +161,13 @@ GRADIENT = params_of("manual_gd", descent())
         ({"features": ["x1", "x1"]}, r"features: a name stands twice"),
         ({"threshold": 0.5}, r"threshold: does not go with task: regression"),
         ({"lr": 1}, r"synthetic\.lr: Extra inputs"),
+        (
+            trained_on_rows({"x": {"min": 0.0, "max": 1.0}}),
+            r"trained_on\.columns: expected those of features, and the target",
+        ),
+        (trained_on_rows({"x1": {"min": 1.0, "max": 0.0}}), r"x1: .*min 1 is above max 0"),
+        (trained_on_rows({}, 0), r"trained_on\.rows: .*greater than or equal to 1"),
+        (trained_on_rows({}, 10**400), r"trained_on\.rows: .*less than or equal"),
     ],
 )
 def test_an_entry_that_cannot_be_trained_is_named(
@@ -174,6 +196,41 @@ def test_a_damaged_or_missing_file_is_named(
     layout.CHAMPION.unlink() if content is None else layout.CHAMPION.write_text(content)
     with pytest.raises(PipelineError, match=rf"metrics/champion\.json.* {words}"):
         read_champion("synthetic", load_params().dataset("synthetic"), ["x1", "y"])
+
+
+@pytest.mark.slow
+def test_rows_that_nobody_judged_are_not_noted(judged: Judge, run: Run, workspace: Path) -> None:
+    judged()
+    params = workspace / "params.yaml"
+    params.write_text(params.read_text().replace("random_state: 12", "random_state: 99"))
+    for stage in ("ingest", "validate", "split"):
+        assert run(f"{stage} synthetic")[0] == 0
+    code, message = run("promote synthetic")
+    assert code == 2
+    assert "data/4_models/synthetic/closed_form.json" in message
+    assert run("train synthetic closed_form")[0] == 0
+    code, message = run("promote synthetic")
+    assert code == 2
+    assert "data/5_evaluated/synthetic.json judged another model than" in message
+    assert layout.CHAMPION.read_text() == "{}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("best", ["foo", "mean"])
+def test_a_best_that_is_no_trainer_is_refused(
+    judged: Judge, run: Run, workspace: Path, best: str
+) -> None:
+    judged()
+    verdicts = json.loads(layout.VERDICT.read_text())
+    verdicts["datasets"]["synthetic"]["best"] = best
+    write_json(layout.VERDICT, verdicts)
+    code, message = run("promote synthetic")
+    assert code == 2
+    assert f"{best!r} is not a trainer of synthetic" in message
+    assert layout.CHAMPION.read_text() == "{}"
+    if best == "foo":
+        with pytest.raises(PipelineError, match="best: 'foo' is no trainer"):
+            champion_model("synthetic")
 
 
 @pytest.mark.slow

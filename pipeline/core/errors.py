@@ -1,6 +1,6 @@
 """What ends a command: each error is one readable message and an exit code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 SHOWN = 20
 
@@ -44,7 +44,34 @@ class Diverged(PipelineError):
         )
 
 
-def listed(problems: Sequence[str]) -> str:
+class Problems:
+    """Problems of one input, of which the first 20 are kept and all are counted."""
+
+    def __init__(self) -> None:
+        self._texts, self._count = list[str](), 0
+
+    def add(self, text: str, final: bool = False) -> None:
+        """Take one more; one that ended the reading is shown in any case."""
+        self._count += 1
+        if final or len(self._texts) < SHOWN:
+            self._texts.append(text)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __str__(self) -> str:
+        return counted(self._texts, self._count)
+
+
+def counted(shown: Sequence[str], count: int) -> str:
+    """The first problems, one a line, and how many there are beside them."""
+    rest = count - len(shown)
+    return "\n".join([*shown, *([f"... and {rest} more"] if rest > 0 else [])])
+
+
+def listed(problems: Iterable[str]) -> str:
     """Join problems, one a line: the first 20 and a count of the rest."""
-    rest = len(problems) - SHOWN
-    return "\n".join([*problems[:SHOWN], *([f"... and {rest} more"] if rest > 0 else [])])
+    counted = Problems()
+    for problem in problems:
+        counted.add(problem)
+    return str(counted)

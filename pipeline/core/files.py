@@ -1,15 +1,20 @@
 """Reading and writing stage files: whole or not at all, and the same bytes for the same values."""
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.core.altered import digest, refuse_altered
 from pipeline.core.errors import PipelineError
+
+T = TypeVar("T")
+AGAIN = "`dvc repro` makes it again"
 
 
 @contextlib.contextmanager
@@ -56,27 +61,59 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON that people and diffs can read; nan and inf are refused."""
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        text = as_json(value)
     except ValueError:
         raise PipelineError(f"{path}: a value is nan or infinite; nothing was written") from None
-    write_text(path, text + "\n")
+    write_text(path, text)
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON that an earlier stage, or a person, wrote."""
+def as_json(value: Any) -> str:
+    """The one text that `write_json` gives a value."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path, remedy: str = AGAIN) -> Any:
+    """Read JSON of any form; nan and inf are refused, as in writing."""
+    refuse_altered(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"{path}: damaged: {error}; `dvc repro` makes it again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, str(error), remedy) from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def read_as(path: Path, form: type[T], remedy: str = AGAIN) -> T:
+    """Read JSON of this form: every reader of a stage's file, or of a person's, says it.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing, no JSON or of another form; names the place, and the remedy.
+    """
+    content = read_json(path, remedy)
+    try:
+        return TypeAdapter(form).validate_python(content, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "top level"
+        raise damaged(path, f"{place}: {first['msg']}", remedy) from None
+
+
+def damaged(path: Path, problem: str, remedy: str = AGAIN) -> PipelineError:
+    """The error for a file that is not as it was written."""
+    return PipelineError(f"{path}: damaged: {' '.join(problem.split())}; {remedy}")
 
 
 def md5(path: Path) -> str:
     """The hash by which DVC knows the file."""
+    refuse_altered(path)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return digest(path)
     except FileNotFoundError:
         raise missing(path) from None
 

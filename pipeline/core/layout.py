@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+DVC_YAML = Path("dvc.yaml")
 METRICS = Path("metrics")
 RECEIPT = Path("data/tracked.json")
 UNPUBLISHED = Path("data/unpublished")
@@ -15,9 +16,9 @@ REPORT = METRICS / "report.html"
 PICTURES = METRICS / "report"
 
 
-def raw_csv(dataset: str) -> Path:
+def raw_csv(dataset: str, gz: bool = False) -> Path:
     """The file as received."""
-    return Path("data/raw") / f"{dataset}.csv"
+    return Path("data/raw") / (f"{dataset}.csv.gz" if gz else f"{dataset}.csv")
 
 
 def schema(dataset: str) -> Path:
@@ -35,6 +36,11 @@ def validated(dataset: str) -> Path:
     return Path("data/2_validated") / f"{dataset}.json"
 
 
+def validated_text(dataset: str) -> Path:
+    """The same for people."""
+    return Path("data/2_validated") / f"{dataset}.txt"
+
+
 def split_part(dataset: str, part: str) -> Path:
     """The standardized rows of one part: `train` or `test`."""
     return Path("data/3_split") / dataset / f"{part}.parquet"
@@ -48,6 +54,11 @@ def scaler(dataset: str) -> Path:
 def split_rows(dataset: str) -> Path:
     """Which row of the ingested table went to which part."""
     return Path("data/3_split") / dataset / "rows.json"
+
+
+def split_warnings(dataset: str) -> Path:
+    """What the training rows were warned of."""
+    return Path("data/3_split") / dataset / "warnings.json"
 
 
 def model(dataset: str, trainer: str) -> Path:

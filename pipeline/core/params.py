@@ -17,11 +17,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
+from pipeline.core.safe_yaml import load_yaml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]
@@ -56,6 +56,47 @@ class MakeRegression(Settings):
     n_features: Annotated[int, Field(ge=1, le=10_000)]
     noise: Annotated[float, Field(ge=0)]
     random_state: Seed
+
+
+def _one_character(value: str) -> str:
+    if len(value) != 1 or value.isalnum() or value in "\r\n\0.+-_\ufeff":
+        raise ValueError(f"expected one character such as , or ;, got {_shown(value)}")
+    return value
+
+
+def _line_or_names(value: object) -> object:
+    if value is True or isinstance(value, list):
+        return value
+    raise ValueError(f"expected true or, for a file without one, [names], got {_shown(value)}")
+
+
+class Dialect(Settings):
+    """How a CSV file is written. Nothing is stripped, skipped or filled unless it says so."""
+
+    delimiter: Annotated[str, AfterValidator(_one_character)] = ","
+    quote: Annotated[str, AfterValidator(_one_character)] | None = '"'
+    encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] = "utf-8"
+    decimal: Literal[".", ","] = "."
+    missing: list[str] = []
+    header: Annotated[
+        Annotated[Literal[True], Tag("[line]")]
+        | Annotated[list[str], Tag("[names]"), Field(min_length=1)],
+        Discriminator(lambda value: "[line]" if value is True else "[names]"),
+        BeforeValidator(_line_or_names),
+    ] = True
+    comment: Annotated[str, Field(min_length=1)] | None = None
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    skip_blank_lines: bool = False
+    strip_spaces: bool = False
+    gz: bool = False
+
+    @model_validator(mode="after")
+    def _characters_differ(self) -> Self:
+        if self.delimiter in (self.quote, self.decimal):
+            raise ValueError(
+                f"delimiter: {_shown(self.delimiter)} is the quote or the decimal sign, too"
+            )
+        return self
 
 
 class RandomFeatures(Settings):
@@ -100,10 +141,12 @@ ClassName = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 class Dataset(Settings):
     """What a dataset is and which trainers run on it.
 
-    With the block make_regression its rows are generated, else they come from its CSV file.
+    With the block make_regression its rows are generated, else they come from its CSV file, which
+    is written as the block csv says.
     """
 
     make_regression: MakeRegression | None = None
+    csv: Dialect = Dialect()
     task: Task
     target: Annotated[str, Field(min_length=1)]
     features: Annotated[
@@ -178,7 +221,7 @@ class Descent(Settings):
 
     seed: Seed
     lr: Positive
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=10**9)]
     batch_size: Annotated[Literal["full"] | int, BeforeValidator(_full_or_rows)]
     loss: Literal["mse", "mae"]
     optimizer: Literal["sgd", "momentum", "rmsprop", "adam"]
@@ -276,15 +319,38 @@ def load_params() -> Params:
     PipelineError
         Names every key that is unknown, missing or impossible, all at once.
     """
+    return parse_params(_text(), str(layout.PARAMS))
+
+
+def declared_dialect(dataset: str) -> Dialect:
+    """How its CSV file is written, whatever else of params.yaml is missing yet or wrong.
+
+    Raises
+    ------
+    PipelineError
+        Names every key of the csv block that is unknown or impossible.
+    """
+    content = _parse_yaml(_text(), str(layout.PARAMS))
+    for key in ("datasets", dataset, "csv"):
+        content = content.get(key, {}) if isinstance(content, dict) else {}
     try:
-        text = layout.PARAMS.read_text(encoding="utf-8")
+        return Dialect.model_validate(content)
+    except ValidationError as error:
+        block = ("datasets", dataset, "csv")
+        found: list[ErrorDetails] = [{**e, "loc": (*block, *e["loc"])} for e in error.errors()]
+        problems = [_problem(e, f"{layout.PARAMS}: ") for e in found]
+        raise PipelineError(listed(problems)) from None
+
+
+def _text() -> str:
+    try:
+        return layout.PARAMS.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise PipelineError(
             f"{layout.PARAMS} is missing here; run from the folder that holds dvc.yaml"
         ) from None
     except (OSError, ValueError) as error:
         raise PipelineError(f"{layout.PARAMS}: cannot be read: {error}") from None
-    return parse_params(text, str(layout.PARAMS))
 
 
 def parse_params(text: str, file: str) -> Params:
@@ -319,9 +385,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _parse_yaml(text: str, file: str) -> Any:
-    # YAML 1.2 as DVC reads it: PyYAML would take the 1e-05 that `dvc exp run -S` writes for text.
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return load_yaml(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -332,7 +397,7 @@ def _parse_yaml(text: str, file: str) -> Any:
 
 
 def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) -> str:
-    keys = [str(key) for key in error["loc"] if not str(key).startswith("[")]
+    keys = [_plain(str(key)) for key in error["loc"] if not str(key).startswith("[")]
     where = f"{file}{'.'.join(keys) or 'top level'}"
     match error["type"]:
         case "extra_forbidden":
@@ -357,6 +422,7 @@ def _keys_beside(keys: list[str], top: type[Settings]) -> Iterable[str]:
         return top.model_fields
     blocks: dict[str, type[Settings]] = {
         "make_regression": MakeRegression,
+        "csv": Dialect,
         "features": RandomFeatures,
         "threshold": Goal,
         "cross_validation": CrossValidation,
@@ -367,9 +433,15 @@ def _keys_beside(keys: list[str], top: type[Settings]) -> Iterable[str]:
     return blocks.get(keys[-2], Dataset).model_fields
 
 
+def _plain(key: str) -> str:
+    return key if key.isprintable() else repr(key)
+
+
 def _shown(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
+        if not text.isprintable():  # a line break of Unicode, say
+            text = json.dumps(value, default=str)
     except (TypeError, ValueError, RecursionError):
         text = "a nested value"
     return text if len(text) <= 60 else text[:57] + "..."

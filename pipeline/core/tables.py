@@ -4,7 +4,9 @@ Arrays cross over as buffers: pyarrow's own conversions import pandas, 0.4 s a p
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -13,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.core.errors import PipelineError
-from pipeline.core.files import missing, whole
+from pipeline.core.altered import refuse_altered
+from pipeline.core.files import damaged, missing, whole
 
 ROW_GROUP = 65_536
 TILE = 1024
+LINES = b"lines"  # key of the file's metadata; without it rows begin on line 2, one a line
 
 Array = NDArray[np.float64]
 
@@ -36,24 +39,79 @@ def number_column(values: NDArray[np.generic]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [None, buffer])
 
 
+def group_rows(n_columns: int) -> int:
+    """Rows of a row group: 65,536, fewer where there are so many columns that memory would tell."""
+    return max(TILE, min(ROW_GROUP, ROW_GROUP * 128 // n_columns))
+
+
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write Parquet: uncompressed, no dictionaries, row groups of 65,536 rows."""
-    with whole(path) as part:
-        pq.write_table(
-            table, part, compression="none", use_dictionary=False, row_group_size=ROW_GROUP
-        )
+    """Write Parquet: uncompressed, no dictionaries, row groups of 65,536 rows, checksums."""
+    with whole(path) as part, writer(part, table.schema) as file:
+        file.write_table(table, row_group_size=group_rows(table.num_columns))
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a table that an earlier stage wrote."""
+def writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """What writes a file group by group, in the form that stages exchange."""
+    return pq.ParquetWriter(
+        path, schema, compression="none", use_dictionary=False, write_page_checksum=True
+    )
+
+
+class Lines(Sequence[int]):
+    """The line of its file on which each row of a table begins.
+
+    Kept as steps (row, line) after which lines go on one by one: few, in most files one.
+    """
+
+    def __init__(self, steps: Iterable[Sequence[int]] = ()) -> None:
+        self._rows, self._lines, self._count = list[int](), list[int](), 0
+        for row, line in steps:
+            self._count = row
+            self.add(line, 0)
+
+    def add(self, line: int, count: int = 1) -> None:
+        """Append rows that stand on this line and the following ones."""
+        if not self._rows or line - self._lines[-1] != self._count - self._rows[-1]:
+            self._rows.append(self._count)
+            self._lines.append(line)
+        self._count += count
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        """What makes an equal one."""
+        return list(zip(self._rows, self._lines, strict=True))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, row: int) -> int:  # type: ignore[override]  # no slices
+        step = bisect_right(self._rows, row) - 1
+        return self._lines[step] + row - self._rows[step]
+
+
+def read_lines(path: Path) -> Lines:
+    """The lines of the CSV file that an ingested table comes from."""
     with _opened(path) as file:
-        return file.read(use_threads=False)
+        kept = (file.metadata.metadata or {}).get(LINES)
+        return Lines(json.loads(kept) if kept else [(0, 2)])
 
 
-def read_group(path: Path, group: int) -> pa.Table:
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table that an earlier stage wrote, or some of its columns."""
+    with _opened(path) as file:
+        return file.read(columns, use_threads=False)
+
+
+def read_group(path: Path, group: int, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one of its row groups."""
     with _opened(path) as file:
-        return file.read_row_group(group, use_threads=False)
+        return file.read_row_group(group, columns, use_threads=False)
+
+
+def table_schema(path: Path) -> pa.Schema:
+    """The names and types of its columns."""
+    with _opened(path) as file:
+        return file.schema_arrow
 
 
 def row_groups(path: Path) -> tuple[list[str], list[int]]:
@@ -65,13 +123,19 @@ def row_groups(path: Path) -> tuple[list[str], list[int]]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    refuse_altered(path)
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            strange = {*file.schema_arrow.types} - {pa.float64(), pa.int64(), pa.string()}
+            if strange:
+                raise damaged(path, f"a column of type {strange.pop()}")
             yield file
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, pa.ArrowException) as error:
-        raise PipelineError(f"{path}: damaged: {error}; `dvc repro` makes it again") from None
+    except MemoryError:
+        raise  # pyarrow's is an ArrowException as well, and the file is not damaged
+    except (OSError, ValueError, pa.ArrowException) as error:  # a column's name is no UTF-8
+        raise damaged(path, str(error)) from None
 
 
 def as_arrays(table: pa.Table) -> tuple[Array, Array]:

@@ -109,7 +109,10 @@ def when(milliseconds: int | None) -> str:
     """A moment in this machine's time zone."""
     if milliseconds is None:
         return "-"
-    return f"{datetime.fromtimestamp(milliseconds / 1000).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    try:
+        return f"{datetime.fromtimestamp(milliseconds / 1000).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    except (ValueError, OverflowError, OSError):  # no year of a calendar
+        return f"{milliseconds} ms"
 
 
 def one(client: "MlflowClient", beginning: str) -> Any:

@@ -23,10 +23,10 @@ PerRow = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 def linear_layer(n_features: int, settings: Descent, fit_intercept: bool = True) -> torch.nn.Linear:
     """torch.nn.Linear(n_features, 1) in float64: zeros, or torch's own start drawn from `seed`."""
-    # Not initialized by torch, whose generator is the user's.
-    layer: torch.nn.Linear = torch.nn.utils.skip_init(  # type: ignore[no-untyped-call]
-        torch.nn.Linear, n_features, 1, bias=fit_intercept, dtype=torch.float64
-    )
+    # torch's own start draws from the generator that is the user's. (skip_init, which draws
+    # nothing, imports sympy: 0.6 s a process.)
+    with torch.random.fork_rng(devices=[]):
+        layer = torch.nn.Linear(n_features, 1, bias=fit_intercept, dtype=torch.float64)
     bound = n_features**-0.5 if settings.init == "uniform" else 0.0
     generator = torch.Generator().manual_seed(settings.seed)
     for parameter in layer.parameters():

@@ -43,7 +43,7 @@ def edited(text: str, dataset: str, changes: Mapping[str, Value]) -> str:
     Raises
     ------
     PipelineError
-        Where that cannot be done safely (anchors, say); tells what to write by hand.
+        Where that cannot be done safely (a tag, say); tells what to write by hand.
     """
     expected = parse_params(text, str(layout.PARAMS)).model_dump()
     expected["datasets"][dataset]["descent"] |= changes

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Descent, ModelName, nearest
+from pipeline.core.safe_yaml import load_yaml
 from pipeline.models import PARAMS_OF, Value
 
 MOST = 10_000  # points
@@ -149,7 +149,7 @@ def _value(name: str, text: str, settings: Descent, argument: str) -> Value:
         raise _refusal(argument, f"{text}: one range, LOW..HIGH, or a list of values, not both")
     try:
         # as params.yaml would: 1e-3 is a number, full is a word
-        given = YAML(typ="safe", pure=True).load(text)
+        given = load_yaml(text)
         checked = Descent.of(**settings.model_dump() | {name: given})
     except (YAMLError, RecursionError):
         raise _refusal(argument, f"{_short(text)} is no value") from None

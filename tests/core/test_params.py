@@ -29,7 +29,7 @@ def test_every_spelling_of_a_small_rate_is_the_same_number(workspace: Path, writ
     ("key", "good", "bad"),
     [
         *[("lr", "0.1", bad) for bad in ("-1", "0", "abc", ".nan", ".inf", "true", "null", "[1]")],
-        *[("epochs", "100", bad) for bad in ("0", "-1", "1.5", "true", "1e400")],
+        *[("epochs", "100", bad) for bad in ("0", "-1", "1.5", "true", "1e400", "10000000000")],
         *[("seed", "1234", bad) for bad in ("-1", "1.5", "4294967296", "abc")],
         ("loss_threshold", "0.00001", "-1"),
         *[("batch_size", "full", bad) for bad in ("0", "-3", "1.5", "true", "half", "null", "[1]")],
@@ -78,7 +78,7 @@ def test_impossible_value_is_refused_by_name(
         ("[bcpm]", "[torch_sgd]", r"trainers: torch_sgd cannot do task: classification"),
         ("classes: [malignant, benign]", "classes: [malignant, malignant]", r"two different names"),
         ("n_samples: 100", "n_samples: 1000000000000", r"n_samples: expected less than"),
-        ("lr: 0.1", "lr: &a [*a]", r"lr: expected number, got a nested value"),
+        ("lr: 0.1", "lr: &a [*a]", r"line \d+, column 9: an alias \(\*\) is not taken"),
         ("lr: 0.1", "lr: " + 1000 * "[", r"params\.yaml"),
         ("features: all", "features: {random: 0}", r"features\.random: expected greater than"),
         (

@@ -76,3 +76,24 @@ def test_row_groups_are_read_one_by_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(target, X[ROW_GROUP:, 2])
     whole, _ = as_arrays(read_table(tmp_path / "x.parquet"))
     np.testing.assert_array_equal(whole, X[:, :2])
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_anywhere_changes_no_value(tmp_path: Path) -> None:
+    """It is found by the checksum of its page; in the names of columns, by who asks for these."""
+    table = number_table(["x", "y"], [np.linspace(-1, 1, 9), np.arange(9)])
+    write_table(tmp_path / "a.parquet", table)
+    content, refused = (tmp_path / "a.parquet").read_bytes(), 0
+    for bit in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "b.parquet").write_bytes(changed)
+        try:
+            found = read_table(tmp_path / "b.parquet")
+        except PipelineError as error:
+            assert "b.parquet: damaged: " in str(error)  # noqa: PT017
+            refused += 1
+        else:
+            assert found.columns == table.columns
+            assert found.schema.types == table.schema.types
+    assert refused > 8 * len(table) * 2 * 8  # every bit of the values, at least

@@ -108,22 +108,13 @@ def test_what_all_its_trainers_get_is_said(workspace: Path) -> None:
     assert load_params().lr == 0.1
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (HOUSE, "    descent: &d {seed: 3}\n    # What trainers"),
-        (CANCER, "    descent: *d\n"),
-    ],
-)
-def test_a_block_that_two_datasets_share_is_left_alone(workspace: Path, old: str, new: str) -> None:
+def test_what_cannot_be_edited_safely_is_left_alone(workspace: Path) -> None:
     params = workspace / "params.yaml"
-    before = COMMITTED.replace(HOUSE, "    descent: &d {seed: 3}\n    # What trainers")
-    before = before.replace(CANCER, "    descent: *d\n")
-    assert new in before
+    before = COMMITTED.replace(HOUSE, "    descent: !!map {}\n    # What trainers")
+    assert before != COMMITTED
     params.write_text(before)
-    dataset = "house" if old == HOUSE else "breast_cancer"
     with pytest.raises(PipelineError, match=r"descent: cannot be edited safely .* put lr: 0\.2"):
-        apply_winner(dataset, {"lr": 0.2})
+        apply_winner("house", {"lr": 0.2})
     assert params.read_text() == before
 
 

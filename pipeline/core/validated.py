@@ -1,0 +1,30 @@
+"""data/2_validated/<dataset>.json, which validate writes, and split and report read."""
+
+from pipeline.core.params import Settings
+
+
+class Validated(Settings):
+    """What was found of a table that passed.
+
+    Attributes
+    ----------
+    data_md5 : str
+        Of the ingested table.
+    repeated_rows : int
+        How many repeat an earlier row in all columns.
+    classes : dict
+        The number of rows by label.
+    checks : dict
+        By column: its type, and what was checked.
+    columns : dict
+        By column: missing values, and minimum, maximum, mean and standard deviation.
+    """
+
+    dataset: str
+    data_md5: str
+    rows: int
+    repeated_rows: int
+    warnings: list[str]
+    classes: dict[str, int]
+    checks: dict[str, list[str]]
+    columns: dict[str, dict[str, float]]

@@ -1,0 +1,235 @@
+"""Each state that the doctor names is made for real, named, and mended by what it says."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Clone, copied
+from tests.kills import stage_of, wait_for
+
+pytestmark = pytest.mark.slow
+DOCTOR = "python -m pipeline doctor"
+CACHE = ".dvc/cache/files/md5"
+
+
+@pytest.fixture(scope="module")
+def shared(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = copied(reproduced, tmp_path_factory.mktemp("doctor"))
+    clone.ok("dvc repro && git commit -q -a -m made || true")
+    return clone
+
+
+@pytest.fixture
+def clone(shared: Clone) -> Iterator[Clone]:
+    """A clone in which the doctor finds nothing, before the test and after it."""
+    nothing(shared)
+    yield shared
+    nothing(shared)
+
+
+def nothing(clone: Clone) -> None:
+    assert clone.ok(DOCTOR) == "nothing found that stops or spoils work\n"
+
+
+def found(clone: Clone, **env: str) -> str:
+    """The one finding."""
+    done = clone.run(DOCTOR, **env)
+    assert done.returncode == 2
+    assert done.stdout.count("\n") == 1, done.stdout
+    assert done.stdout.startswith("error: doctor: ")
+    return done.stdout.removeprefix("error: doctor: ").strip()
+
+
+def digest(clone: Clone, output: str) -> str:
+    lock = (clone.folder / "dvc.lock").read_text()
+    match = re.search(
+        rf"outs:(?:(?!deps:).)*?- path: {output}\n +hash: md5\n +md5: (\S+)", lock, re.S
+    )
+    assert match
+    return match[1]
+
+
+@pytest.mark.parametrize("content", ["", '{"write": {"/a"', "[]"])
+def test_an_rwlock_that_cannot_be_read(clone: Clone, content: str) -> None:
+    rwlock = clone.folder / ".dvc/tmp/rwlock"
+    rwlock.write_text(content)
+    assert found(clone).endswith("is damaged, and dvc will not start: rm .dvc/tmp/rwlock")
+    clone.ok("rm .dvc/tmp/rwlock && dvc status")
+
+
+def test_a_damaged_list_of_a_folder(clone: Clone) -> None:
+    listing = next((clone.folder / CACHE).glob("*/*.dir"))
+    good, mode = listing.read_bytes(), listing.stat().st_mode
+    listing.chmod(0o644)
+    for bad in (
+        good.replace(b"relpath", b"relqath"),
+        b"5",
+        b"[1]",
+        b'[{"relpath": "a", "md5": 1}]',
+    ):
+        listing.write_bytes(bad)
+        assert "DVC's copy of" in found(clone)
+    listing.write_bytes(good)
+    listing.chmod(mode)
+
+
+def test_a_lock_with_a_digest_that_is_none(clone: Clone) -> None:
+    lock = clone.folder / "dvc.lock"
+    good = lock.read_text()
+    lock.write_text(good.replace(digest(clone, "data/1_ingested/house.parquet"), "12345"))
+    assert found(clone).startswith("dvc.lock is damaged")
+    lock.write_text(good)
+
+
+def test_another_folder(clone: Clone) -> None:
+    done = clone.run("cd docs && PYTHONPATH=.. python -m pipeline doctor")
+    assert done.returncode == 2
+    assert ".dvc/guard.py is missing: go to the folder of dvc.yaml" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_an_rwlock_that_names_a_stranger_keeps_dvc_out(clone: Clone) -> None:
+    """A killed dvc's number may be given to another process; DVC takes that one for itself."""
+    rwlock = clone.folder / ".dvc/tmp/rwlock"
+    busy = str(clone.folder / "data/1_ingested/house.parquet")
+    info = {"pid": os.getpid(), "cmd": "dvc repro"}
+    rwlock.write_text(json.dumps({"write": {busy: info}, "read": {}}))
+    assert "is busy" in clone.run("dvc repro -f -s ingest@house").stdout
+    assert f"names process {os.getpid()}, which is no dvc" in found(clone)
+    clone.ok("rm .dvc/tmp/rwlock && dvc repro -s ingest@house")
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "conflict"])
+def test_a_damaged_dvc_lock(clone: Clone, damage: str) -> None:
+    lock = clone.folder / "dvc.lock"
+    good = lock.read_bytes()
+    bad = {"cut": good[:24576], "empty": b"", "conflict": b"<<<<<<< HEAD\n" + good}
+    lock.write_bytes(bad[damage])
+    assert found(clone) == (
+        "dvc.lock is damaged or cut short: git checkout dvc.lock, then dvc repro"
+    )
+    clone.ok("git checkout dvc.lock && dvc repro")
+    assert clone.ok("git status --porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "file"),
+    [
+        ("data/1_ingested/house.parquet", None),
+        ("metrics/report", None),
+        ("metrics/report", "x.svg"),
+    ],
+)
+def test_a_damaged_file_of_the_cache_is_named_with_what_mends_it(
+    clone: Clone, output: str, file: str | None
+) -> None:
+    digest_ = digest(clone, output)
+    if file:
+        listing = json.loads((clone.folder / CACHE / digest_[:2] / digest_[2:]).read_text())
+        digest_ = listing[0]["md5"]
+        output = f"{output}/{listing[0]['relpath']}"
+    cached = clone.folder / CACHE / digest_[:2] / digest_[2:]
+    cached.chmod(0o644)
+    content = bytearray(cached.read_bytes())
+    content[-1] ^= 1
+    cached.write_bytes(content)
+    finding = found(clone)
+    assert f"{digest_[2:]}, DVC's copy of {output}, is damaged: " in finding
+    clone.ok(finding.split("is damaged: ")[1].replace(", then", " &&"))
+    assert cached.is_file()
+
+
+def test_an_output_that_was_changed_by_hand(clone: Clone) -> None:
+    path = clone.folder / "data/3_split/house/scaler.json"
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b"mean", b"mist"))
+    assert found(clone).startswith("data/3_split/house/scaler.json is not what dvc.lock records")
+    clone.ok("dvc repro")
+    assert path.read_bytes() == good
+
+
+def test_what_a_killed_process_has_begun(clone: Clone) -> None:
+    script = (
+        "import os, signal, pathlib; from pipeline.core.files import whole\n"
+        "with whole(pathlib.Path('data/4_models/house/closed_form.json')) as part:\n"
+        "    part.write_text('{'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], cwd=clone.folder)
+    assert ended.returncode == -signal.SIGKILL
+    finding = found(clone)
+    assert re.search(
+        r"closed_form\.json\.\d+\.part was begun by a process that was killed", finding
+    )
+    clone.ok(finding.split(": ")[1])
+
+
+def test_what_is_being_written_now_is_no_finding(clone: Clone) -> None:
+    part = clone.folder / f"data/4_models/house/.closed_form.json.{os.getpid()}.part"
+    part.write_text("{")
+    nothing(clone)
+    part.unlink()
+
+
+def test_a_stage_whose_dvc_is_gone(clone: Clone) -> None:
+    env = {"DVC_ROOT": str(clone.folder), "DVC_STAGE": "train@x"}
+    with subprocess.Popen(["sleep", "600"], env=os.environ | env) as orphan:
+        assert f"process {orphan.pid} still runs stage train@x, but its dvc is gone" in found(clone)
+        clone.ok(f"kill {orphan.pid}")
+
+
+def test_a_dvc_that_is_stopped_keeps_others_out(clone: Clone) -> None:
+    dvc = clone.start("exec dvc repro -f -s train_gradient@house-torch_sgd")
+    assert wait_for(lambda: stage_of(dvc.pid) is not None)
+    dvc.send_signal(signal.SIGSTOP)
+    try:
+        assert wait_for(lambda: stage_of(dvc.pid) is None)
+        assert "is busy" in clone.run("dvc repro -f -s train_gradient@house-torch_sgd").stdout
+        finding = found(clone)
+    finally:
+        dvc.send_signal(signal.SIGCONT)
+        dvc.communicate()
+    assert finding.startswith(f"dvc, process {dvc.pid}, is stopped and keeps others out")
+
+
+def test_a_receipt_of_an_experiment_is_no_finding(clone: Clone) -> None:
+    """`git checkout . && dvc checkout` leaves it: DVC's cache does not have it."""
+    receipt = clone.folder / "data/tracked.json"
+    kept = receipt.read_bytes()
+    receipt.write_text("{}\n")
+    nothing(clone)
+    receipt.write_bytes(kept)
+
+
+def test_results_that_wait_for_mlflow(clone: Clone) -> None:
+    clone.ok("python -m pipeline track", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    finding = found(clone)
+    assert finding.startswith("15 results wait in data/unpublished because MLflow could not take")
+    assert finding.endswith("python -m pipeline sync")
+    clone.ok("python -m pipeline sync")
+
+
+def test_a_dvc_without_the_guard(clone: Clone, tmp_path: Path) -> None:
+    other = tmp_path / "dvc"
+    shutil.copy("/bin/true", other)
+    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    finding = found(clone, PATH=path)
+    assert f"dvc is {other}, expected a copy of .dvc/guard.py" in finding
+    assert "make setup" in finding
+
+
+def test_a_trainer_without_a_stage_is_named(clone: Clone) -> None:
+    graph = clone.folder / "dvc.yaml"
+    text = graph.read_text()
+    line = "      synthetic-manual_gd: {dataset: synthetic, trainer: manual_gd}\n"
+    assert line in text
+    graph.write_text(text.replace(line, ""))
+    assert "no stage that runs `train synthetic manual_gd`" in found(clone)
+    graph.write_text(text)
