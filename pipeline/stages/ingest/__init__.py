@@ -1,5 +1,7 @@
 """Stage `ingest`: a CSV file, or scikit-learn's generator, to Parquet, values as received."""
 
+from pathlib import Path
+
 import pyarrow as pa
 
 from pipeline.core import layout
@@ -11,17 +13,30 @@ from pipeline.core.tables import number_table, write_table
 def ingest(dataset: str) -> None:
     """Read data/raw/<dataset>.csv, or generate the rows, into data/1_ingested.
 
-    Refuses (exit code 2) a file it would have to guess about: fields missing or too many, a header
-    that is blank or doubled, text that is not UTF-8. It knows no schema: `validate` comes next.
+    Refuses (exit code 2) a file that is not written as params.yaml declares: fields missing or too
+    many, a header that is blank or doubled, bytes of another encoding. It knows no schema:
+    `validate` comes next.
     """
     settings = load_params().dataset(dataset)
     if settings.make_regression:
         table = generate(settings.make_regression, settings.target)
+        write_table(layout.ingested(dataset), table)
     else:
-        from pipeline.stages.ingest.csv_reader import read_csv
+        from pipeline.stages.ingest.csv_reader import CsvFile, write_csv
 
-        table = read_csv(layout.raw_csv(dataset))
-    write_table(layout.ingested(dataset), table)
+        source = layout.raw_csv(dataset, settings.csv.gz)
+        _refuse_outside(source)
+        write_csv(layout.ingested(dataset), CsvFile(source, settings.csv))
+
+
+def _refuse_outside(path: Path) -> None:
+    """Refuse a link out of the repository: a clone elsewhere would not have the file."""
+    target = path.resolve()
+    if not target.is_relative_to(Path.cwd().resolve()):
+        raise PipelineError(
+            f"{path}: is a link to {target}, outside of this folder; "
+            "expected the file itself: copy it"
+        )
 
 
 def generate(arguments: MakeRegression, target: str) -> pa.Table:

@@ -1,0 +1,57 @@
+"""What the cells of a column have in common: integers, finite numbers, or text."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.core.numbers import INT64, INTEGER, is_number, pointed
+from pipeline.core.params import Dialect
+from pipeline.core.tables import number_column
+
+INT, FLOAT, TEXT = pa.int64(), pa.float64(), pa.string()
+ORDER = (None, INT, FLOAT, TEXT)
+Kind: TypeAlias = Any  # one of ORDER
+
+
+def united(one: Kind, other: Kind) -> Kind:
+    """The kind of cells of both kinds; None: nothing but missing values."""
+    return max(one, other, key=ORDER.index)
+
+
+def kind_of(array: pa.Array) -> Kind:
+    """The kind of the cells that `column` has made an array of."""
+    return None if array.type == pa.null() else array.type
+
+
+def column(cells: Sequence[str], kind: Kind, dialect: Dialect) -> pa.Array:
+    """The cells as int64 if every one is an integer, as float64 if every one is a finite number.
+
+    Else, or if `kind` says so, as text, character by character. Declared markers are missing.
+    """
+    gaps = [cell in dialect.missing for cell in cells] if dialect.missing else []
+    present = [c for c, gap in zip(cells, gaps, strict=True) if not gap] if any(gaps) else cells
+    numbers = None if kind == TEXT else _numbers(pointed(present, dialect.decimal))
+    if numbers is None:
+        if gaps:
+            marked = zip(cells, gaps, strict=True)
+            return pa.array([None if gap else cell for cell, gap in marked], TEXT)
+        return pa.array(cells, TEXT)
+    if not any(gaps):
+        return number_column(numbers)
+    if not present:
+        return pa.nulls(len(cells))
+    values = iter(numbers.tolist())
+    return pa.array(
+        [None if gap else next(values) for gap in gaps], pa.from_numpy_dtype(numbers.dtype)
+    )
+
+
+def _numbers(cells: Sequence[str]) -> NDArray[np.generic] | None:
+    if all(INTEGER.fullmatch(cell) and len(cell) <= 20 and int(cell) in INT64 for cell in cells):
+        return np.array([int(cell) for cell in cells], np.int64)
+    if all(is_number(cell) for cell in cells):
+        return np.array([float(cell) for cell in cells])
+    return None
