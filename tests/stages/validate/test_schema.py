@@ -9,10 +9,10 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.numbers import NUMBER
 from pipeline.stages.validate.schema import (
     ALL_NUMBERS,
+    Source,
     check_columns,
     check_rows,
     checked_rows,
-    csv,
     load_schema,
     row_by_row,
 )
@@ -36,7 +36,7 @@ def problems(tmp_path: Path, schema: str = SCHEMA, **columns: list[object]) -> l
     path = tmp_path / "schema.yaml"
     path.write_text(schema)
     frame = pd.DataFrame({k: v for k, v in (good | columns).items() if v})
-    return check_rows(frame, load_schema(path), csv(Path("a.csv")))
+    return check_rows(frame, load_schema(path), Source(Path("a.csv"), "line", range(2, 1000)))
 
 
 def test_good_rows_have_no_problem(tmp_path: Path) -> None:
@@ -65,7 +65,10 @@ def test_integers_may_stand_for_floats(tmp_path: Path) -> None:
         ({"x": [1.0, 11.0]}, "a.csv, line 3, column x: 11.0, expected in_range(0, 10)"),
         ({"x": [1.0, float("inf")]}, "a.csv, line 3, column x: inf, expected in_range(0, 10)"),
         ({"free": [1.0, float("inf")]}, "a.csv, line 3, column free: inf, expected finite"),
-        ({"free": [float("nan"), 1.0]}, "a.csv, line 2, column free: nan, expected not_nullable"),
+        (
+            {"free": [float("nan"), 1.0]},
+            "a.csv, line 2, column free: no value, expected not_nullable",
+        ),
         ({"label": [0, 2]}, "a.csv, line 3, column label: 2, expected isin([0, 1])"),
         ({"label": [0.9999999999, 1.0]}, "column label: 0.9999999999, expected an integer"),
         ({"label": [1.8e19, 1.0]}, "column label: 1.8e+19, expected an integer"),
@@ -98,7 +101,7 @@ def test_rows_to_predict_have_no_target_and_may_be_alike(tmp_path: Path) -> None
     whole = load_schema(path)
     rows = row_by_row(whole, "label")
     alike = pd.DataFrame({"x": ["1", "1"], "free": ["2", "2"]})
-    typed, found = checked_rows(alike, rows, csv(Path("a.csv")))
+    typed, found = checked_rows(alike, rows, Source(Path("a.csv"), "line", range(2, 1000)))
     assert found == []
     assert typed.to_dict("list") == {"x": [1.0, 1.0], "free": [2.0, 2.0]}
     assert check_columns(["x", "Free "], rows, Path("a.csv")) == [
@@ -137,6 +140,38 @@ def test_all_problems_come_at_once_in_the_order_of_the_lines(tmp_path: Path) -> 
 def test_a_bad_schema_is_named(tmp_path: Path, schema: str, message: str) -> None:
     with pytest.raises(PipelineError, match=rf"(?s)schema\.yaml.*{message}"):
         problems(tmp_path, schema)
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("unique: [x, lable]\n", r"unique: there is no column lable \(did you mean label\?\)"),
+        ("unique: lable\n", "unique: there is no column lable"),
+        ("unique: 5\n", "unique: expected a list of columns, got 5"),
+        ("unique: [[1]]\n", "unique: expected a list of columns"),
+        ('ordered: "false"\n', "ordered: expected true or false, got 'false'"),
+    ],
+)
+def test_what_pandera_would_pass_over_is_refused(tmp_path: Path, added: str, message: str) -> None:
+    (tmp_path / "schema.yaml").write_text(SCHEMA + added)
+    with pytest.raises(PipelineError, match=message):
+        load_schema(tmp_path / "schema.yaml")
+
+
+@pytest.mark.parametrize("key", ["nullable", "unique", "required"])
+def test_flags_are_true_or_false(tmp_path: Path, key: str) -> None:
+    text = SCHEMA.replace("free: {dtype: float64}", f'free: {{dtype: float64, {key}: "no"}}')
+    (tmp_path / "schema.yaml").write_text(text)
+    with pytest.raises(PipelineError, match=rf"free\.{key}: expected true or false, got 'no'"):
+        load_schema(tmp_path / "schema.yaml")
+
+
+@pytest.mark.parametrize("key", ["str_matches", "str_contains"])
+def test_patterns_are_regular_expressions(tmp_path: Path, key: str) -> None:
+    text = SCHEMA.replace("free: {dtype: float64}", f'free: {{dtype: str, {key}: "("}}')
+    (tmp_path / "schema.yaml").write_text(text)
+    with pytest.raises(PipelineError, match="not a pandera schema: missing"):
+        load_schema(tmp_path / "schema.yaml")
 
 
 def test_a_missing_schema_is_named(tmp_path: Path) -> None:
