@@ -18,8 +18,16 @@ from pipeline.core.params import Descent
 ROOT = Path(__file__).resolve().parents[1]
 
 # Some examples import torch or scikit-learn first; a busy machine is no failure.
-settings.register_profile("suite", max_examples=20, deadline=None)
+# `make fuzz` asks for more.
+EXAMPLES = 20 * int(os.environ.get("FUZZ", "1"))
+settings.register_profile("suite", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: the two processes then end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def descent(**changes: object) -> Descent:
@@ -72,6 +80,14 @@ def prepared(run: Callable[[str], tuple[int, str]]) -> Callable[[str], None]:
     return prepare
 
 
+def mount(*arguments: str | Path) -> None:
+    """Mount, or skip where only root may; CI is root, and skips nothing."""
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
+    if done.returncode and os.geteuid() != 0 and os.environ.get("CI") != "true":
+        pytest.skip(f"only root can make a small disk: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+
+
 class Clone:
     """A checkout of this repository as it stands, in which dvc and mlflow run for real."""
 
@@ -79,11 +95,13 @@ class Clone:
         self.folder = folder
 
     def start(self, command: str, **env: str) -> subprocess.Popen[str]:
-        """Start a shell command as a user would, with this Python's environment activated."""
+        """Start a shell command as a user would, with this Python's environment activated.
+
+        dvc runs stages by /bin/sh then, as where nobody has logged in, and not by $SHELL.
+        """
         bin_ = Path(sys.executable).parent
-        inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "SCIPY_"))
-        }
+        left_out = ("DVC_", "MLFLOW_", "SCIPY_", "SHELL")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
         return subprocess.Popen(
             command,
             shell=True,

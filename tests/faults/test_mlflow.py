@@ -2,8 +2,10 @@
 
 import json
 import os
+import pickle
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import time
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Clone, copied
+from tests.conftest import Clone, copied, mount
 from tests.servers import (
     Proxy,
     Server,
@@ -195,9 +197,7 @@ def champions(uri: str) -> dict[str, bool]:
     return {model.name: "champion" in model.aliases for model in models}
 
 
-def test_without_its_server_repro_ends_well_and_the_next_one_publishes(
-    clone: Clone, expected: Runs
-) -> None:
+def test_fault_90_server_down_then_the_next_repro_publishes(clone: Clone, expected: Runs) -> None:
     lock = (clone.folder / "dvc.lock").read_bytes()
 
     def repro(**env: str) -> str:
@@ -216,7 +216,7 @@ def test_without_its_server_repro_ends_well_and_the_next_one_publishes(
     assert "Running stage" not in repro()
 
 
-def test_sync_publishes_what_waits_once_there_is_a_server(
+def test_fault_90_server_down_then_sync_publishes(
     clone: Clone, server: Server, expected: Runs
 ) -> None:
     server.empty()
@@ -234,7 +234,7 @@ def test_sync_publishes_what_waits_once_there_is_a_server(
     assert clone.ok("git status --porcelain") == ""
 
 
-def test_a_silent_server_is_given_up(clone: Clone) -> None:
+def test_fault_91_a_silent_server_is_given_up(clone: Clone) -> None:
     with silent_server() as url:
         assert_kept(clone, clone.ok(TRACK, MLFLOW_TRACKING_URI=url))
 
@@ -252,7 +252,7 @@ FAULTS: list[tuple[str, int, dict[str, Any]]] = [
 ]
 
 
-def test_a_server_that_fails_in_the_middle_has_no_half_run_called_finished(
+def test_fault_92_5xx_midway_leaves_no_half_run_called_finished(
     clone: Clone, server: Server, proxy: Proxy, expected: Runs
 ) -> None:
     server.empty()
@@ -292,7 +292,7 @@ def test_what_a_temporary_experiment_could_not_publish_outlives_its_folder(
     assert clone.ok("git status --porcelain") == ""
 
 
-def test_a_track_that_is_killed_again_and_again_is_mended_by_the_next(
+def test_fault_85_a_track_that_is_killed_again_and_again_is_mended_by_the_next(
     clone: Clone, expected: Runs
 ) -> None:
     rng = random.Random(5)
@@ -339,3 +339,75 @@ def test_two_tracks_at_once_make_one_set_of_runs(clone: Clone, expected: Runs) -
     assert_complete_once(stored(local(clone)), expected)
     assert champions(local(clone)) == CHAMPIONS
     assert waiting(clone) == 0
+
+
+MAKE_STORE = "import pathlib, pipeline.store as s; list(s.open_store(pathlib.Path().resolve()).gen)"
+
+
+def test_fault_93_the_stores_disk_is_full(clone: Clone, expected: Runs, tmp_path: Path) -> None:
+    """As a server that is down: results complete, one warning, and sync publishes later."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount("-t", "tmpfs", "-o", "size=900k", "tmpfs", disk)
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{disk}/mlflow.db"}
+    try:
+        for room in ("none for the tables", "none for the runs"):
+            if room == "none for the runs":
+                clone.ok(f"mount -o remount,size=20m '{disk}'")
+                clone.ok(f"python -c '{MAKE_STORE}'", **store)
+                free = shutil.disk_usage(disk).free
+                (disk / "else").write_bytes(bytes(free - 40_000))
+            output = clone.ok(TRACK, **store)
+            receipt = json.loads((clone.folder / "data/tracked.json").read_text())
+            assert len(receipt) == RUNS - 1
+            (warning,) = [line for line in output.splitlines() if "warning: track:" in line]
+            assert re.search("disk is full|No space left|disk I/O error", warning), warning
+            assert f"{waiting(clone)} runs wait in data/unpublished" in warning
+            assert "Traceback" not in output
+            assert waiting(clone) > 0
+            assert (disk / "mlflow.db").exists() == (room == "none for the runs")
+        refused = clone.run(SYNC, **store)
+        assert refused.returncode == 2
+        assert "Traceback" not in refused.stdout
+        (disk / "else").unlink()
+        clone.ok(SYNC, **store)
+        found = stored(store["MLFLOW_TRACKING_URI"])
+    finally:
+        clone.ok(f"umount -l '{disk}'")
+    assert_complete_once(found, expected)
+    assert waiting(clone) == 0
+
+
+def test_fault_94_an_experiment_deleted_in_the_ui_comes_back(clone: Clone, expected: Runs) -> None:
+    from mlflow import MlflowClient
+
+    clone.ok(TRACK)
+    client = MlflowClient(local(clone))
+    house = client.get_experiment_by_name("house")
+    client.delete_experiment(house.experiment_id)  # what the UI does; its name stays taken
+    assert len(stored(local(clone))) < RUNS
+    output = clone.ok(TRACK)
+    assert "Traceback" not in output
+    assert client.get_experiment_by_name("house").lifecycle_stage == "active"
+    assert_complete_once(stored(local(clone)), expected)
+
+
+def test_fault_96_a_pickle_in_place_of_a_runs_model_is_not_executed(clone: Clone) -> None:
+    from mlflow import MlflowClient
+
+    clone.ok(TRACK)
+    run = MlflowClient(local(clone)).get_model_version("house", "1").run_id
+    (clone.folder / "in.csv").write_text("area_m2\n100\n")
+    predict = f"python -m pipeline predict house in.csv --run {run}"
+    assert "predicted_price_wan" in clone.ok(predict)
+    done = clone.folder / "executed"
+    for model in (clone.folder / "mlartifacts").rglob("model.skops"):
+        model.write_bytes(f"cos\nsystem\n(S'touch \"{done}\"'\ntR.".encode())
+    pickles = [path.read_bytes() for path in (clone.folder / "mlartifacts").rglob("model.skops")]
+    refused = clone.run(predict)
+    assert refused.returncode == 2
+    assert f"error: predict: --run {run}: its model cannot be used" in refused.stdout
+    assert "Traceback" not in refused.stdout
+    assert not done.exists()
+    pickle.loads(pickles[0])  # it would have been seen
+    assert done.exists()

@@ -1,12 +1,13 @@
 """Command `predict`, without DVC and MLflow."""
 
 import csv
+import io
 import json
 import re
-import shutil
 import textwrap
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,80 +20,20 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.__main__ import main
 from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.files import md5
+from pipeline.core.numbers import is_number
+from pipeline.models import read_model, write_model
 from pipeline.predict import predict
 from tests.conftest import ROOT
+from tests.small_project import SCHEMA, make_project, small_csv, small_rows
 
-DATASETS = """\
-  house:
-    task: regression
-    target: price_wan
-    features: all
-    test_size: 0
-    trainers: [closed_form]
-    descent: {}
-    metric: mse
-  small:
-    task: classification
-    target: y
-    features: {random: 2}
-    classes: [bad, good]
-    positive: bad
-    threshold: 0.3
-    test_size: 0.2
-    trainers: [bcpm]
-    descent: {epochs: 10}
-    metric: accuracy
-"""
-SCHEMA = """\
-columns:
-  note: {dtype: str, str_length: {max_value: 20}, unique: true}
-  a: {dtype: float64}
-  n: {dtype: int64, in_range: {min_value: -100, max_value: 100}}
-  y: {dtype: int64, isin: [0, 1]}
-strict: true
-"""
-ROWS = 40
 Predict = Callable[..., tuple[int, str, str]]
 Table = list[dict[str, str]]
 
 
-def small_rows() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    X = np.column_stack([rng.normal(size=ROWS).round(2), rng.integers(-50, 50, size=ROWS)])
-    return X, (X[:, 0] + X[:, 1] / 40 + rng.normal(size=ROWS) > 0).astype(int)
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a regression and a classification that have gone through every stage."""
-    folder = tmp_path_factory.mktemp("trained")
-    for name in ("raw", "schema"):
-        (folder / "data" / name).mkdir(parents=True)
-    for path in ("data/raw/house.csv", "data/schema/house.yaml"):
-        shutil.copy(ROOT / path, folder / path)
-    top = (ROOT / "params.yaml").read_text().split("  # Rows come from")[0]
-    top = top.replace("seed: 1234", "seed: 4")  # which draws the two features that are numbers
-    top = top.replace("repeats: 10", "repeats: 1")
-    (folder / "params.yaml").write_text(top + DATASETS)
-    lines = [
-        f"r{k},{a},{n:.0f},{y}" for k, ((a, n), y) in enumerate(zip(*small_rows(), strict=True))
-    ]
-    (folder / "data/raw/small.csv").write_text("\n".join(["note,a,n,y", *lines, ""]))
-    (folder / "data/schema/small.yaml").write_text(SCHEMA)
-    (folder / "metrics").mkdir()
-    (folder / "metrics/champion.json").write_text("{}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name, trainers in (
-            ("house", "closed_form linear_regression mean"),
-            ("small", "bcpm logistic_regression majority"),
-        ):
-            for stage in ("ingest", "validate", "split"):
-                assert main([stage, name]) == 0
-            assert main(["train", name, *trainers.split()]) == 0
-            assert main(["evaluate", name]) == 0
-        assert main(["verdict"]) == 0
-    return folder
+    return make_project(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture
@@ -118,11 +59,6 @@ def ask(
 
 def table(text: str) -> Table:
     return list(csv.DictReader(text.splitlines()))
-
-
-def small_csv(count: int = ROWS) -> str:
-    X, _ = small_rows()
-    return "\n".join(["note,a,n", *(f"r,{a},{n:.0f}" for a, n in X[:count]), ""])
 
 
 def test_140_square_metres_cost_what_the_chapter_says(ask: Predict) -> None:
@@ -183,7 +119,7 @@ def test_the_accepted_trainer_or_the_best_is_taken(ask: Predict, trained: Path) 
     )
 
 
-def test_columns_may_come_in_any_order_and_come_back_as_they_came(ask: Predict) -> None:
+def test_fault_101_columns_in_any_order_come_back_as_they_came(ask: Predict) -> None:
     _, first, _ = ask("small", "note,a,n\nx,0.50,7\n", "--trainer", "bcpm")
     _, second, _ = ask("small", 'n,note,a\n7,"x",0.50\n', "--trainer", "bcpm")
     assert second.splitlines()[0].startswith("n,note,a,predicted_y")
@@ -212,7 +148,7 @@ def at_once(
 
 
 @pytest.mark.slow
-def test_rows_one_by_one_and_all_at_once_give_the_same_bytes(
+def test_fault_107_rows_one_by_one_and_all_at_once_give_the_same_bytes(
     at_once: Callable[[Sequence[str], int], bytes],
 ) -> None:
     @settings(max_examples=5)
@@ -233,13 +169,13 @@ BAD = {
     "x,1,101": "column n: '101', expected in_range(-100, 100)",
     "a text of more than twenty letters,1,1": "expected str_length(None, 20)",
     "x,1": "has 2 fields, expected 3 as in the header",
-    "": "has no field (a blank line), expected 3",
+    "": "is blank; remove it",
     'x,"1,1': "opens a quote that never closes",
 }
 
 
 @pytest.mark.slow
-def test_a_bad_row_anywhere_is_refused_by_its_line_and_nothing_is_written(
+def test_fault_102_a_bad_row_anywhere_is_refused_by_its_line(
     at_once: Callable[[Sequence[str], int], bytes], tmp_path: Path
 ) -> None:
     @settings(max_examples=30)
@@ -275,7 +211,7 @@ def test_the_first_20_problems_are_shown_in_order_and_the_rest_counted(
     lines = [int(re.findall("line ([0-9]+)", line)[0]) for line in shown]
     assert lines == [2, *sorted([*range(3, 13)] * 2)][:20]
     assert len(shown) == 20
-    assert "line 15: opens a quote that never closes" in last
+    assert "line 15, column 2: opens a quote that never closes" in last
     assert more == "... and 3 more"
     assert rules == "expected by data/schema/small.yaml of rows without y"
 
@@ -290,10 +226,10 @@ def test_the_first_20_problems_are_shown_in_order_and_the_rest_counted(
         ("note,A,n", "column A is not in the schema (did you mean a?)"),
         ("note,a ,n", "column 'a ' is not in the schema (did you mean a?)"),
         ("note,a,a,n", "line 1: column a stands there twice"),
-        ("1,2,3", "line 1: only numbers, expected a header with column names"),
+        ("1,2,3", "line 1: '1' is a number, expected a header with column names"),
     ],
 )
-def test_columns_that_do_not_fit_are_named(ask: Predict, header: str, words: str) -> None:
+def test_fault_101_columns_that_do_not_fit(ask: Predict, header: str, words: str) -> None:
     cells = ",".join("1" for _ in header.split(","))
     code, out, err = ask("small", f"{header}\n{cells}\n", "--trainer", "bcpm")
     assert (code, out) == (2, "")
@@ -301,7 +237,7 @@ def test_columns_that_do_not_fit_are_named(ask: Predict, header: str, words: str
     assert words in err
 
 
-def test_no_row_gives_no_row_and_a_warning(ask: Predict) -> None:
+def test_fault_103_no_row_gives_no_row_and_a_warning(ask: Predict) -> None:
     """As many rows out as in: a job that finds nothing to do has not failed."""
     code, out, err = ask("house", "area_m2\n", "--trainer", "closed_form")
     assert (code, out) == (0, "area_m2,predicted_price_wan,out_of_range\n")
@@ -309,13 +245,60 @@ def test_no_row_gives_no_row_and_a_warning(ask: Predict) -> None:
     assert ask("house", "")[0] == 2
 
 
-def test_text_that_a_spreadsheet_would_execute_is_quoted(ask: Predict) -> None:
+def test_fault_105_text_that_a_spreadsheet_would_execute(ask: Predict) -> None:
     cells = ["=1+1", "+cmd", "-a", "@x", "\tx", "-5", "+1e3", "ok", "a=1", "'=1"]
     lines = [f'"{cell}",-1,-1' for cell in cells]
     _, out, _ = ask("small", "\n".join(["note,a,n", *lines, ""]), "--trainer", "bcpm")
     shown = [row["note"] for row in table(out)]
     assert shown == ["'=1+1", "'+cmd", "'-a", "'@x", "'\tx", "-5", "+1e3", "ok", "a=1", "'=1"]
     assert {(row["a"], row["n"]) for row in table(out)} == {("-1", "-1")}
+
+
+def test_fault_105_names_that_a_spreadsheet_would_execute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a feature, the target and a class: in no CSV file of ours a cell begins a formula."""
+    folder = make_project(tmp_path / "project", "=a", ("@bad", "+good"))
+    monkeypatch.chdir(folder)
+    for path in folder.glob("metrics/plots/*.csv"):
+        assert_harmless(path.read_text())
+    assert "'=a" in (folder / "metrics/plots/small_coefficients.csv").read_text()
+    assert "'@bad" in (folder / "metrics/plots/small_confusion.csv").read_text()
+    (folder / "in.csv").write_text("note,=a,n\nx,1000,1\nx,-1000,1\n")
+    capsys.readouterr()
+    assert main(["predict", "small", "in.csv"]) == 0
+    out = capsys.readouterr().out
+    assert_harmless(out)
+    assert out.startswith("note,'=a,n,predicted_y,class,")
+    assert {row["out_of_range"] for row in table(out)} == {"'=a"}
+    assert {row["class"] for row in table(out)} == {"'@bad", "'+good"}
+
+
+def assert_harmless(text: str) -> None:
+    cells = [cell for row in csv.reader(text.splitlines()) for cell in row]
+    assert not [c for c in cells if c.startswith(("=", "+", "-", "@")) and not is_number(c)]
+
+
+def test_fault_45_and_104_an_unseen_category_is_refused(
+    tmp_path: Path, ask: Predict, trained: Path
+) -> None:
+    """Text is no feature here; where the schema lists what it may be, anything else is refused."""
+    path = trained / "data/schema/small.yaml"
+    path.write_text(SCHEMA.replace("str_length: {max_value: 20}", "isin: [r, s]"))
+    try:
+        code, out, err = ask("small", "note,a,n\nr,1,1\nt,1,1\n", "--trainer", "bcpm")
+    finally:
+        path.write_text(SCHEMA)
+    assert (code, out) == (2, "")
+    assert "in.csv, line 3, column note: " in err
+    assert "expected isin(['r', 's'])" in err
+
+
+def test_fault_106_beyond_the_training_range(ask: Predict) -> None:
+    code, out, err = ask("house", "area_m2\n100\n1000\n", "--trainer", "closed_form")
+    assert code == 0
+    assert [row["out_of_range"] for row in table(out)] == ["", "area_m2"]
+    assert "1 of 2 rows lie outside the range of the training rows, first on line 3" in err
 
 
 def test_a_later_chunk_is_checked_before_anything_is_printed(ask: Predict) -> None:
@@ -336,12 +319,15 @@ def test_a_later_chunk_is_checked_before_anything_is_printed(ask: Predict) -> No
         (("-o", "folder"), "folder: is not a file"),
         (("-o", "/dev/null"), "/dev/null: is not a file"),
         (("-o", "in.csv/out.csv"), "cannot be written"),
+        (("-o", "new/out.csv"), "there is no folder"),
+        (("-o", "loop"), "is a link that leads to itself"),
     ],
 )
 def test_what_cannot_be_taken_or_written_is_named(
     ask: Predict, tmp_path: Path, options: tuple[str, str], words: str
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "in.csv")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "folder").mkdir()
     name, value = options
     place = value if name == "--trainer" else str(tmp_path / value)
@@ -349,6 +335,34 @@ def test_what_cannot_be_taken_or_written_is_named(
     assert (code, out) == (2, "")
     assert words in err
     assert (tmp_path / "in.csv").read_text() == "area_m2\n100\n"
+
+
+@pytest.mark.parametrize("way", ["named", "by a link"])
+@pytest.mark.parametrize(
+    "name",
+    ["data/4_models/house/closed_form.json", "data/x.csv", "metrics/x.csv", ".git/config"],
+)
+def test_what_the_project_keeps_is_not_written_over(
+    ask: Predict, trained: Path, tmp_path: Path, name: str, way: str
+) -> None:
+    place = trained / name
+    before = place.read_bytes() if place.exists() else None
+    (tmp_path / "link.csv").symlink_to(place)
+    output = place if way == "named" else tmp_path / "link.csv"
+    code, out, err = ask("house", "area_m2\n100\n", "-o", str(output))
+    assert (code, out) == (2, "")
+    assert "lies where the project keeps its own" in err
+    assert (place.read_bytes() if place.exists() else None) == before
+
+
+def test_a_carriage_return_in_a_cell_is_read_again(ask: Predict, tmp_path: Path) -> None:
+    code, out, _ = ask("small", 'note,a,n\n"x\ry",0.1,1\n"=z\r=1",0.2,2\n')
+    assert code == 0
+    rows = [*csv.DictReader(io.StringIO(out, newline=""), strict=True)]
+    assert [row["note"] for row in rows] == ["x\ry", "'=z\r=1"]
+    assert '"x\ry"' in out
+    assert out.endswith("\n")
+    assert "\r\n" not in out
 
 
 def test_an_output_that_is_a_link_stays_one(ask: Predict, tmp_path: Path) -> None:
@@ -370,7 +384,9 @@ def test_values_beyond_the_model_are_refused(ask: Predict) -> None:
 def test_a_threshold_of_another_training_is_not_used(ask: Predict, trained: Path) -> None:
     path = trained / "data/4_models/small/bcpm.json"
     text = path.read_text()
-    path.write_text(text.replace('"epochs": 10', '"epochs": 11'))
+    trained_on = md5(trained / "data/3_split/small/train.parquet")
+    model = read_model(path, "bcpm", ["a", "n"], trained_on)
+    write_model(path, ["a", "n"], replace(model, params={**model.params, "epochs": 11}), trained_on)
     code, _, err = ask("small", small_csv(1), "--trainer", "bcpm")
     path.write_text(text)
     assert code == 2

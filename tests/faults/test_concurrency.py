@@ -1,0 +1,99 @@
+"""Rows 86, 88 and 89: two at once, and params that are edited meanwhile."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Clone, copied
+from tests.kills import hashes, stage_of, wait_for
+from tests.test_main_job import runs
+
+pytestmark = pytest.mark.slow
+TORCH = "train_gradient@house-torch_sgd"
+
+
+@pytest.fixture
+def clone(reproduced: Clone, tmp_path: Path) -> Clone:
+    return copied(reproduced, tmp_path)
+
+
+def test_fault_86_of_two_dvc_repro_at_once_one_says_why_not(clone: Clone) -> None:
+    before = hashes(clone.folder)
+    first = clone.start(f"exec dvc repro -f -s {TORCH}")
+    assert wait_for(lambda: stage_of(first.pid) is not None)
+    second = clone.run(f"dvc repro -f -s {TORCH}")
+    output, _ = first.communicate()
+    assert first.returncode == 0, output
+    assert second.returncode != 0
+    assert "is busy, it is being blocked by:" in second.stdout
+    assert re.search(rf"\(PID {first.pid}\): \S*dvc repro", second.stdout)
+    assert "Traceback" not in second.stdout
+    assert hashes(clone.folder) == before
+
+
+def test_fault_88_identical_params_in_a_queue_are_one_run(clone: Clone) -> None:
+    clone.ok("dvc repro && git commit -q -a -m made || true")
+    before = {run["id"] for run in runs(clone)}
+    clone.ok("dvc exp run --queue -S lr=0.02 --name a && dvc exp run --queue -S lr=0.02 --name b")
+    clone.ok("dvc queue start -j 2")
+    end = time.monotonic() + 400
+    while re.search("Running|Queued", status := clone.ok("dvc queue status")):
+        assert time.monotonic() < end, status
+        time.sleep(1)
+    assert status.count("Success") == 2, status
+    added = [run for run in runs(clone) if run["id"] not in before]
+    assert len(added) == 5
+    assert len({run["fingerprint"] for run in added}) == 5
+    assert {run["status"] for run in added} == {"FINISHED"}
+    locks = [clone.ok(f"git show refs/exps/{ref(clone, name)}:dvc.lock") for name in "ab"]
+    assert locks[0] == locks[1]
+
+
+def ref(clone: Clone, name: str) -> str:
+    refs = clone.ok("git for-each-ref --format='%(refname)' refs/exps").split()
+    (found,) = [one for one in refs if one.endswith(f"/{name}")]
+    return found.removeprefix("refs/exps/")
+
+
+def edited_while(clone: Clone, old: str, new: str) -> tuple[int, str]:
+    """Train with torch, and edit params.yaml once it has read its params."""
+    params = clone.folder / "params.yaml"
+    dvc = clone.start(f"exec dvc repro -f -s {TORCH}")
+
+    def trains() -> bool:
+        stage = stage_of(dvc.pid)
+        return stage is not None and "libtorch_cpu" in Path(f"/proc/{stage}/maps").read_text()
+
+    assert wait_for(trains)
+    params.write_text(params.read_text().replace(old, new))
+    output, _ = dvc.communicate()
+    return dvc.returncode, output
+
+
+def recorded(clone: Clone) -> tuple[float, float]:
+    """The learning rate in the model, and that in dvc.lock."""
+    model = json.loads((clone.folder / "data/4_models/house/torch_sgd.json").read_text())
+    lock = (clone.folder / "dvc.lock").read_text().split(f"  {TORCH}:")[1]
+    found = re.search(r"^ +lr: (\S+)$", lock, re.MULTILINE)
+    assert found
+    return model["params"]["lr"], float(found[1])
+
+
+def test_fault_89_params_edited_during_a_run_are_not_taken_for_those_used(clone: Clone) -> None:
+    code, output = edited_while(clone, "\nlr: 0.1", "\nlr: 0.5")
+    assert code != 0
+    assert "error: train: params.yaml was changed while this ran" in output
+    assert "Run `dvc repro` again" in output
+    assert recorded(clone) == (0.1, 0.1)
+    clone.ok(f"dvc repro -s {TORCH}")
+    assert recorded(clone) == (0.5, 0.5)
+
+
+def test_fault_89_what_does_not_concern_the_dataset_may_be_edited(clone: Clone) -> None:
+    code, output = edited_while(clone, "noise: 20", "noise: 21")
+    assert code == 0, output
+    code, output = edited_while(clone, "# Every knob", "# Each knob")
+    assert code == 0, output

@@ -1,0 +1,76 @@
+"""What docs/security.md promises of the code."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# Modules and functions that may execute what a file holds, or what a text says.
+MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "code"}
+FUNCTIONS = {
+    "eval", "exec", "compile", "__import__", "os.system", "os.popen", "subprocess.getoutput",
+    "subprocess.getstatusoutput", "np.load", "numpy.load", "torch.load", "pd.read_pickle",
+    "pandas.read_pickle", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "skops.io.loads",
+    "mlflow.sklearn.load_model", "mlflow.pyfunc.load_model", "importlib.reload",
+}  # fmt: skip
+SOURCES = sorted([*ROOT.glob("pipeline/**/*.py"), *ROOT.glob(".dvc/**/*.py")])
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def dangers(source: str) -> list[str]:
+    tree = ast.parse(source)
+    found = [name for name in imports(tree) if name.split(".")[0] in MODULES]
+    for name, call in calls(tree):
+        given = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        if name in FUNCTIONS or given.get("shell") == "True" or given.get("allow_pickle") == "True":
+            found.append(name)
+        if name == "skops.io.load" and ("trusted" in given or len(call.args) > 1):
+            found.append(name)
+        if name.endswith("YAML") and given.get("typ") != "'safe'":
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_code_loads_what_could_execute(path: Path) -> None:
+    assert dangers(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle", "from joblib import load", "import dill as d", "np.load(path)",
+        "torch.load(f)", "subprocess.run(x, shell=True)", "np.loads(f, allow_pickle=True)",
+        "skops.io.load(f, trusted=types)", "skops.io.load(f, types)", "YAML().load(x)",
+        "YAML(typ='unsafe').load(x)", "eval(x)", "mlflow.sklearn.load_model(uri)",
+    ],
+)  # fmt: skip
+def test_the_check_sees_what_it_is_for(source: str) -> None:
+    assert dangers(source)
+
+
+def test_every_server_that_is_started_or_shown_listens_on_loopback_only() -> None:
+    for path in [*ROOT.glob("tests/*.py"), *ROOT.glob("benchmarks/*.py")]:
+        text = path.read_text()
+        binds = re.findall(r"\.bind\(\((.+?), |HTTPServer\(\((.+?), |\"--host\", (\S+?),", text)
+        assert all(host == '"127.0.0.1"' for groups in binds for host in groups if host), path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        assert "0.0.0.0" not in path.read_text(), path
+        assert set(re.findall(r"--host (\S+)", path.read_text())) <= {"127.0.0.1"}
