@@ -49,6 +49,7 @@ def test_the_test_mse_of_20_rows_is_covered() -> None:
     assert 0.92 <= coverage(case) <= 0.98
 
 
+@pytest.mark.slow
 def test_the_cross_validated_mse_is_covered() -> None:
     n, p = 80, 2  # the rows that train in a fold of 100
 

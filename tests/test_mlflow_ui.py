@@ -13,6 +13,7 @@ from subprocess import TimeoutExpired
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser import Elsewhere, elsewhere, is_drawn, save_picture, visited
 from tests.conftest import ROOT, Clone, copied
@@ -105,6 +106,20 @@ def link(page: Page, name: str) -> Locator:
     return page.get_by_role("link", name=name, exact=True)
 
 
+def follow(page: Page, name: str) -> None:
+    """Click a link until it leads elsewhere.
+
+    The compare page draws its table of metrics anew by itself; a click during that is lost.
+    """
+    before = page.url
+    end = time.monotonic() + PATIENCE / 1000
+    while page.url == before:
+        assert time.monotonic() < end, f"no click on {name} leads away from {before}"
+        with suppress(PlaywrightTimeout):
+            link(page, name).click(timeout=5000)
+            page.wait_for_url(lambda url: url != before, timeout=5000)
+
+
 def run(page: Page, name: str) -> Locator:
     """The row of a run in the runs table."""
     return page.get_by_role("row").filter(has=link(page, name))
@@ -160,7 +175,7 @@ def test_the_runs_of_two_learning_rates_are_compared(site: Site, tmp_path: Path)
         assert row(page, "train_mse") == ["train_mse", "42.87", "1067.1"]
         picture(page, folder / "mlflow_compare.png")
 
-        link(page, "loss").click()
+        follow(page, "loss")
         page.set_viewport_size({"width": 1200, "height": 690})
         for name in ("manual_gd", "manual_gd lr=0.01"):
             expect(page.get_by_text(f"{name} (loss)", exact=True)).to_be_visible()

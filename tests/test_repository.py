@@ -83,10 +83,19 @@ def test_trainers_stand_in_the_family_of_their_params() -> None:
 
 
 def test_commands_hold_no_value_of_params_yaml() -> None:
+    """What DVC puts into a command are plain names that stand in dvc.yaml itself."""
+    assert "vars" not in GRAPH
     for stage in GRAPH["stages"].values():
+        assert "vars" not in stage.get("do", stage)
+        rows = [*stage.get("foreach", {}).values()]
+        for key, values in stage.get("matrix", {}).items():
+            rows += [{key: value} for value in values]
+        names = {f"${{item.{key}}}" for row in rows for key in row}
+        assert all(re.fullmatch("[a-z][a-z0-9_]*", value) for row in rows for value in row.values())
         command = stage.get("do", stage)["cmd"]
-        names = ("dataset", "trainer", "counterpart", "trivial")
-        assert set(re.findall(r"\$\{[^}]*\}", command)) <= {f"${{item.{name}}}" for name in names}
+        assert set(re.findall(r"\$\{[^}]*\}", command)) <= names
+        plain = re.sub(r"\$\{[^}]*\}", "", command)
+        assert re.fullmatch(r"exec python -m pipeline [a-z]+ *", plain)
 
 
 def test_breast_cancer_csv_is_scikit_learns_copy_row_by_row() -> None:

@@ -35,6 +35,7 @@ TRAINERS = {
     REGRESSION: "closed_form linear_regression mean",
     CLASSIFICATION: "bcpm logistic_regression majority",
 }
+pytestmark = pytest.mark.slow  # each goes through all stages
 
 
 @pytest.fixture

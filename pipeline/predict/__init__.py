@@ -4,7 +4,6 @@ Rows are read, checked, predicted and written a chunk at a time, so memory does 
 file; what is written has a temporary name, or no name, until the last row has passed.
 """
 
-import csv
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +14,11 @@ import numpy as np
 from pipeline.champions import champion_model
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dataset, load_params
+from pipeline.core.harmless import csv_writer, harmless
+from pipeline.core.params import Dataset, Dialect, load_params
 from pipeline.predict.loading import from_disk, from_run, known_trainer
 from pipeline.predict.model import OutOfRange, Predictor
-from pipeline.predict.output import harmless, opened, refuse_place
+from pipeline.predict.output import opened, quoted, refuse_place
 from pipeline.predict.rows import CHUNK, Chunk, Rows
 from pipeline.solvers.losses import sigmoid
 from pipeline.stages.validate.schema import load_schema, row_by_row, text_columns
@@ -59,17 +59,20 @@ def predict(
             f"the model uses {', '.join(undeclared)}, which {rules} does not declare; "
             "run `dvc repro`, or `git checkout` the commit of the run"
         )
-    rows = Rows(source, schema, rules, settings.target, model.features)
+    dialect = _dialect(settings, source)
+    rows = Rows(source, schema, rules, settings.target, model.features, dialect)
     added = _added(settings, rows.header)
     texts = [k for k, name in enumerate(rows.header) if name in text_columns(schema)]
     count, strange = 0, OutOfRange(model.features)
     with opened(output) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*rows.header, *added])
+        writer = csv_writer(file, dialect.delimiter)
+        writer.writerow(map(harmless, [*rows.header, *added]))
         for chunk in rows.chunks(at_once):
             answers = _answers(model, settings, source, chunk)
-            outside = strange.names(model.outside(chunk.X), chunk.lines)
-            shown = zip(harmless(chunk.records, texts), *answers, outside, strict=True)
+            outside = map(harmless, strange.names(model.outside(chunk.X), chunk.lines))
+            if dialect.decimal == ",":
+                answers = [[_comma(value) for value in column] for column in answers]
+            shown = zip(quoted(chunk.records, texts), *answers, outside, strict=True)
             writer.writerows([*record, *new] for record, *new in shown)
             count += len(chunk.lines)
     if not count:
@@ -91,6 +94,13 @@ def _model(dataset: str, settings: Dataset, trainer: str | None, run: str | None
     if doubt:
         _warn(doubt)
     return from_disk(dataset, settings, name)
+
+
+def _dialect(settings: Dataset, source: Path) -> Dialect:
+    """That of the dataset's own file; without a header it lacks the target's name, too."""
+    names = settings.csv.header
+    header = names if names is True else [name for name in names if name != settings.target]
+    return settings.csv.model_copy(update={"gz": source.suffix == ".gz", "header": header})
 
 
 def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
@@ -123,8 +133,12 @@ def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) ->
         return [z.tolist()]
     labels = model.labels(z).astype(int).tolist()
     towards = z if settings.positive_label == 1 else -z
-    names = [settings.classes[label] for label in labels]
+    names = [harmless(settings.classes[label]) for label in labels]
     return [labels, names, sigmoid(towards).tolist()]
+
+
+def _comma(value: object) -> object:
+    return str(value).replace(".", ",") if isinstance(value, float) else value
 
 
 def _warn(message: str) -> None:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5
 from pipeline.core.params import Dataset, ModelName, Settings, Task, nearest
 from pipeline.core.tables import read_table
 from pipeline.judged import read_evaluated
@@ -55,12 +56,12 @@ def from_disk(dataset: str, settings: Dataset, trainer: ModelName) -> Predictor:
         When files are missing or damaged, or do not belong together.
     """
     split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
-    model = read_model(layout.model(dataset, trainer), trainer, split.features)
-    X = split.X[split.train]
+    trained_on = md5(layout.split_part(dataset, "train"))
+    model = read_model(layout.model(dataset, trainer), trainer, split.features, trained_on)
     threshold = 0.5 if settings.task == "regression" else _threshold(dataset, model)
     return Predictor(
         split.features, split.mean, split.scale, model.coef, model.intercept,
-        X.min(axis=0), X.max(axis=0), threshold,
+        *split.ranges(), threshold,
     )  # fmt: skip
 
 

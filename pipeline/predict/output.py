@@ -13,37 +13,44 @@ from typing import IO
 from pipeline.committed import git
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import whole
-from pipeline.core.numbers import is_number
+from pipeline.core.harmless import harmless
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that a spreadsheet would compute begins so
+OURS = {".dvc", ".git", ".venv", "data", "metrics", "mlartifacts", "mlflow.db"}
 
 
-def harmless(records: list[list[str]], texts: Collection[int]) -> list[list[str]]:
+def quoted(records: list[list[str]], texts: Collection[int]) -> list[list[str]]:
     """The records, with a quote before what a spreadsheet would execute in the columns `texts`."""
     if not texts:
         return records
     return [
-        [_quoted(cell) if k in texts else cell for k, cell in enumerate(record)]
+        [harmless(cell) if k in texts else cell for k, cell in enumerate(record)]
         for record in records
     ]
 
 
-def _quoted(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) and not is_number(cell) else cell
-
-
 def refuse_place(source: Path, output: Path | None) -> None:
-    """Refuse an output that is the input, or no file: a device would be replaced by one."""
+    """Refuse an output that is the input, the project's, or no file: a device would become one."""
+    if output is None:
+        return
     try:
-        if output is None or not output.exists():
-            return
+        place = output.resolve()  # links lead there
+        is_there, folder = place.exists(), place.parent.is_dir()
     except OSError as error:
         raise PipelineError(f"{output}: cannot be written: {error.strerror or error}") from None
-    if not output.is_file():
+    except RuntimeError:
+        raise PipelineError(f"{output}: is a link that leads to itself; name a file") from None
+    here = Path.cwd().resolve()
+    if place.is_relative_to(here) and OURS & {*place.relative_to(here).parts[:1]}:
+        raise PipelineError(f"{output}: lies where the project keeps its own; name another file")
+    if not is_there and folder:
+        return
+    if not is_there:
+        raise PipelineError(f"{output}: cannot be written: there is no folder {output.parent}")
+    if not place.is_file():
         raise PipelineError(f"{output}: is not a file; name one, or leave -o out for stdout")
-    if source.exists() and output.samefile(source):
+    if source.exists() and place.samefile(source):
         raise PipelineError(f"{output}: is the input; name another file")
-    if git("ls-files", "--error-unmatch", "--", str(output)) is not None:
+    if git("ls-files", "--error-unmatch", "--", str(place)) is not None:
         raise PipelineError(f"{output}: is a file of this repository; name another file")
 
 

@@ -9,10 +9,17 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from pipeline.core.errors import SHOWN, PipelineError, listed
+from pipeline.core.errors import PipelineError, Problems, listed
+from pipeline.core.params import Dialect
 from pipeline.core.tables import Array
-from pipeline.stages.ingest.csv_reader import read_records, wrong_length
-from pipeline.stages.validate.schema import Problem, Source, check_columns, checked_rows
+from pipeline.stages.ingest.csv_reader import CsvFile
+from pipeline.stages.ingest.records import Record
+from pipeline.stages.validate.schema import (
+    Problem,
+    Source,
+    check_columns,
+    checked_rows,
+)
 
 CHUNK = 16_384  # rows in memory
 
@@ -63,11 +70,12 @@ class Rows:
         rules: Path,
         target: str,
         features: Sequence[str],
+        dialect: Dialect,
     ) -> None:
         self._path, self._schema, self._features = path, schema, [*features]
         self._rules = f"expected by {rules} of rows without {target}"
-        self._records = read_records(path)
-        self.header = next(self._records)
+        self._file, self._decimal = CsvFile(path, dialect), dialect.decimal
+        self.header = self._file.header
         problems = [
             f"{path}: column {target} is what the model predicts; remove it from the file"
             for name in self.header
@@ -91,51 +99,47 @@ class Rows:
         PipelineError
             At the end of the file, with its first 20 problems and a count of the rest.
         """
-        shown, count, line = list[str](), 0, 2
-        broken: PipelineError | None = None
-        while broken is None:
-            records, broken = self._take(size)
-            if not records:
-                break
-            chunk, found = self._checked(records, line)
-            shown, count = [*shown, *found][:SHOWN], count + len(found)
-            line += len(records)
-            if not count:
+        problems, broken = Problems(), False
+        records = self._file.records()
+        while not broken:
+            taken, error = self._take(records, size)
+            broken = error is not None or not taken
+            chunk, found = self._checked(taken)
+            for text in found:
+                problems.add(text)
+            if error:
+                problems.add(str(error), final=True)
+            if chunk.lines and not problems:
                 yield chunk
-        if broken and not count:
-            raise broken
-        if broken:
-            shown, count = [*shown, str(broken)], count + 1
-        if count:
-            more = [f"... and {count - len(shown)} more"] if count > len(shown) else []
-            raise PipelineError("\n".join([*shown, *more, self._rules]))
+        if problems:
+            raise PipelineError(f"{problems}\n{self._rules}")
 
-    def _take(self, size: int) -> tuple[list[list[str]], PipelineError | None]:
+    def _take(
+        self, records: Iterator[Record], size: int
+    ) -> tuple[list[Record], PipelineError | None]:
         """The next records, and the error of the reader behind them, if any."""
-        records: list[list[str]] = []
+        taken = list[Record]()
         try:
-            records.extend(islice(self._records, size))  # keeps what comes before an error
+            taken.extend(islice(records, size))  # keeps what comes before an error
         except PipelineError as error:
-            return records, error
-        return records, None
+            return taken, error
+        return taken, None
 
-    def _checked(self, records: list[list[str]], first: int) -> tuple[Chunk, list[str]]:
-        """One chunk, of which the first record stands on line `first`."""
-        numbered = [*enumerate(records, start=first)]
-        whole = [(line, r) for line, r in numbered if len(r) == len(self.header)]
+    def _checked(self, records: list[Record]) -> tuple[Chunk, list[str]]:
         problems: list[Problem] = [
-            (line, "", wrong_length(self._path, line, record, self.header))
-            for line, record in numbered
-            if len(record) != len(self.header)
+            (r.line, "", f"{self._file.place(r)}: {r.problem}") for r in records if r.problem
         ]
-        lines, good = [line for line, _ in whole], [record for _, record in whole]
+        good = [record for record in records if not record.problem]
+        lines, cells = [record.line for record in good], [record.cells for record in good]
         if not good:
             nothing = np.empty((0, len(self._features)))
             return Chunk([], [], nothing), [text for _, _, text in problems]
-        cells = dict(zip(self.header, zip(*good, strict=True), strict=True))
-        ordered = {name: cells[name] for name in self._schema.columns if name in cells}
+        by_name = dict(zip(self.header, zip(*cells, strict=True), strict=True))
+        ordered = {name: by_name[name] for name in self._schema.columns if name in by_name}
         frame = pd.DataFrame(ordered, dtype=object)
-        typed, found = checked_rows(frame, self._schema, Source(self._path, "line", lines))
+        typed, found = checked_rows(
+            frame, self._schema, Source(self._path, "line", lines, self._decimal)
+        )
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         X = typed[self._features].to_numpy(dtype=float)
-        return Chunk(good, lines, X), [text for _, _, text in sorted(problems)]
+        return Chunk(cells, lines, X), [text for _, _, text in sorted(problems)]

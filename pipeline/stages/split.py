@@ -7,11 +7,14 @@ import pyarrow as pa
 
 from pipeline.core import layout
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
-from pipeline.core.files import md5, read_json, write_json
+from pipeline.core.files import md5, read_as, write_json
 from pipeline.core.params import Dataset, load_params, nearest
 from pipeline.core.tables import Array, as_arrays, number_table, read_table, write_table
+from pipeline.core.validated import Validated
 from pipeline.splitting import columns_to_doubt, draw_features, fit_scaler, split_rows
 
+TINY = 1e-153  # a spread of which the square loses digits
+TINY_TARGET = 1e-75  # and of which the fourth power does: intervals take squares of squared errors
 EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
 
 
@@ -19,7 +22,8 @@ def split(dataset: str) -> None:
     """Cut a validated table into 3_split/<dataset>/train.parquet and test.parquet.
 
     Features are standardized with mean and scale of the training rows, kept in scaler.json; the
-    target keeps its units and stands last. rows.json says which ingested row went where.
+    target keeps its units and stands last. rows.json says which ingested row went where,
+    warnings.json what the training rows were warned of.
     """
     params = load_params()
     settings = params.dataset(dataset)
@@ -27,25 +31,30 @@ def split(dataset: str) -> None:
     _refuse_unvalidated(dataset)
     names, X, y = _numbers(read_table(layout.ingested(dataset)), settings, params.seed, where)
     train, test = split_rows(len(y), settings.test_size, params.seed)
-    _refuse_unfit(y[train], settings, where)
+    found = _refuse_unfit(y[train], settings, where)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = fit_scaler(X[train])
         Z = (X - mean) / scale
-    for name, spread, column in zip(names, scale, Z.T, strict=True):
-        if not np.isfinite([spread, *column]).all():
+    for name, spread, column, z in zip(names, scale, X[train].T, Z.T, strict=True):
+        if not np.isfinite([spread, *z]).all():
             raise PipelineError(f"{where}: column {name} is too large to standardize; rescale it")
-    _warn_of_columns(names, Z[train], where)
+        if spread < TINY or (spread == 1 and 0 < np.ptp(column) < TINY):
+            raise PipelineError(f"{where}: column {name} varies by less than {TINY}; rescale it")
+    found += _doubted_columns(names, Z[train], where)
+    for text in found:
+        warnings.warn(text, PipelineWarning, stacklevel=2)
     for part, rows in (("train", train), ("test", test)):
         table = number_table([*names, settings.target], [*Z[rows].T, y[rows]])
         write_table(layout.split_part(dataset, part), table)
     learned = zip(names, mean.tolist(), scale.tolist(), strict=True)
     write_json(layout.scaler(dataset), {n: {"mean": m, "scale": s} for n, m, s in learned})
     write_json(layout.split_rows(dataset), {"train": train.tolist(), "test": test.tolist()})
+    write_json(layout.split_warnings(dataset), found)
 
 
 def _refuse_unvalidated(dataset: str) -> None:
     report, table = layout.validated(dataset), layout.ingested(dataset)
-    if read_json(report).get("data_md5") != md5(table):
+    if read_as(report, Validated).data_md5 != md5(table):
         raise PipelineError(f"{report} is about other data than {table}; run `dvc repro`")
 
 
@@ -67,8 +76,20 @@ def _numbers(
         names = [names[k] for k in draw_features(len(names), wanted, seed)]
         table = table.select([*names, settings.target])
     texts = [n for n in table.column_names if table[n].type not in (pa.float64(), pa.int64())]
+    if settings.target in texts:
+        labels = "numbers" if settings.classes is None else "labels 0 and 1, named by classes"
+        raise PipelineError(f"{where}: target {settings.target} is text; expected {labels}")
     if texts:
-        raise PipelineError(f"{where}: column {', '.join(texts)} is text; features are numbers")
+        raise PipelineError(
+            f"{where}: column {', '.join(texts)} is text; features are numbers: leave out the "
+            "column where the data come from, or declare in csv what makes numbers of it"
+        )
+    gaps = [n for n in table.column_names if table[n].null_count]
+    if gaps:
+        raise PipelineError(
+            f"{where}: column {', '.join(gaps)} has missing values; no trainer takes them: leave "
+            "out the column, or the rows, where the data come from"
+        )
     X, y = as_arrays(table.select([*names, settings.target]))
     for name, column in zip([*names, settings.target], [*X.T, y], strict=True):
         if table[name].type == pa.int64() and np.abs(column).max() >= EXACT:
@@ -76,39 +97,46 @@ def _numbers(
     return names, X, y
 
 
-def _warn_of_columns(names: list[str], Z: Array, where: str) -> None:
-    """Columns that leave a linear model undetermined over the training rows."""
+def _doubted_columns(names: list[str], Z: Array, where: str) -> list[str]:
+    """Warnings of columns that leave a linear model undetermined over the training rows."""
     constant, dependent, condition = columns_to_doubt(Z)
+    found: list[str] = []
     if constant:
         shown = ", ".join(names[k] for k in constant[:SHOWN])
-        _warn(f"{where}: constant over the training rows: {shown}; nothing is learned from it")
+        found.append(
+            f"{where}: constant over the training rows: {shown}; nothing is learned from it"
+        )
     if len(Z) <= len(names):
-        _warn(
+        found.append(
             f"{where}: {len(Z)} training rows do not determine {len(names)} features and an "
             "intercept: of many solutions that fit, one is taken"
         )
     elif dependent:
         shown = ", ".join(names[k] for k in dependent[:SHOWN])
-        _warn(
+        found.append(
             f"{where}: columns {shown} depend on each other over the training rows (condition "
             f"number {condition:.1e}): their weights are not determined; remove one"
         )
+    return found
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, PipelineWarning, stacklevel=2)
-
-
-def _refuse_unfit(y: Array, settings: Dataset, where: str) -> None:
-    """Training rows that no trainer of the task could learn from."""
+def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
+    """Refuse training rows that no trainer of the task could learn from; what to warn of others."""
     if not len(y):
         raise PipelineError(
             f"{where}.test_size: {settings.test_size:g} leaves no row for training; lower it"
         )
+    if len(y) == 1:
+        raise PipelineError(f"{where}: 1 training row; a line needs 2: add rows")
     if settings.task == "regression":
+        if 0 < np.ptp(y) < TINY_TARGET:
+            raise PipelineError(
+                f"{where}.target: {settings.target} varies by less than {TINY_TARGET}: squared "
+                "errors would lose their digits; rescale it"
+            )
         if len(y) > 1 and (y == y[0]).all():
-            _warn(f"{where}.target: {settings.target} is {y[0]:g} in all {len(y)} training rows")
-        return
+            return [f"{where}.target: {settings.target} is {y[0]:g} in all {len(y)} training rows"]
+        return []
     labels = sorted(set(y.tolist()))
     if not set(labels) <= {0, 1}:
         raise PipelineError(f"{where}.target: expected labels 0 and 1, got {labels[:5]}")
@@ -116,3 +144,4 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> None:
         raise PipelineError(
             f"{where}: all {len(y)} training rows have label {labels[0]:g}; two classes are needed"
         )
+    return []

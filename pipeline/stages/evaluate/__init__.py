@@ -1,16 +1,17 @@
 """Stage `evaluate`: the models of a dataset, judged; the one stage that reads test rows."""
 
-import csv
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.champions import read_champion
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.files import whole, write_json
+from pipeline.core.files import md5, whole, write_json
+from pipeline.core.harmless import csv_writer, harmless
 from pipeline.core.params import Dataset, ModelName, load_params
 from pipeline.core.tables import Array, as_arrays, read_table
 from pipeline.judged import Evaluated, Judged
@@ -34,10 +35,17 @@ def evaluate(dataset: str) -> None:
     _refuse_strangers(dataset, settings)
     table = read_table(layout.ingested(dataset))
     rows = read_split(dataset, settings.target, table)
-    models = {name: _model(dataset, name, rows.features) for name in settings.models}
+    train = layout.split_part(dataset, "train")
+    trained_on = md5(train)
+    models = {name: _model(dataset, name, rows.features, trained_on) for name in settings.models}
     shown = rows.part(rows.test if len(rows.test) else rows.train)
-    _warn_of_one_value(dataset, settings, shown[1])
-    trained, _ = as_arrays(read_table(layout.split_part(dataset, "train")))
+    found = [
+        *_of_one_value(dataset, settings, shown[1]),
+        *_separated(dataset, settings, models, rows.part(rows.train)),
+    ]
+    for text in found:
+        warnings.warn(text, PipelineWarning, stacklevel=2)
+    trained, _ = as_arrays(read_table(train))
     judge = Judge(rows, dataset, params)
     judged: dict[str, Judged] = {name: judge.model(name, m) for name, m in models.items()}
     champion = _judge_champion(dataset, judge, models, judged, table)
@@ -55,6 +63,7 @@ def evaluate(dataset: str) -> None:
         judged=judged,
         champion=champion,
         audits=audits(rows, trained, settings, {n: models[n].params for n in settings.trainers}),
+        warnings=found,
     )
     for name, data in _plots(evaluated, settings, models, shown).items():
         _write_csv(layout.plot(dataset, name), *curves.columns(data))
@@ -62,14 +71,14 @@ def evaluate(dataset: str) -> None:
     write_json(layout.metrics(dataset), {name: judged[name].scores for name in models})
 
 
-def _model(dataset: str, name: ModelName, features: Sequence[str]) -> Model:
+def _model(dataset: str, name: ModelName, features: Sequence[str], trained_on: str) -> Model:
     path = layout.model(dataset, name)
     if not path.exists():
         raise PipelineError(
             f"{path} is missing: `dvc repro` makes it if {name} of {dataset} stands under a train_ "
             f"stage of dvc.yaml; or take it from {layout.PARAMS}: datasets.{dataset}.trainers"
         )
-    return read_model(path, name, features)
+    return read_model(path, name, features, trained_on)
 
 
 def _judge_champion(
@@ -111,15 +120,29 @@ def _plots(
     )
 
 
-def _warn_of_one_value(dataset: str, settings: Dataset, y: Array) -> None:
+def _of_one_value(dataset: str, settings: Dataset, y: Array) -> Iterator[str]:
+    """The warning that a score has no meaning, where it has none."""
     if len(set(y.tolist())) == 1:
         missing = "r2" if settings.task == "regression" else "roc_auc"
-        warnings.warn(
+        yield (
             f"{dataset}: {settings.target} is the same in all {len(y)} rows judged by: "
-            f"{missing} has no meaning there and is null",
-            PipelineWarning,
-            stacklevel=2,
+            f"{missing} has no meaning there and is null"
         )
+
+
+def _separated(
+    dataset: str, settings: Dataset, models: Mapping[ModelName, Model], train: tuple[Array, Array]
+) -> Iterator[str]:
+    """The warning that the cross-entropy has no minimum: larger weights always lower it."""
+    if settings.task == "classification":
+        X, y = train
+        names = [n for n in settings.trainers if (np.sign(models[n].predict(X)) == 2 * y - 1).all()]
+        if names:
+            yield (
+                f"{dataset}: {', '.join(names)} separates the classes of all {len(y)} training "
+                "rows: the weights grow with every epoch, and probabilities go to 0 and 1; "
+                "weight_decay above 0 bounds them"
+            )
 
 
 def _refuse_strangers(dataset: str, settings: Dataset) -> None:
@@ -134,12 +157,13 @@ def _refuse_strangers(dataset: str, settings: Dataset) -> None:
     if strangers:
         raise PipelineError(
             f"{', '.join(strangers)}: of no trainer in {layout.PARAMS}: "
-            f"datasets.{dataset}.trainers; delete it, or add the trainer"
+            f"datasets.{dataset}.trainers; add the trainer, or remove its line in dvc.yaml and the "
+            "file"
         )
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        writer = csv_writer(file)
+        for row in (header, *rows):
+            writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])

@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from pipeline.core.harmless import in_one_line
 from pipeline.core.tables import Array
-from pipeline.stages.report.svg import FAINT, INK, printable, tidy
+from pipeline.stages.report.svg import FAINT, INK, tidy
 from pipeline.stages.report.texts import minus
 
 WIDTH = 360  # points; a phone shows them one to one, and text keeps its size
@@ -121,7 +122,7 @@ def near(limits: tuple[float, float], values: Array) -> tuple[float, float]:
 
 def short(text: str, most: float) -> str:
     """One line of at most so many em; what is too long loses its middle."""
-    line = printable(text)
+    line = in_one_line(text)
     if width(line, 1) <= most:
         return line
     kept = len(line) - 1

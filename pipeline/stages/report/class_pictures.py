@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from pipeline.core.harmless import harmless
 from pipeline.core.tables import Array
 from pipeline.core.thin import thinned
 from pipeline.stages.report.canvas import add_legend, panels, short
@@ -124,8 +125,9 @@ def _confusion(
 ) -> NDArray[np.int64]:
     actual, predicted = (np.array(columns[key])[rows] for key in ("actual", "predicted"))
     counts = numbers(columns["rows"])[rows].astype(np.int64)
+    written = [*map(harmless, classes)]
     return np.array(
-        [[counts[(actual == a) & (predicted == p)].sum() for p in classes] for a in classes]
+        [[counts[(actual == a) & (predicted == p)].sum() for p in written] for a in written]
     )
 
 

@@ -1,7 +1,7 @@
 """Everything on disk about one dataset, read once."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import layout
+from pipeline.core.altered import refuse_altered
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import md5, missing, read_json
+from pipeline.core.files import damaged, md5, missing, read_as
+from pipeline.core.harmless import harmless
+from pipeline.core.numbers import is_number
 from pipeline.core.params import Dataset
 from pipeline.core.tables import Array, read_table
-from pipeline.judged import Evaluated, Judged, Verdict, read_evaluated
-from pipeline.models import Model, read_model
+from pipeline.core.validated import Validated
+from pipeline.judged import Evaluated, Judged, Verdict, read_evaluated, read_warnings
+from pipeline.models import Model, read_history, read_model
 from pipeline.splits import Split, read_split
 
 Columns = dict[str, list[str]]
+# The columns of each file of metrics/plots that the pictures need.
 PLOTS = {
-    "regression": ("predictions", "residuals"),
-    "classification": ("confusion", "roc", "pr", "calibration"),
+    "regression": {
+        "predictions": ("actual",),
+        "residuals": ("trainer", "predicted", "residual"),
+    },
+    "classification": {
+        "confusion": ("trainer", "actual", "predicted", "rows"),
+        "roc": ("false_positive_rate", "true_positive_rate", "trainer"),
+        "pr": ("recall", "precision", "trainer"),
+        "calibration": ("predicted", "observed", "low", "high", "rows", "trainer"),
+    },
 }
 
 
@@ -35,6 +48,8 @@ class Gathered(Split):
         Columns of the ingested table; `features` are those that the models use.
     checks : dict
         By column: its type, and what `validate` checked.
+    warnings : list of str
+        Of `validate`, `split` and `evaluate`.
     histories : dict
         Epoch and training loss, shape (n, 2), of the trainers that descend.
     plots : dict
@@ -48,6 +63,7 @@ class Gathered(Split):
     verdict: Verdict
     columns: int
     checks: dict[str, list[str]]
+    warnings: list[str]
     models: dict[str, Model]
     histories: dict[str, Array]
     plots: dict[str, Columns]
@@ -102,11 +118,15 @@ def gather(dataset: str, settings: Dataset, verdicts: dict[str, Verdict]) -> Gat
     verdict = _verdict(dataset, verdicts)
     table = read_table(layout.ingested(dataset))
     split = read_split(dataset, settings.target, table)
+    trained_on = md5(layout.split_part(dataset, "train"))
     models: dict[str, Model] = {
-        name: read_model(layout.model(dataset, name), name, split.features)
+        name: read_model(layout.model(dataset, name), name, split.features, trained_on)
         for name in settings.models
     }
-    plots = {name: read_columns(layout.plot(dataset, name)) for name in PLOTS[settings.task]}
+    plots = {
+        name: read_columns(layout.plot(dataset, name), columns, texts_of(name))
+        for name, columns in PLOTS[settings.task].items()
+    }
     _refuse_strangers(dataset, evaluated, verdict, models, plots)
     return Gathered(
         **vars(split),
@@ -114,7 +134,8 @@ def gather(dataset: str, settings: Dataset, verdicts: dict[str, Verdict]) -> Gat
         evaluated=evaluated,
         verdict=verdict,
         columns=table.num_columns,
-        checks=read_json(layout.validated(dataset))["checks"],
+        checks=read_as(layout.validated(dataset), Validated).checks,
+        warnings=read_warnings(dataset, evaluated),
         models=models,
         histories=_histories(dataset, models.values()),
         plots=plots,
@@ -122,22 +143,39 @@ def gather(dataset: str, settings: Dataset, verdicts: dict[str, Verdict]) -> Gat
     )
 
 
-def read_columns(path: Path) -> Columns:
-    """A CSV file by column, as text."""
+def texts_of(plot: str) -> tuple[str, ...]:
+    """The columns of a file of metrics/plots that are names; all others are numbers."""
+    return ("trainer", "actual", "predicted") if plot == "confusion" else ("trainer",)
+
+
+def read_columns(path: Path, needed: Iterable[str], texts: Container[str]) -> Columns:
+    """A CSV file by column, as text; all but `texts` are numbers."""
+    refuse_altered(path)
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
+            text = file.read()
+        header, *rows = csv.reader(text.splitlines(keepends=True))
         columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-        return {name: list(column) for name, column in zip(header, columns, strict=True)}
+        found = {name: list(column) for name, column in zip(header, columns, strict=True)}
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"{path}: damaged: {error}; `dvc repro` makes it again") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise damaged(path, str(error)) from None
+    absent = [name for name in needed if name not in found]
+    if absent:
+        raise damaged(path, f"column {absent[0]} is missing")
+    if not text.endswith("\n"):
+        raise damaged(path, "its last line is cut off")
+    for name, cells in found.items():
+        bad = [cell for cell in cells if name not in texts and not is_number(cell)]
+        if bad:
+            raise damaged(path, f"column {name}: {bad[0]!r} is no number")
+    return found
 
 
 def numbers(column: Iterable[str]) -> Array:
-    """A column's numbers; nan where a cell is empty."""
-    return np.array([float(cell) if cell else np.nan for cell in column])
+    """A column's numbers."""
+    return np.array([float(cell) for cell in column])
 
 
 def _verdict(dataset: str, verdicts: dict[str, Verdict]) -> Verdict:
@@ -163,6 +201,13 @@ def _refuse_strangers(
         for name in (verdict.best, *models):
             if known and name not in known:  # of one class there are no curves
                 raise PipelineError(f"{path}: has nothing of {name}; run `dvc repro`")
+    words = {*evaluated.judged, *map(harmless, evaluated.classes or [])}
+    for name, plot in plots.items():
+        for column in texts_of(name):
+            strange = {*plot.get(column, [])} - words
+            if strange:
+                path = layout.plot(dataset, name)
+                raise damaged(path, f"column {column}: {min(strange)!r} is no name of this dataset")
 
 
 def _trainers(plot: Columns) -> list[str]:
@@ -172,16 +217,7 @@ def _trainers(plot: Columns) -> list[str]:
 def _histories(dataset: str, models: Iterable[Model]) -> dict[str, Array]:
     """The losses of the trainers that take steps: those with a learning rate."""
     descending = [model.trainer for model in models if "lr" in model.params]
-    return {name: _history(layout.history(dataset, name)) for name in descending}
-
-
-def _history(path: Path) -> Array:
-    try:
-        return np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, encoding="utf-8")
-    except FileNotFoundError:
-        raise missing(path) from None
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"{path}: damaged: {error}; `dvc repro` makes it again") from None
+    return {name: read_history(layout.history(dataset, name)) for name in descending}
 
 
 def _sources(dataset: str, models: Iterable[Any]) -> list[Path]:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from html import escape
 
+from pipeline.core.harmless import in_one_line
+
 INK = "#010203"  # stands for the page's text colour
 FAINT = "#040506"  # and for that of its lines
 # Light and dark: at least 3:1 on either background, and apart for colour-blind readers.
@@ -58,13 +60,8 @@ def inlined(text: str, finding: str) -> str:
     return _labelled(_in_tags(text, _of_the_page), finding, "")
 
 
-def printable(text: str) -> str:
-    """Without control characters, which SVG may not hold, and in one line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def _labelled(text: str, finding: str, more: str) -> str:
-    label = escape(printable(finding))
+    label = escape(in_one_line(finding))
     return text.replace("<svg", f'<svg role="img" aria-label="{label}"{more}', 1)
 
 

@@ -37,6 +37,7 @@ EN = {
     "validation": "Validation",
     "validated": "All {rows} rows passed {checks} checks in {columns} columns.",
     "checks": "What was checked",
+    "warned": "Warnings, {count} of them:",
     "column": "Column",
     "type": "Type",
     "audits": "Leakage audit",

@@ -39,6 +39,7 @@ ZH = {
     "validation": "数据校验",
     "validated": "全部 {rows} 行通过 {columns} 列上的 {checks} 项检查。",
     "checks": "检查内容",
+    "warned": "警告 {count} 条：",
     "column": "列",
     "type": "类型",
     "audits": "数据泄漏审查",

@@ -15,8 +15,15 @@ from pipeline.core.files import md5, missing
 from pipeline.core.params import ModelName, Params
 from pipeline.core.tables import read_table
 from pipeline.core.thin import thinned
-from pipeline.judged import LOWER_IS_BETTER, Evaluated, Verdict, read_evaluated, read_verdicts
-from pipeline.models import Model, read_model
+from pipeline.judged import (
+    LOWER_IS_BETTER,
+    Evaluated,
+    Verdict,
+    read_evaluated,
+    read_verdicts,
+    read_warnings,
+)
+from pipeline.models import Model, read_history, read_model
 from pipeline.splits import Split, read_split
 from pipeline.stages.track.entry import Data, Entry, Fitted, Registered
 from pipeline.stages.track.provenance import Origin, origin
@@ -25,6 +32,7 @@ from pipeline.store import in_main_repository, training_key
 
 POINTS = 1000  # one batch, one smooth curve
 NAME = 250  # characters that MLflow's databases keep
+TAG_LENGTH = 5000
 REPORT = "report"
 
 
@@ -58,6 +66,7 @@ class _Collector:
         self.split: Split = read_split(dataset, settings.target, self.table)
         self.evaluated: Evaluated = read_evaluated(dataset)
         self.data_md5 = md5(layout.ingested(dataset))
+        self.warnings = "\n".join(read_warnings(dataset, self.evaluated))
         parts = [layout.split_part(dataset, part) for part in ("train", "test")]
         self.split_md5s = [md5(path) for path in (*parts, layout.scaler(dataset))]
         self.champion = holder(dataset, self.evaluated, verdict)
@@ -65,7 +74,8 @@ class _Collector:
     def entries(self) -> Iterator[Entry]:
         for trainer in self.settings.models:
             path = layout.model(self.dataset, trainer)
-            yield self._entry(trainer, read_model(path, trainer, self.split.features), md5(path))
+            model = read_model(path, trainer, self.split.features, self.split_md5s[0])
+            yield self._entry(trainer, model, md5(path))
 
     def _entry(self, trainer: ModelName, model: Model, model_md5: str) -> Entry:
         judged = self.evaluated.judged[trainer]
@@ -78,6 +88,7 @@ class _Collector:
             "trainer": trainer,
             "data_md5": self.data_md5,
             "split_md5": _hash(self.split_md5s),
+            **({"warnings": self.warnings[:TAG_LENGTH]} if self.warnings else {}),
         }
         changed = differing(self.dataset, model.params, self.now, self.committed)
         identity = [self.dataset, trainer, model.params, data, model_md5, judged.scores]
@@ -91,7 +102,7 @@ class _Collector:
             judgement={"verdict": word, "verdict_reason": reason},
             params={"trainer": trainer} | {key: str(v) for key, v in model.params.items()},
             metrics=_allowed(scores | facts),
-            loss=_history(layout.history(self.dataset, trainer)),
+            loss=_history(layout.history(self.dataset, trainer)) if "lr" in model.params else [],
             model=self._fitted(model, judged.threshold),
             data=Data(md5=self.data_md5, rows=self.table.num_rows),
             registered=self._registered(trainer),
@@ -111,8 +122,7 @@ class _Collector:
 
     def _fitted(self, model: Model, threshold: float | None) -> Fitted:
         split = self.split
-        train = split.X[split.train]
-        ranges = zip(split.features, train.min(axis=0), train.max(axis=0), strict=True)
+        ranges = zip(split.features, *split.ranges(), strict=True)
         return Fitted(
             task=self.settings.task,
             target=self.settings.target,
@@ -125,7 +135,7 @@ class _Collector:
             intercept=model.intercept,
             n_train=len(split.train),
             ranges={name: (float(low), float(high)) for name, low, high in ranges},
-            example=train[:5].tolist(),
+            example=split.X[split.train[:5]].tolist(),
         )
 
     def _registered(self, trainer: str) -> Registered:
@@ -155,11 +165,8 @@ def _report(where: Origin) -> Entry:
 
 
 def _history(path: Path) -> list[tuple[int, float]]:
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines()[1:]
-    points = [lines[k].split(",") for k in thinned(len(lines), POINTS)]
-    return [(int(epoch), float(loss)) for epoch, loss in points]
+    history = read_history(path)
+    return [(int(epoch), loss) for epoch, loss in history[thinned(len(history), POINTS)].tolist()]
 
 
 def _hash(identity: Sequence[object]) -> str:

@@ -2,7 +2,7 @@
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import write_text
+from pipeline.core.files import md5, write_text
 from pipeline.core.params import Dataset, ModelName, load_params, nearest
 from pipeline.models import fit, params_of, write_model
 from pipeline.solvers.descent import batch_size
@@ -20,7 +20,8 @@ def train(dataset: str, *trainers: str) -> None:
     params = load_params()
     settings, descent = params.dataset(dataset), params.descent(dataset)
     names = [_known(trainer, dataset, settings) for trainer in trainers]
-    rows = ParquetRows(layout.split_part(dataset, "train"))
+    path = layout.split_part(dataset, "train")
+    rows, trained_on = ParquetRows(path), md5(path)
     for name in names:
         chosen = params_of(name, descent)
         with shown(dataset, name, chosen) as watch:
@@ -30,7 +31,7 @@ def train(dataset: str, *trainers: str) -> None:
                 first = 0 if batch_size(rows, descent) is None else 1
                 lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
                 write_text(layout.history(dataset, name), "\n".join([f"epoch,{name}", *lines, ""]))
-            write_model(layout.model(dataset, name), rows.features, model)
+            write_model(layout.model(dataset, name), rows.features, model, trained_on)
 
 
 def _known(trainer: str, dataset: str, settings: Dataset) -> ModelName:

@@ -49,6 +49,7 @@ def words_of(judge: Judge, trainer: str = "logistic_regression") -> str:
         judged=both,
         champion=None,
         audits=[],
+        warnings=[],
     )
     return compare(evaluated, trainer, "majority").words
 

@@ -9,7 +9,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from pipeline.core import layout
-from pipeline.core.files import write_json, write_text
+from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.tables import number_table, write_table
 from pipeline.models import Model, write_model
 
@@ -60,13 +60,28 @@ def _dataset(name: str, settings: dict[str, Any], features: list[str], rows: int
     table = number_table(list(columns), list(columns.values()))
     cut = rows * 4 // 5
     write_table(layout.ingested(name), table)
-    write_table(layout.split_part(name, "train"), table.slice(0, cut))
-    write_table(layout.split_part(name, "test"), table.slice(cut))
+    mean, scale = X.mean(axis=0), X.std(axis=0)
+    standardized = number_table(list(columns), [*((X - mean) / scale).T, y])
+    write_table(layout.split_part(name, "train"), standardized.slice(0, cut))
+    write_table(layout.split_part(name, "test"), standardized.slice(cut))
     checks = {column: ["float64", "in_range(-1e9, 1e9)", "finite"] for column in columns}
-    write_json(layout.validated(name), {"dataset": name, "rows": rows, "checks": checks})
+    write_json(
+        layout.validated(name),
+        {
+            "dataset": name,
+            "data_md5": "0",
+            "rows": rows,
+            "repeated_rows": 0,
+            "warnings": [f"column {features[0]} counts the rows"],
+            "classes": {},
+            "checks": checks,
+            "columns": {},
+        },
+    )
+    write_json(layout.split_warnings(name), [] if classes else [f"{features[0]} is constant"])
     scaler = {
-        feature: {"mean": float(x.mean()), "scale": float(x.std())}
-        for feature, x in zip(features, X.T, strict=True)
+        feature: {"mean": float(mean[k]), "scale": float(scale[k])}
+        for k, feature in enumerate(features)
     }
     write_json(layout.scaler(name), scaler)
     parts = {"train": list(range(cut)), "test": list(range(cut, rows))}
@@ -92,7 +107,8 @@ def _model(dataset: str, model: str, features: list[str], k: int) -> None:
     coef = np.linspace(-1, 1, len(features)) if len(features) > 1 else np.array([0.5])
     facts = {"stable_lr": 0.5} if params else {}
     path = layout.model(dataset, model)
-    write_model(path, features, Model(model, params, facts, coef * (k < 3), 1.0))
+    trained_on = md5(layout.split_part(dataset, "train"))
+    write_model(path, features, Model(model, params, facts, coef * (k < 3), 1.0), trained_on)
 
 
 def _plots(dataset: str, models: list[str], classes: list[str] | None, rows: int) -> None:
@@ -172,6 +188,7 @@ def _evaluated(
         "confidence": 0.95, "train_rows": cut, "test_rows": rows - cut,
         "scheme": {"leave_one_out": False, "folds": 5, "repeats": 2, "seed": 0, "rows": rows},
         "judged": judged, "champion": None, "audits": audits,
+        "warnings": [],
     }  # fmt: skip
 
 

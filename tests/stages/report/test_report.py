@@ -5,6 +5,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5
+from pipeline.models import read_model, write_model
 from pipeline.stages.report import report
 from tests.conftest import ROOT
 from tests.stages.report.sample import BITING, CLASSES, REASON, write_sample
@@ -160,7 +163,9 @@ def test_at_most_40_features_are_listed_and_30_coefficients_drawn(page: str) -> 
 def test_the_least_squares_line_is_drawn_where_it_bounds_the_loss(page: str) -> None:
     assert "least-squares minimum, 0.9." in page
     path = layout.model("line", "manual_gd")
-    path.write_text(path.read_text().replace('"weight_decay": 0.0', '"weight_decay": 0.1'))
+    features, rows = [BITING[1]], md5(layout.split_part("line", "train"))
+    model = read_model(path, "manual_gd", features, rows)
+    write_model(path, features, replace(model, params={**model.params, "weight_decay": 0.1}), rows)
     report()
     assert "least-squares minimum" not in layout.REPORT.read_text()
 

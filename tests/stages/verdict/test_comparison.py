@@ -52,6 +52,7 @@ def evaluated(
         judged=models,
         champion=name,
         audits=[],
+        warnings=[],
     )
 
 
