@@ -257,14 +257,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except PipelineError as error:
         message, code = f"error: {command}: {error}", error.exit_code
-    except MemoryError:
-        words = " ".join(sys.argv[1:] if arguments is None else arguments)
-        message, code = f"error: {words}: out of memory; free some, or give it fewer rows", 2
     except KeyboardInterrupt:
         message, code = f"{command}: interrupted", 130
-    except BaseException:
-        _restore()
-        raise
+    except BaseException as error:
+        # A thread, too, may find no room for its stack.
+        if not isinstance(error, MemoryError) and str(error) != "can't start new thread":
+            _restore()
+            raise
+        words = " ".join(sys.argv[1:] if arguments is None else arguments)
+        message, code = f"error: {words}: out of memory; free some, or give it fewer rows", 2
     print(_visible(message), file=sys.stderr)
     _restore()
     return code

@@ -125,7 +125,8 @@ def row_groups(path: Path) -> tuple[list[str], list[int]]:
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     refuse_altered(path)
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # pre_buffer is for remote stores; it begins threads, which ends a process short of memory
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
             strange = {*file.schema_arrow.types} - {pa.float64(), pa.int64(), pa.string()}
             if strange:
                 raise damaged(path, f"a column of type {strange.pop()}")

@@ -1,8 +1,12 @@
 """Rows 86, 88 and 89: two at once, and params that are edited meanwhile."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +27,8 @@ def clone(reproduced: Clone, tmp_path: Path) -> Clone:
 def test_fault_86_of_two_dvc_repro_at_once_one_says_why_not(clone: Clone) -> None:
     before = hashes(clone.folder)
     first = clone.start(f"exec dvc repro -f -s {TORCH}")
-    assert wait_for(lambda: stage_of(first.pid) is not None)
-    second = clone.run(f"dvc repro -f -s {TORCH}")
+    with held(first.pid):
+        second = clone.run(f"dvc repro -f -s {TORCH}")
     output, _ = first.communicate()
     assert first.returncode == 0, output
     assert second.returncode != 0
@@ -32,6 +36,24 @@ def test_fault_86_of_two_dvc_repro_at_once_one_says_why_not(clone: Clone) -> Non
     assert re.search(rf"\(PID {first.pid}\): \S*dvc repro", second.stdout)
     assert "Traceback" not in second.stdout
     assert hashes(clone.folder) == before
+
+
+@contextlib.contextmanager
+def held(dvc: int) -> Iterator[None]:
+    """Hold the stage that a dvc runs, amid its import of torch: it has read its params by then."""
+
+    def trains() -> bool:
+        stage = stage_of(dvc)
+        return stage is not None and "libtorch_cpu" in Path(f"/proc/{stage}/maps").read_text()
+
+    assert wait_for(trains)
+    stage = stage_of(dvc)
+    assert stage
+    os.kill(stage, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(stage, signal.SIGCONT)
 
 
 def test_fault_88_identical_params_in_a_queue_are_one_run(clone: Clone) -> None:
@@ -62,13 +84,8 @@ def edited_while(clone: Clone, old: str, new: str) -> tuple[int, str]:
     """Train with torch, and edit params.yaml once it has read its params."""
     params = clone.folder / "params.yaml"
     dvc = clone.start(f"exec dvc repro -f -s {TORCH}")
-
-    def trains() -> bool:
-        stage = stage_of(dvc.pid)
-        return stage is not None and "libtorch_cpu" in Path(f"/proc/{stage}/maps").read_text()
-
-    assert wait_for(trains)
-    params.write_text(params.read_text().replace(old, new))
+    with held(dvc.pid):
+        params.write_text(params.read_text().replace(old, new))
     output, _ = dvc.communicate()
     return dvc.returncode, output
 

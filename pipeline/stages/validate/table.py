@@ -54,7 +54,7 @@ def check_table(path: Path, schema: pa.DataFrameSchema, source: Source) -> Found
     if columns:
         part, start = rows.select_columns(columns), 0
         for group, end in enumerate(row_groups(path)[1]):
-            frame = read_group(path, group, columns).to_pandas(split_blocks=True)
+            frame = read_group(path, group, columns).to_pandas(split_blocks=True, use_threads=False)
             _, first, count = first_problems(frame, part, source.behind(start), SHOWN)
             numbered = [(row + start if row >= 0 else row, a, b) for row, a, b in first]
             found.add(numbered, count)
@@ -62,7 +62,7 @@ def check_table(path: Path, schema: pa.DataFrameSchema, source: Source) -> Found
     for together in across_rows(schema):
         names = [*together.columns]
         if set(names) <= set(table.names):
-            whole = read_table(path, names).to_pandas(split_blocks=True)
+            whole = read_table(path, names).to_pandas(split_blocks=True, use_threads=False)
             found.add(*first_problems(whole, together, source, SHOWN)[1:])
     return found
 
