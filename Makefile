@@ -6,7 +6,8 @@
 # make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
 .PHONY: repro test check kills fuzz clean setup packages
 PYTHON ?= python3
-TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# A process that died is not begun anew: it would run into the same test again, eight times.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 repro: setup
