@@ -266,17 +266,15 @@ def test_a_model_of_no_trainer_is_not_overlooked(
     assert "data/4_models/synthetic/old.json" in message
 
 
-@pytest.mark.parametrize(("allowed", "expected"), [(None, {1}), ("2", {2})])
-def test_libraries_use_one_thread_or_what_verify_allows(
-    allowed: str | None, expected: set[int]
-) -> None:
+@pytest.mark.parametrize(("allowed", "most"), [(None, 1), ("2", 2)])
+def test_libraries_use_one_thread_or_what_verify_allows(allowed: str | None, most: int) -> None:
     env = {name: value for name, value in os.environ.items() if name != "PIPELINE_THREADS"}
     env |= {"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3"}
     env |= {"PIPELINE_THREADS": allowed} if allowed else {}
     code = "import pipeline.__main__, numpy, torch, threadpoolctl as t; print(t.threadpool_info())"
     output = subprocess.check_output([sys.executable, "-c", code], env=env, cwd=ROOT, text=True)
-    found = {int(number) for number in re.findall(r"'num_threads': (\d+)", output)}
-    assert found == {min(number, os.cpu_count() or 1) for number in expected}
+    found = [int(number) for number in re.findall(r"'num_threads': (\d+)", output)]
+    assert max(found) == most  # where there is but one CPU, OpenBLAS keeps to it
 
 
 def test_libraries_run_the_same_code_on_every_cpu_with_avx2() -> None:
