@@ -19,7 +19,7 @@ DATASETS = ("house", "synthetic", "breast_cancer")
 WITHOUT = """\
 import sys
 from pipeline.__main__ import main
-from pipeline.stages.evaluate import audits, judge
+from pipeline.evaluation import audits, judge
 judge.folds = audits.folds = lambda *arguments: []
 sys.exit(main(["evaluate", sys.argv[1]]))
 """

@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.artifacts.models import fit, params_of
 from pipeline.core.params import load_params
 from pipeline.core.tables import ROW_GROUP, number_table
-from pipeline.models import fit, params_of
-from pipeline.stages.train.parquet_rows import ParquetRows
+from pipeline.solvers.parquet_rows import ParquetRows
 
 D, BATCH = 30, 1024
 

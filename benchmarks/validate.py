@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from pipeline.artifacts.trained_on import Range, TrainedOn
 from pipeline.core.files import md5
 from pipeline.core.tables import number_table, read_group, row_groups, write_table
-from pipeline.core.trained_on import Range, TrainedOn
 
 ROWS, COLUMNS = 1_000_000, 31
 NAMES = [f"x{k}" for k in range(COLUMNS)]
@@ -36,10 +36,10 @@ SCHEMA = "".join(
 def main() -> None:
     """Print seconds, and their ratios to the bare pass."""
     start = time.perf_counter()
-    from pipeline.stages.validate.doubts import doubts
-    from pipeline.stages.validate.profile import Profile
-    from pipeline.stages.validate.schema import Source, load_schema
-    from pipeline.stages.validate.table import check_table
+    from pipeline.checks.doubts import doubts
+    from pipeline.checks.profile import Profile
+    from pipeline.checks.schema import Source, load_schema
+    from pipeline.checks.table import check_table
 
     print(f"imports, pandera among them: {time.perf_counter() - start:.2f} s")
     with tempfile.TemporaryDirectory() as folder:

@@ -280,39 +280,39 @@ def _run(command: str, **options: Any) -> None:
         if problems := listed(unconnected(load_params())):
             raise PipelineError(problems)
     elif command == "results":
-        from pipeline.results import results
+        from pipeline.commands.results import results
 
         _say(results(**options))
     elif command == "doctor":
-        from pipeline.doctor import doctor
+        from pipeline.commands.doctor import doctor
 
         _say(doctor())
     elif command == "verify":
-        from pipeline.verify import verify
+        from pipeline.commands.verify import verify
 
         for text in verify(**options):
             _say(text)
     elif command == "promote":
-        from pipeline.champions import promote
+        from pipeline.artifacts.champions import promote
 
         dataset = options["DATASET"]
         _say(f"{dataset}: {promote(dataset, options['TRAINER'])}")
     elif command == "predict":
-        from pipeline.predict import predict
+        from pipeline.commands.predict import predict
 
         predict(options.pop("DATASET"), Path(options.pop("INPUT")), **options)
     elif command == "sweep":
-        from pipeline.sweep import sweep
+        from pipeline.commands.sweep import sweep
 
         for text in sweep(options.pop(DATASET[0]), options.pop(TRAINER[0]), **options):
             _say(text)
     elif command == "run":
-        from pipeline import runs
+        from pipeline.commands import runs
 
         a, b = options["A"], options.get("B")
         _say(runs.show(a) if b is None else runs.diff(a, b))
     elif command == "schema":
-        from pipeline.schema_draft import draft
+        from pipeline.commands.schema_draft import draft
 
         _say(f"{draft(options['FILE'], options['output'])}: drafted; check every line of it")
     elif command == "sync":

@@ -25,7 +25,7 @@ from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
 from pipeline.solvers.moments import Spread, column_spread, moments
 from pipeline.solvers.optimizers import Optimizer, optimizer
 from pipeline.solvers.rows import ArrayRows
-from pipeline.splitting import columns_to_doubt
+from pipeline.statistics.preprocessing import columns_to_doubt
 
 
 class _Linear(BaseEstimator):

@@ -21,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
-from pipeline.core.safe_yaml import load_yaml
+from pipeline.core.yaml import load_yaml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]

@@ -61,7 +61,7 @@ def _text() -> str:
 def _values(text: str, dataset: str | None) -> Any:
     from ruamel.yaml.error import YAMLError
 
-    from pipeline.core.safe_yaml import load_yaml
+    from pipeline.core.yaml import load_yaml
 
     try:
         values = load_yaml(text)

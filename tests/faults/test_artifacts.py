@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.artifacts.models import Model, read_model
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, read_json, write_json
-from pipeline.models import Model, read_model
 from tests.conftest import Clone, copied
 from tests.small_project import make_project, small_csv
 

@@ -19,11 +19,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.__main__ import main
+from pipeline.artifacts.models import read_model, write_model
+from pipeline.commands.predict import predict
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import md5
 from pipeline.core.numbers import is_number
-from pipeline.models import read_model, write_model
-from pipeline.predict import predict
 from tests.conftest import ROOT
 from tests.small_project import SCHEMA, make_project, small_csv, small_rows
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.splitting import split_rows
+from pipeline.statistics.preprocessing import split_rows
 from tests.faults.small import CLASSIFICATION, REGRESSION, TRAIN, outputs, rows, write_small
 
 Run = Callable[[str], tuple[int, str]]

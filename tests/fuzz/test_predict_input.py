@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
+from pipeline.commands.predict import predict
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.predict import predict
 from tests.fuzz.damage import DAMAGE, HARMLESS
 from tests.small_project import make_project, small_csv
 

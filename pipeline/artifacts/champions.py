@@ -1,0 +1,263 @@
+"""metrics/champion.json: for each dataset the trainer that a new one must not fall behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+
+from pipeline.artifacts.evaluated import Evaluated, Judged, Verdict, read_evaluated, read_verdicts
+from pipeline.artifacts.models import PARAMS_OF, Model, Value, read_model
+from pipeline.artifacts.splits import read_split
+from pipeline.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import damaged, md5, read_as, read_json, write_json
+from pipeline.core.params import (
+    Dataset,
+    Descent,
+    Goal,
+    ModelName,
+    Settings,
+    TrainerName,
+    load_params,
+    nearest,
+)
+from pipeline.core.tables import read_table
+
+
+class Champion(Settings):
+    """What it takes to train it again on any rows, and to judge it as it was judged.
+
+    Attributes
+    ----------
+    override : str or None
+        The verdict that a person set aside; None where the verdict was `accepted`.
+    trained_on : TrainedOn or None
+        The ranges of its training rows, in which `validate` expects later data.
+    """
+
+    trainer: TrainerName
+    params: dict[str, Value]
+    features: Annotated[list[str], Field(min_length=1)]
+    threshold: float | Goal | None = None
+    override: str | None = None
+    trained_on: TrainedOn | None = None
+
+    def is_(
+        self, model: Model | Judged, features: Sequence[str], threshold: float | Goal | None
+    ) -> bool:
+        """Whether a model is made and judged in the same way."""
+        ours = self.trainer, self.params, sorted(self.features), self.threshold
+        return ours == (model.trainer, model.params, sorted(features), threshold)
+
+
+def read_champion(dataset: str, settings: Dataset, columns: Sequence[str]) -> Champion | None:
+    """Read the champion of a dataset; None where it has none.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing or damaged, or names what cannot be trained on these columns.
+    """
+    champion = read_champions().get(dataset)
+    if champion is not None:
+        _refuse_unfit(f"{layout.CHAMPION}: {dataset}", champion, settings, columns)
+    return champion
+
+
+def read_champions() -> dict[str, Champion]:
+    """All of metrics/champion.json, not yet held against the data."""
+    refuse_no_champions()
+    return read_as(layout.CHAMPION, dict[str, Champion], REMEDY)
+
+
+def _refuse_unfit(
+    where: str, champion: Champion, settings: Dataset, columns: Sequence[str]
+) -> None:
+    features, expected = champion.features, PARAMS_OF[champion.trainer]
+    missing = [name for name in features if name not in columns]
+    if (champion.trainer == "bcpm") != (settings.task == "classification"):
+        problem = f".trainer: {champion.trainer} cannot do task: {settings.task}"
+    elif missing:
+        problem = f".features: the data have no {', '.join(missing)}"
+    elif champion.trained_on and {*champion.trained_on.columns} != {*features, settings.target}:
+        problem = ".trained_on.columns: expected those of features, and the target"
+    elif len(set(features)) < len(features) or settings.target in features:
+        problem = ".features: a name stands twice, or is that of the target"
+    elif set(champion.params) != set(expected):
+        problem = f".params: {champion.trainer} takes {', '.join(sorted(expected)) or 'none'}"
+    elif (champion.threshold is None) != (settings.threshold is None):
+        problem = f".threshold: does not go with task: {settings.task}"
+    else:
+        try:
+            if expected:
+                Descent.of(**champion.params)
+            return
+        except ValueError as error:
+            problem = f".params: {error}"
+    raise PipelineError(f"{where}{problem}; mend or remove the entry")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the title of a dataset now.
+
+    Attributes
+    ----------
+    trainer : str or None
+        One of data/4_models; None where none of them is the champion.
+    override : str or None
+        The verdict that a person set aside for it.
+    """
+
+    trainer: ModelName | None
+    override: str | None = None
+
+
+def holder(dataset: str, evaluated: Evaluated, verdict: Verdict) -> Holder:
+    """The champion among the models: the one that a person chose, else the accepted one.
+
+    A person's choice holds until the next `promote`, and for the model that was chosen: with other
+    params it is another model.
+    """
+    entry = read_champions().get(dataset)
+    if entry and entry.override:
+        judged = evaluated.judged.get(entry.trainer)
+        same = judged and entry.is_(judged, _features(judged), evaluated.threshold)
+        return Holder(entry.trainer if same else None, entry.override)
+    return Holder(_name(verdict.best) if verdict.verdict == "accepted" else None)
+
+
+def champion_model(dataset: str) -> tuple[ModelName, str | None]:
+    """The trainer to predict with, and what to warn of.
+
+    The champion; where the verdict is undecided the best trainer; where it is rejected the
+    champion of metrics/champion.json, if it is among the models.
+
+    Raises
+    ------
+    PipelineError
+        When no model of the dataset is fit for use.
+    """
+    evaluated, verdict = _judged(dataset)
+    held = holder(dataset, evaluated, verdict)
+    if held.trainer:
+        return held.trainer, None
+    if held.override:
+        raise PipelineError(
+            f"{dataset}: the champion that a person chose is not among data/4_models (its params, "
+            f"features or threshold are others); name a trainer, or `promote {dataset}` anew"
+        )
+    if verdict.verdict == "undecided":
+        return _name(verdict.best), (
+            f"{dataset} has no champion: {verdict.best}, the best, is undecided: {verdict.reason}"
+        )
+    if evaluated.champion in evaluated.judged and evaluated.champion != "champion":
+        return _name(evaluated.champion), (
+            f"{verdict.best}, the best of {dataset}, is rejected; {evaluated.champion} holds the "
+            "title"
+        )
+    raise PipelineError(
+        f"{dataset}: {verdict.best}, the best of data/4_models, is rejected ({verdict.reason}), "
+        "and the champion is not among them; name a trainer, or a run of MLflow"
+    )
+
+
+def promote(dataset: str, trainer: str | None = None) -> str:
+    """Make the accepted trainer of a dataset its champion, or the one that a person names.
+
+    Returns
+    -------
+    str
+        What was done.
+
+    Raises
+    ------
+    PipelineError
+        When the verdict is not `accepted` and no trainer is named, or none of this name is judged.
+    """
+    evaluated, verdict = _judged(dataset)
+    trainers = [name for name, one in evaluated.judged.items() if one.role == "trainer"]
+    if trainer is None and verdict.verdict != "accepted":
+        raise PipelineError(
+            f"{dataset}: {verdict.best} is {verdict.verdict}, not accepted: {verdict.reason}. "
+            f"To override, name the trainer: `promote {dataset} {verdict.best}`"
+        )
+    chosen = trainer or verdict.best
+    if chosen not in trainers:
+        raise PipelineError(
+            f"{chosen!r} is not a trainer of {dataset}{nearest(chosen, trainers)}; "
+            f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(trainers)}"
+        )
+    agreed = (verdict.verdict, verdict.best) == ("accepted", chosen)
+    override = None if agreed else f"the verdict: {verdict.best} {verdict.verdict}"
+    best = evaluated.judged[chosen]
+    entry = {
+        "trainer": best.trainer,
+        "params": best.params,
+        "features": _features(best),
+        "threshold": evaluated.model_dump()["threshold"],
+        **({"override": override} if override else {}),
+        "trained_on": _trained_on(dataset, best).model_dump(),
+    }
+    read_champions()  # refuses a broken file
+    champions = read_json(layout.CHAMPION)
+    if champions.get(dataset) == entry:
+        return f"{chosen} is the champion already"
+    write_json(layout.CHAMPION, champions | {dataset: entry})
+    against = f", against {override}" if override else ""
+    return f"{chosen} is the champion{against}; `dvc repro`, then commit"
+
+
+def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
+    """What was found of a dataset; both files about the same."""
+    verdicts = read_verdicts()
+    if dataset not in verdicts:
+        raise PipelineError(
+            f"{layout.VERDICT} knows no dataset {dataset!r}{nearest(dataset, verdicts)}; it has "
+            f"{', '.join(verdicts) or 'none'}"
+        )
+    verdict = verdicts[dataset]
+    if verdict.evaluated_md5 != md5(layout.evaluated(dataset)):
+        raise PipelineError(
+            f"{layout.VERDICT} is about other scores than {layout.evaluated(dataset)}; run "
+            "`dvc repro`"
+        )
+    return read_evaluated(dataset), verdict
+
+
+def _trained_on(dataset: str, judged: Judged) -> TrainedOn:
+    """The ranges of the rows that the judged model was trained on.
+
+    Raises
+    ------
+    PipelineError
+        When the rows or the models that lie there now are others.
+    """
+    table, target = read_table(layout.ingested(dataset)), load_params().dataset(dataset).target
+    split = read_split(dataset, target, table)
+    train, path = layout.split_part(dataset, "train"), layout.model(dataset, judged.trainer)
+    model = read_model(path, _name(judged.trainer), split.features, md5(train))
+    weights = [coefficient.value for coefficient in judged.coefficients]
+    if model.params != judged.params or not np.allclose(model.coef, weights, rtol=1e-6, atol=0):
+        raise PipelineError(
+            f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
+        )
+    y = split.y[split.train]
+    lows, highs = split.ranges()
+    ends = zip([*split.features, target], [*lows, y.min()], [*highs, y.max()], strict=True)
+    columns = {name: Range(min=float(low), max=float(high)) for name, low, high in ends}
+    return TrainedOn(rows=len(y), of=len(split.y), columns=columns)
+
+
+def _features(judged: Judged) -> list[str]:
+    return [coefficient.feature for coefficient in judged.coefficients]
+
+
+def _name(trainer: str | None) -> ModelName:
+    try:
+        return TypeAdapter[ModelName](ModelName).validate_python(trainer)
+    except ValidationError:
+        raise damaged(layout.VERDICT, f"best: {trainer!r} is no trainer") from None

@@ -1,0 +1,181 @@
+"""What evaluate finds of a dataset, and what verdict makes of it: the files that report shows."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.artifacts.validated import Validated
+from pipeline.core import layout
+from pipeline.core.files import read_as
+from pipeline.core.params import Goal, Metric, Settings
+
+Role = Literal["trainer", "reference", "baseline", "champion"]
+Words = Literal["better", "worse", "not distinguishable"]
+Word = Literal["accepted", "rejected", "undecided"]
+Scores = dict[str, float | None]
+
+LOWER_IS_BETTER = {"mse", "mae", "log_loss", "brier"}
+
+
+class Scheme(Settings):
+    """How the rows were cut for cross-validation; leave-one-out has as many folds as rows."""
+
+    leave_one_out: bool
+    folds: int
+    repeats: int
+    seed: int
+    rows: int
+
+
+class Coefficient(Settings):
+    """A weight on a standardized feature, with its interval by the delete-d jackknife."""
+
+    feature: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Judged(Settings):
+    """One trainer, judged.
+
+    Attributes
+    ----------
+    role : str
+        `trainer`: one of the dataset's; `reference`: scikit-learn's counterpart; `baseline`: the
+        mean or the majority class; `champion`: metrics/champion.json's, trained anew, where that
+        is none of the others.
+    trainer : str
+        Its name; the champion's too.
+    threshold : float or None
+        Label 1 from this probability on; None for regression.
+    scores : dict
+        As in metrics/<dataset>.json.
+    folds : dict
+        The score of each fold, by metric; fold k has the same rows for every trainer.
+    """
+
+    role: Role
+    trainer: str
+    params: dict[str, float | int | str]
+    threshold: float | None
+    scores: Scores
+    folds: dict[str, list[float | None]]
+    coefficients: list[Coefficient]
+
+
+class Audit(Settings):
+    """One check for leakage: its figure, and whether it found nothing."""
+
+    name: Literal["identical_rows", "scaler", "giveaway", "shuffled_labels"]
+    passed: bool
+    figure: float | None
+    text: str
+
+
+class Evaluated(Settings):
+    """data/5_evaluated/<dataset>.json.
+
+    Attributes
+    ----------
+    threshold : float, Goal or None
+        As params.yaml has it; each of the models has the one that follows.
+    champion : str or None
+        The name in `judged` that holds the title.
+    warnings : list of str
+        Of what the scores may suffer from.
+    """
+
+    task: Literal["regression", "classification"]
+    target: str
+    classes: list[str] | None
+    positive: str | None
+    metric: Metric
+    threshold: float | Goal | None
+    confidence: float
+    scheme: Scheme
+    train_rows: int
+    test_rows: int
+    judged: dict[str, Judged]
+    champion: str | None
+    audits: list[Audit]
+    warnings: list[str]
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> Self:
+        roles = [one.role for one in self.judged.values()]
+        folds = [one.folds for one in self.judged.values()]
+        counts = {len(scores) for of_one in folds for scores in of_one.values()}
+        alike = len(counts) <= 1 and len({frozenset(of_one) for of_one in folds}) <= 1
+        if roles.count("baseline") != 1 or "trainer" not in roles or not alike:
+            raise ValueError("judged: expected trainers and one baseline, on the same folds")
+        if self.champion is not None and self.champion not in self.judged:
+            raise ValueError(f"champion: {self.champion} is not judged")
+        return self
+
+
+class Comparison(Settings):
+    """Two trainers on the same folds; `difference` is a's score minus b's, `words` of a."""
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+    words: Words
+
+
+class Verdict(Settings):
+    """One block of metrics/verdict.json; `evaluated_md5` is of the file it is about."""
+
+    evaluated_md5: str
+    metric: Metric
+    best: str
+    verdict: Word
+    reason: str
+    champion: str | None
+    notes: list[str]
+    comparisons: list[Comparison]
+
+    def standing(self, trainer: str) -> tuple[str, str]:
+        """The verdict on the best trainer, or how another compares with it; and the reason."""
+        if trainer == self.best:
+            return self.verdict, self.reason
+        for one in self.comparisons:
+            if (one.a, one.b) == (trainer, self.best):
+                return one.words, f"{trainer} against {self.best}, the best"
+            if (one.a, one.b) == (self.best, trainer):
+                words = {"better": "worse", "worse": "better"}.get(one.words, one.words)
+                return words, f"{trainer} against {self.best}, the best"
+        return "-", "too few rows to compare"
+
+
+class Verdicts(Settings):
+    """metrics/verdict.json."""
+
+    datasets: Annotated[dict[str, Verdict], Field(min_length=1)]
+
+
+def read_evaluated(dataset: str) -> Evaluated:
+    """Read what evaluate wrote of a dataset.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing, damaged, or of another form.
+    """
+    return read_as(layout.evaluated(dataset), Evaluated)
+
+
+def read_warnings(dataset: str, evaluated: Evaluated) -> list[str]:
+    """What validate, split and evaluate warned of, in this order."""
+    return [
+        *read_as(layout.validated(dataset), Validated).warnings,
+        *read_as(layout.split_warnings(dataset), list[str]),
+        *evaluated.warnings,
+    ]
+
+
+def read_verdicts() -> dict[str, Verdict]:
+    """Read what verdict wrote, by dataset."""
+    return read_as(layout.VERDICT, Verdicts).datasets

@@ -1,0 +1,82 @@
+"""A Parquet file against its schema, a row group at a time; pandera makes every check."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from numpy.typing import NDArray
+
+from pipeline.checks.schema import (
+    Problem,
+    Source,
+    across_rows,
+    first_problems,
+    row_by_row,
+    settled_by_extremes,
+)
+from pipeline.core.errors import SHOWN
+from pipeline.core.tables import read_group, read_table, row_groups, table_schema
+
+
+@dataclass
+class Found:
+    """How many there are, and the first of them in the file's order."""
+
+    count: int = 0
+    first: list[Problem] = field(default_factory=list)
+
+    def add(self, first: Sequence[Problem], count: int) -> None:
+        """Take more; what is wrong with a column as a whole counts once."""
+        self.count += count - len([p for p in first if p[0] < 0 and p in self.first])
+        self.first = sorted({*self.first, *first})[:SHOWN]
+
+
+def check_table(path: Path, schema: pa.DataFrameSchema, source: Source) -> Found:
+    """Every place where the values break the schema.
+
+    Where the checks of a column are bounds, pandera judges its smallest and its largest value; only
+    where one of these fails, or there are other checks, it sees the column, a row group at a time.
+    What is asked of the rows together (`unique`) needs the columns that it is about whole.
+    """
+    found, rows, table = Found(), row_by_row(schema, target=None), table_schema(path)
+    known = [name for name in table.names if name in schema.columns]
+    wanted = [name for name in schema.columns if name in known]
+    if schema.ordered and known != wanted:
+        a, b = next(pair for pair in zip(known, wanted, strict=True) if pair[0] != pair[1])
+        text = f"{source.path}: column {a} stands where the schema (ordered: true) has {b}"
+        found.add([(-1, "", f"{text}; reorder them")], 1)
+    settled = _passing(path, rows, settled_by_extremes(rows, table))
+    columns = [n for n in rows.columns if n in table.names and n not in settled]
+    if columns:
+        part, start = rows.select_columns(columns), 0
+        for group, end in enumerate(row_groups(path)[1]):
+            frame = read_group(path, group, columns).to_pandas(split_blocks=True, use_threads=False)
+            _, first, count = first_problems(frame, part, source.behind(start), SHOWN)
+            numbered = [(row + start if row >= 0 else row, a, b) for row, a, b in first]
+            found.add(numbered, count)
+            start = end
+    for together in across_rows(schema):
+        names = [*together.columns]
+        if set(names) <= set(table.names):
+            whole = read_table(path, names).to_pandas(split_blocks=True, use_threads=False)
+            found.add(*first_problems(whole, together, source, SHOWN)[1:])
+    return found
+
+
+def _passing(path: Path, rows: pa.DataFrameSchema, names: Sequence[str]) -> set[str]:
+    """The columns of which the smallest and the largest value fit the schema."""
+    if not names:
+        return set()
+    ends: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
+    for group in range(len(row_groups(path)[1])):
+        for name, column in zip(names, read_group(path, group, names).columns, strict=True):
+            values = column.to_numpy()  # nan stays nan, and fails
+            ends[name].append(np.array([values.min(), values.max()]))
+    frame = pd.DataFrame({name: np.concatenate(found) for name, found in ends.items()})
+    everywhere = Source(path, "", range(len(frame)))
+    _, problems, _ = first_problems(frame, rows.select_columns([*names]), everywhere, frame.size)
+    return set(names) - {column for _, column, _ in problems}

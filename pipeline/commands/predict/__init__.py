@@ -1,0 +1,145 @@
+"""Command `predict`: a CSV file in, the same rows with the model's answers behind them out.
+
+Rows are read, checked, predicted and written a chunk at a time, so memory does not grow with the
+file; what is written has a temporary name, or no name, until the last row has passed.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifacts.champions import champion_model
+from pipeline.checks.schema import load_schema, row_by_row, text_columns
+from pipeline.commands.predict.loading import from_disk, from_run, known_trainer
+from pipeline.commands.predict.model import OutOfRange, Predictor
+from pipeline.commands.predict.output import opened, quoted, refuse_place
+from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.escape import csv_writer, harmless
+from pipeline.core.params import Dataset, Dialect, load_params
+from pipeline.solvers.losses import sigmoid
+
+
+def predict(
+    dataset: str,
+    source: Path,
+    output: Path | None = None,
+    trainer: str | None = None,
+    run: str | None = None,
+    at_once: int = CHUNK,
+) -> None:
+    """Predict the rows of a CSV file, to `output` or stdout.
+
+    By the champion of the dataset, one of its trainers, or the model of a run in MLflow. A file
+    that breaks the schema anywhere is refused, and nothing is written.
+
+    Parameters
+    ----------
+    at_once : int
+        Rows in memory; the output does not hang on it.
+
+    Raises
+    ------
+    PipelineError
+        For a bad file, with its first problems; an unknown trainer or run; a place that cannot be
+        written to.
+    """
+    settings = load_params().dataset(dataset)
+    refuse_place(source, output)
+    model = _model(dataset, settings, trainer, run)
+    rules = layout.schema(dataset)
+    schema = row_by_row(load_schema(rules), settings.target)
+    undeclared = [name for name in model.features if name not in schema.columns]
+    if undeclared:
+        raise PipelineError(
+            f"the model uses {', '.join(undeclared)}, which {rules} does not declare; "
+            "run `dvc repro`, or `git checkout` the commit of the run"
+        )
+    dialect = _dialect(settings, source)
+    rows = Rows(source, schema, rules, settings.target, model.features, dialect)
+    added = _added(settings, rows.header)
+    texts = [k for k, name in enumerate(rows.header) if name in text_columns(schema)]
+    count, strange = 0, OutOfRange(model.features)
+    with opened(output) as file:
+        writer = csv_writer(file, dialect.delimiter)
+        writer.writerow(map(harmless, [*rows.header, *added]))
+        for chunk in rows.chunks(at_once):
+            answers = _answers(model, settings, source, chunk)
+            outside = map(harmless, strange.names(model.outside(chunk.X), chunk.lines))
+            if dialect.decimal == ",":
+                answers = [[_comma(value) for value in column] for column in answers]
+            shown = zip(quoted(chunk.records, texts), *answers, outside, strict=True)
+            writer.writerows([*record, *new] for record, *new in shown)
+            count += len(chunk.lines)
+    if not count:
+        _warn(f"{source}: has a header but no rows; nothing was predicted")
+    if strange.count:
+        _warn(
+            f"{source}: {strange.count} of {count} rows lie outside the range of the training "
+            f"rows, first on line {strange.first} (columns {', '.join(strange.columns)}); what is "
+            "predicted there is a guess; the column out_of_range tells the rows"
+        )
+
+
+def _model(dataset: str, settings: Dataset, trainer: str | None, run: str | None) -> Predictor:
+    if run is not None:
+        return from_run(run, dataset, settings)
+    if trainer is not None:
+        return from_disk(dataset, settings, known_trainer(trainer, dataset, settings))
+    name, doubt = champion_model(dataset)
+    if doubt:
+        _warn(doubt)
+    return from_disk(dataset, settings, name)
+
+
+def _dialect(settings: Dataset, source: Path) -> Dialect:
+    """That of the dataset's own file; without a header it lacks the target's name, too."""
+    names = settings.csv.header
+    header = names if names is True else [name for name in names if name != settings.target]
+    return settings.csv.model_copy(update={"gz": source.suffix == ".gz", "header": header})
+
+
+def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
+    """The names of the new columns."""
+    of_class = ["class", f"probability_{settings.positive}"]
+    added = [
+        f"predicted_{settings.target}",
+        *(of_class if settings.task == "classification" else []),
+        "out_of_range",
+    ]
+    taken = [name for name in added if name in header]
+    if taken:
+        raise PipelineError(
+            f"predict adds a column {taken[0]}, and the input has one of that name; rename it "
+            "where the data come from, in data/raw and data/schema"
+        )
+    return added
+
+
+def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) -> list[list[Any]]:
+    """The new columns of a chunk, but for out_of_range."""
+    z = model.predict(chunk.X)
+    bad = np.flatnonzero(~np.isfinite(z))
+    if len(bad):
+        raise PipelineError(
+            f"{source}, line {chunk.lines[bad[0]]}: the prediction is not finite: "
+            "values are too large for the model; correct or remove the row"
+        )
+    if settings.classes is None:
+        return [z.tolist()]
+    labels = model.labels(z).astype(int).tolist()
+    towards = z if settings.positive_label == 1 else -z
+    names = [harmless(settings.classes[label]) for label in labels]
+    return [labels, names, sigmoid(towards).tolist()]
+
+
+def _comma(value: object) -> object:
+    return str(value).replace(".", ",") if isinstance(value, float) else value
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, PipelineWarning, stacklevel=2)

@@ -1,0 +1,159 @@
+"""Where a predictor comes from: the stages' files, or a run of MLflow."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from pipeline.artifacts.evaluated import read_evaluated
+from pipeline.artifacts.models import Model, read_model
+from pipeline.artifacts.splits import read_split
+from pipeline.commands.predict.model import Predictor
+from pipeline.commands.runs.find import one, refuse_no_id
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5
+from pipeline.core.params import Dataset, ModelName, Settings, Task, nearest
+from pipeline.core.tables import read_table
+from pipeline.tracking.store import StoreError, main_repository, open_store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class Metadata(Settings):
+    """What a model in MLflow says of itself, beside the numbers that scikit-learn keeps."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dataset: str
+    task: Task
+    target: str
+    classes: list[str] | None
+    threshold: float | None
+    ranges: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+def known_trainer(name: str, dataset: str, settings: Dataset) -> ModelName:
+    """The name, if the dataset has such a model."""
+    for known in settings.models:
+        if known == name:
+            return known
+    raise PipelineError(
+        f"--trainer: {name!r} is no model of {dataset}{nearest(name, settings.models)}; "
+        f"expected one of {', '.join(settings.models)}"
+    )
+
+
+def from_disk(dataset: str, settings: Dataset, trainer: ModelName) -> Predictor:
+    """A model of data/4_models, with the scaling and the ranges of its training rows.
+
+    Raises
+    ------
+    PipelineError
+        When files are missing or damaged, or do not belong together.
+    """
+    split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
+    trained_on = md5(layout.split_part(dataset, "train"))
+    model = read_model(layout.model(dataset, trainer), trainer, split.features, trained_on)
+    threshold = 0.5 if settings.task == "regression" else _threshold(dataset, model)
+    return Predictor(
+        split.features, split.mean, split.scale, model.coef, model.intercept,
+        *split.ranges(), threshold,
+    )  # fmt: skip
+
+
+def _threshold(dataset: str, model: Model) -> float:
+    judged = read_evaluated(dataset).judged.get(model.trainer)
+    if judged is None or judged.params != model.params or judged.threshold is None:
+        raise PipelineError(
+            f"{layout.evaluated(dataset)} judged another model than "
+            f"{layout.model(dataset, model.trainer)}; run `dvc repro`"
+        )
+    return judged.threshold
+
+
+def from_run(run_id: str, dataset: str, settings: Dataset) -> Predictor:
+    """The model of a run in MLflow.
+
+    Raises
+    ------
+    PipelineError
+        When the store does not answer, or the run is not there, is of another dataset, holds no
+        model, or one that was made for another target or other classes.
+    """
+    refuse_no_id(run_id)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with open_store(main_repository(), reading=True) as store:
+                path = _download(store.client, run_id, dataset, folder)
+                estimator, metadata = _load(path, run_id)
+        except StoreError as error:
+            raise PipelineError(
+                f"--run {run_id}: {error}. Without --run, no MLflow is needed"
+            ) from None
+    now = settings.task, settings.target, settings.classes
+    if (metadata.task, metadata.target, metadata.classes) != now:
+        raise PipelineError(
+            f"--run {run_id}: predicts {metadata.target} ({_classes(metadata.classes)}), "
+            f"{layout.PARAMS} has {settings.target} ({_classes(settings.classes)}); "
+            "`git checkout` the commit of the run"
+        )
+    return _predictor(estimator, metadata, run_id)
+
+
+def _classes(names: list[str] | None) -> str:
+    return ", ".join(names) if names else "a number"
+
+
+def _download(client: "MlflowClient", run_id: str, dataset: str, folder: str) -> Path:
+    import mlflow
+
+    run = one(client, run_id)
+    of = run.data.tags.get("dataset")
+    if of != dataset:
+        raise PipelineError(f"--run {run_id}: is a run of {of or 'no dataset'}, not of {dataset}")
+    if not (run.outputs and run.outputs.model_outputs):
+        raise PipelineError(f"--run {run_id}: holds no model (status {run.info.status})")
+    model, uri = f"models:/{run.outputs.model_outputs[0].model_id}", client.tracking_uri
+    download = mlflow.artifacts.download_artifacts
+    return Path(download(artifact_uri=model, dst_path=folder, tracking_uri=uri))
+
+
+def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
+    """The estimator, by skops alone, and its metadata.
+
+    MLflow's own load_model would take a pickle, or trust the types that the model names.
+    """
+    import mlflow.models
+    import skops.io
+
+    try:
+        model = mlflow.models.Model.load(str(path))
+        if model.flavors["sklearn"]["serialization_format"] != "skops":
+            raise ValueError("it is not a skops file")
+        return skops.io.load(path / "model.skops"), Metadata.model_validate(model.metadata)
+    except Exception as error:  # what a damaged file raises is not foreseeable
+        reason = " ".join(str(error).split())[:200]
+        raise PipelineError(f"--run {run_id}: its model cannot be used: {reason}") from None
+
+
+def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
+    """Take the numbers out of scikit-learn's Pipeline(StandardScaler, linear model)."""
+    try:
+        frozen = getattr(estimator, "estimator_", estimator)  # of a FixedThresholdClassifier
+        pipeline = getattr(frozen, "estimator", frozen)
+        (_, scaler), (_, linear) = pipeline.steps
+        features = [str(name) for name in scaler.feature_names_in_]
+        low, high = np.array([metadata.ranges[name] for name in features], dtype=float).T
+        return Predictor(
+            features, scaler.mean_, scaler.scale_, np.ravel(linear.coef_),
+            float(np.ravel(linear.intercept_)[0]), low, high, metadata.threshold or 0.5,
+        )  # fmt: skip
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise PipelineError(
+            f"--run {run_id}: its model is not of the form that `track` logs; "
+            "`dvc repro` logs today's"
+        ) from None

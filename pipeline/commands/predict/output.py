@@ -1,0 +1,81 @@
+"""Where predictions go: a file, whole or not at all, or stdout; and what a spreadsheet may see."""
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import IO
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.escape import harmless
+from pipeline.core.files import whole
+from pipeline.tracking.committed import git
+
+OURS = {".dvc", ".git", ".venv", "data", "metrics", "mlartifacts", "mlflow.db"}
+
+
+def quoted(records: list[list[str]], texts: Collection[int]) -> list[list[str]]:
+    """The records, with a quote before what a spreadsheet would execute in the columns `texts`."""
+    if not texts:
+        return records
+    return [
+        [harmless(cell) if k in texts else cell for k, cell in enumerate(record)]
+        for record in records
+    ]
+
+
+def refuse_place(source: Path, output: Path | None) -> None:
+    """Refuse an output that is the input, the project's, or no file: a device would become one."""
+    if output is None:
+        return
+    try:
+        place = output.resolve()  # links lead there
+        is_there, folder = place.exists(), place.parent.is_dir()
+    except OSError as error:
+        raise PipelineError(f"{output}: cannot be written: {error.strerror or error}") from None
+    except RuntimeError:
+        raise PipelineError(f"{output}: is a link that leads to itself; name a file") from None
+    here = Path.cwd().resolve()
+    if place.is_relative_to(here) and OURS & {*place.relative_to(here).parts[:1]}:
+        raise PipelineError(f"{output}: lies where the project keeps its own; name another file")
+    if not is_there and folder:
+        return
+    if not is_there:
+        raise PipelineError(f"{output}: cannot be written: there is no folder {output.parent}")
+    if not place.is_file():
+        raise PipelineError(f"{output}: is not a file; name one, or leave -o out for stdout")
+    if source.exists() and place.samefile(source):
+        raise PipelineError(f"{output}: is the input; name another file")
+    if git("ls-files", "--error-unmatch", "--", str(place)) is not None:
+        raise PipelineError(f"{output}: is a file of this repository; name another file")
+
+
+@contextlib.contextmanager
+def opened(output: Path | None) -> Iterator[IO[str]]:
+    """A text file that becomes `output`, or is copied to stdout, when the block succeeds."""
+    if output is not None:
+        # resolved, so that a link stays one
+        with whole(output.resolve()) as part, _text(part.open("wb")) as file:
+            yield file
+        return
+    if sys.stdout is None:
+        raise PipelineError("stdout is closed; name a file with -o")
+    try:
+        with tempfile.TemporaryFile() as kept, _text(kept) as file:
+            yield file
+            file.flush()
+            kept.seek(0)
+            shutil.copyfileobj(kept, sys.stdout.buffer)
+            sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; Python would flush again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise PipelineError(f"stdout: cannot be written: {error.strerror or error}") from None
+
+
+def _text(file: IO[bytes]) -> io.TextIOWrapper:
+    return io.TextIOWrapper(file, encoding="utf-8", newline="")

@@ -1,0 +1,145 @@
+"""Rows to predict: read, and checked against the dataset's schema, a chunk at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from pipeline.checks.schema import (
+    Problem,
+    Source,
+    check_columns,
+    checked_rows,
+)
+from pipeline.core.errors import PipelineError, Problems, listed
+from pipeline.core.params import Dialect
+from pipeline.core.tables import Array
+from pipeline.csv.reader import CsvFile
+from pipeline.csv.records import Record
+
+CHUNK = 16_384  # rows in memory
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows that have passed.
+
+    Attributes
+    ----------
+    records : list of list of str
+        The cells as received.
+    lines : list of int
+        Where they stand in the file.
+    X : ndarray of shape (n_rows, n_features)
+        The features that the model uses, in its order.
+    """
+
+    records: list[list[str]]
+    lines: list[int]
+    X: Array
+
+
+class Rows:
+    """The rows of a CSV file, read as `ingest` reads and checked as `validate` checks.
+
+    Parameters
+    ----------
+    path : Path
+    schema : DataFrameSchema
+        Of the columns without the target, which may stand in any order.
+    rules : Path
+        The file of the schema, to name in messages.
+    target : str
+    features : sequence of str
+        The columns that the model uses.
+
+    Raises
+    ------
+    PipelineError
+        When the file cannot be read, or its columns are not those of the schema.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.DataFrameSchema,
+        rules: Path,
+        target: str,
+        features: Sequence[str],
+        dialect: Dialect,
+    ) -> None:
+        self._path, self._schema, self._features = path, schema, [*features]
+        self._rules = f"expected by {rules} of rows without {target}"
+        self._file, self._decimal = CsvFile(path, dialect), dialect.decimal
+        self.header = self._file.header
+        problems = [
+            f"{path}: column {target} is what the model predicts; remove it from the file"
+            for name in self.header
+            if name == target
+        ]
+        others = [name for name in self.header if name != target]
+        problems += check_columns(others, schema, path)
+        problems += [
+            f"{path}: column {name} is missing, and the model uses it"
+            for name in features
+            if name not in others and not schema.columns[name].required
+        ]
+        if problems:
+            raise PipelineError(f"{listed(problems)}\n{self._rules}")
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        """Chunks of rows, up to the first problem; then only the reading and checking goes on.
+
+        Raises
+        ------
+        PipelineError
+            At the end of the file, with its first 20 problems and a count of the rest.
+        """
+        problems, broken = Problems(), False
+        records = self._file.records()
+        while not broken:
+            taken, error = self._take(records, size)
+            broken = error is not None or not taken
+            chunk, found = self._checked(taken)
+            for text in found:
+                problems.add(text)
+            if error:
+                problems.add(str(error), final=True)
+            if chunk.lines and not problems:
+                yield chunk
+        if problems:
+            raise PipelineError(f"{problems}\n{self._rules}")
+
+    def _take(
+        self, records: Iterator[Record], size: int
+    ) -> tuple[list[Record], PipelineError | None]:
+        """The next records, and the error of the reader behind them, if any."""
+        taken = list[Record]()
+        try:
+            taken.extend(islice(records, size))  # keeps what comes before an error
+        except PipelineError as error:
+            return taken, error
+        return taken, None
+
+    def _checked(self, records: list[Record]) -> tuple[Chunk, list[str]]:
+        problems: list[Problem] = [
+            (r.line, "", f"{self._file.place(r)}: {r.problem}") for r in records if r.problem
+        ]
+        good = [record for record in records if not record.problem]
+        lines, cells = [record.line for record in good], [record.cells for record in good]
+        if not good:
+            nothing = np.empty((0, len(self._features)))
+            return Chunk([], [], nothing), [text for _, _, text in problems]
+        by_name = dict(zip(self.header, zip(*cells, strict=True), strict=True))
+        ordered = {name: by_name[name] for name in self._schema.columns if name in by_name}
+        frame = pd.DataFrame(ordered, dtype=object)
+        typed, found = checked_rows(
+            frame, self._schema, Source(self._path, "line", lines, self._decimal)
+        )
+        problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
+        X = typed[self._features].to_numpy(dtype=float)
+        return Chunk(cells, lines, X), [text for _, _, text in sorted(problems)]

@@ -1,0 +1,117 @@
+"""`run diff`: the params, data, code and metrics in which two runs differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.commands.runs.bring_back import known
+from pipeline.commands.runs.code import changes_known, stat, uncommitted_code
+from pipeline.commands.runs.find import Found, find, when
+from pipeline.commands.runs.text import entry, few, table
+
+TAGS = {"data_md5": "data", "split_md5": "split", "dvc_lock": "dvc.lock"}
+
+
+@dataclass
+class Differences:
+    """Lines on what differs, and the names of what is the same."""
+
+    lines: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+
+    def add(self, name: str, lines: list[str]) -> None:
+        """Take lines about a subject; without any it is the same."""
+        if lines:
+            self.lines += ["", *lines]
+        else:
+            self.same.append(name)
+
+
+def diff(a: str, b: str) -> str:
+    """How the runs whose ids begin so differ.
+
+    Raises
+    ------
+    PipelineError
+        When there is no such run, or more than one; when the store is missing or down.
+    """
+    first, second = find(a, b)
+    found = Differences(_heads(first, second))
+    _params(first, second, found)
+    _data(first, second, found)
+    found.add("code", _code(first, second))
+    _metrics(first, second, found)
+    return "\n".join([*found.lines, "", *entry("the same:", ", ".join(found.same) or "nothing")])
+
+
+def _heads(a: Found, b: Found) -> list[str]:
+    lines = table([(key, run.id, run.experiment, run.name) for key, run in (("A", a), ("B", b))])
+    lines = [f"{line}  {when(run.start)}" for line, run in zip(lines, (a, b), strict=True)]
+    if a.experiment != b.experiment:
+        lines += ["", f"They are of different datasets: {a.experiment} and {b.experiment}."]
+    return lines
+
+
+def _params(a: Found, b: Found, found: Differences) -> None:
+    names = _differing(a.params, b.params)
+    rows = [(name, a.params.get(name, "-"), b.params.get(name, "-")) for name in names]
+    same = len(a.params.keys() & b.params.keys() - set(names))
+    found.add("params", table([("params", "A", "B"), *rows]) if rows else [])
+    if rows and same:
+        found.same.append(f"{same} of the params")
+
+
+def _data(a: Found, b: Found, found: Differences) -> None:
+    for tag, name in TAGS.items():
+        values = [run.tags.get(tag, "not recorded") for run in (a, b)]
+        if values[0] != values[1]:
+            found.add(name, entry(name, f"A {values[0]}", f"B {values[1]}"))
+        elif tag in a.tags:
+            found.add(name, [])
+
+
+def _code(a: Found, b: Found) -> list[str]:
+    """Nothing where both ran the code of one commit, with the same changes to it."""
+    shared = any(commit in b.commits for commit in a.commits)
+    changes = uncommitted_code(a), uncommitted_code(b)
+    if shared and changes[0] == changes[1] and changes_known(a) and changes_known(b):
+        return []
+    lines = [f"{key} {_commit(run)}" for key, run in (("A", a), ("B", b))]
+    if not shared and a.commits and b.commits:
+        lines += _stat(a.commits[0], b.commits[0])
+    for key, change in zip("AB", changes, strict=True):
+        lines += [f"{key} changes {name}, uncommitted" for name in change]
+    return entry("code", *lines)
+
+
+def _commit(run: Found) -> str:
+    changes = {True: "with uncommitted changes", False: "clean", None: "clean or not: not recorded"}
+    return f"{', '.join(run.commits) or 'no commit'}, {changes[run.dirty]}"
+
+
+def _stat(a: str, b: str) -> list[str]:
+    if not (known(a) and known(b)):
+        return ["not compared: not both commits are in a git repository here"]
+    return stat(a, b) or ["the same files of pipeline/ in both commits"]
+
+
+def _metrics(a: Found, b: Found, found: Differences) -> None:
+    names = _differing(a.metrics, b.metrics)
+    both = [name for name in names if name in a.metrics and name in b.metrics]
+    rows = [_metric(name, a.metrics[name], b.metrics[name]) for name in both]
+    lines = table([("metrics", "A", "B", "B - A"), *rows]) if rows else []
+    for key, run in (("A", a), ("B", b)):
+        alone = [name for name in names if name in run.metrics and name not in both]
+        lines += entry("", f"{key} alone has {few(alone)}") if alone else []
+    same = len(a.metrics.keys() & b.metrics.keys() - set(names))
+    found.add("metrics", lines)
+    if lines and same:
+        found.same.append(f"{same} of the metrics")
+
+
+def _metric(name: str, a: float, b: float) -> tuple[str, str, str, str]:
+    return name, f"{a:.6g}", f"{b:.6g}", f"{b - a:+.6g}"
+
+
+def _differing(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
+    """Sorted; by their text, so that nan is the same as nan."""
+    return sorted(name for name in a.keys() | b.keys() if repr(a.get(name)) != repr(b.get(name)))

@@ -1,0 +1,129 @@
+"""`run show`: what made a run, and what brings it back."""
+
+from collections.abc import Iterator
+
+from pipeline.commands.runs.bring_back import dvc_experiments, known, way_back
+from pipeline.commands.runs.code import changed_here, changed_in
+from pipeline.commands.runs.find import Found, find, when
+from pipeline.commands.runs.text import entry, few, plain, shortened
+from pipeline.core import layout
+from pipeline.core.files import md5
+from pipeline.core.params import METRICS
+from pipeline.tracking.committed import committed_params, git, given_params
+from pipeline.tracking.provenance import lock_md5
+
+
+def show(run_id: str) -> str:
+    """What is known of the run whose id begins so.
+
+    Raises
+    ------
+    PipelineError
+        When there is no such run, or more than one; when the store is missing or down.
+    """
+    (run,) = find(run_id)
+    return "\n".join([*_facts(run), "", *_way(run)])
+
+
+def _facts(run: Found) -> Iterator[str]:
+    yield from entry("run", run.id)
+    yield from entry("name", run.name)
+    yield from entry("experiment", run.experiment)
+    if run.of_pipeline:
+        yield from entry("trainer", run.tags.get("trainer", ""))
+    else:
+        yield from entry("", "not made by this pipeline: it has none of its tags")
+    took = f", took {(run.end - run.start) / 1000:.3g} s" if run.end and run.start else ""
+    yield from entry("status", f"{run.status}, {when(run.start)}{took}")
+    yield from entry("params", *_params(run))
+    yield from entry("data", *_data(run))
+    yield from entry("split", run.tags.get("split_md5", ""))
+    yield from entry("code", *_code(run))
+    yield from entry("dvc.lock", *_lock(run))
+    yield from entry("DVC", *_experiments(run))
+    if "verdict" in run.tags:
+        yield from entry("verdict", run.tags["verdict"], run.tags.get("verdict_reason", ""))
+    yield from entry("metrics", *_metrics(run))
+    yield from entry("registered", *run.versions)
+    if run.model:
+        yield from entry("model", f'mlflow.sklearn.load_model("runs:/{run.id}/model")')
+
+
+def _params(run: Found) -> Iterator[str]:
+    """Each in a line, with the committed value where that is another."""
+    committed = committed_params()
+    given = given_params(run.dataset, committed) if committed else {}
+    width = max(map(len, run.params), default=0)
+    for name, value in run.params.items():
+        line = f"{name.ljust(width)}  {shortened(value)}"
+        other = name in given and str(given[name]) != value and run.of_pipeline
+        yield f"{line}  (params.yaml of HEAD: {given[name]})" if other else line
+
+
+def _data(run: Found) -> Iterator[str]:
+    if not run.dataset or "data_md5" not in run.tags:
+        return
+    path = layout.ingested(run.dataset)
+    digest = run.tags["data_md5"]
+    here = _same(md5(path) == digest) if path.is_file() else "which is not here"
+    yield f"md5 {digest}, {path}: {here}"
+
+
+def _same(same: bool) -> str:
+    return "the same here" if same else "another one here"
+
+
+def _code(run: Found) -> Iterator[str]:
+    for commit in run.commits:
+        if not known(commit):
+            yield f"commit {commit}, which git has not here"
+            continue
+        subject = (git("log", "-1", "--format=%s", commit) or "").strip()
+        yield f'commit {commit}, "{shortened(subject, 36)}"'
+        yield f"files of pipeline/ that differ between it and this tree: {changed_here(commit)}"
+    if run.dirty is False:
+        yield "without changes to the commit"
+    elif run.dirty:
+        first = " first" if len(run.commits) > 1 else ""
+        yield f"with changes to the{first} commit: {few(list(changed_in(run))) or 'not kept'}"
+    elif run.commits:
+        yield "whether there were changes to the commit was not recorded"
+
+
+def _lock(run: Found) -> Iterator[str]:
+    if run.tags.get("dvc_lock"):
+        yield f"md5 {run.tags['dvc_lock']}, {_same(run.tags['dvc_lock'] == lock_md5())}"
+
+
+def _experiments(run: Found) -> Iterator[str]:
+    there = {e.name for e in dvc_experiments()}
+    for name in run.experiments:
+        yield f"experiment {name}{'' if name in there else ', which is not in this repository'}"
+
+
+def _metrics(run: Found) -> Iterator[str]:
+    """What trainers are judged by, on held-out and test rows, with intervals."""
+    committed = committed_params()
+    datasets = committed.datasets if committed else {}
+    settings = datasets.get(run.dataset)
+    names = [settings.metric] if settings else [m for task in METRICS.values() for m in task]
+    for name in (f"{rows}_{metric}" for metric in names for rows in ("cv", "loo", "test")):
+        if name in run.metrics:
+            low, high = (run.metrics.get(f"{name}_{end}") for end in ("low", "high"))
+            known_ = low is not None and high is not None
+            interval = f"  ({low:.4g} to {high:.4g})" if known_ else ""
+            yield f"{name}  {run.metrics[name]:.6g}{interval}"
+
+
+def _way(run: Found) -> Iterator[str]:
+    way = way_back(run)
+    if way.commands:
+        yield "To bring it back:"
+        yield ""
+        yield from (f"    {plain(command)}" for command in way.commands)
+    else:
+        yield "It cannot be brought back from here:"
+    if way.remarks:
+        yield ""
+    for remark in way.remarks:
+        yield from entry("", remark)

@@ -1,0 +1,190 @@
+"""`schema draft`: a first schema of a CSV file, for a person to edit."""
+
+import json
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.files import write_text
+from pipeline.core.numbers import INT64, is_number, pointed
+from pipeline.core.params import Dialect, declared_dialect
+from pipeline.csv.reader import read_csv
+
+FEW = 10  # different values of a column that is a choice between them
+THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
+DIGIT = re.compile(r"\d")
+LABEL = 60  # characters of a value that may be one of them
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+OTHER = {"true", "false", "yes", "no", "on", "off", "null"}  # what YAML takes for no text
+KEY = 1000  # characters of a key before its colon; YAML reads 1024
+HEADER = """\
+# The pandera schema of {path}, drafted from its {rows} rows. It says what was seen,
+# not what is right: check every line, and write what you know in place of it.
+#   dtype     int64 where all cells were whole numbers: float64 if others may come. str is text,
+#             which no trainer takes.
+#   in_range  What was seen, and half its width more on both sides, though never across 0. Put in
+#             what is possible. A bound that cannot fail protects from nothing.
+#   isin      The values seen. Add those that may come. Text without it is free: add str_length or
+#             str_matches where you know more.
+#   unique: true  for a column in which no value may come twice.
+schema_type: dataframe
+columns:
+"""
+FOOTER = """\
+strict: true
+unique_column_names: true
+"""
+
+
+def draft(file: Path, output: Path | None = None) -> Path:
+    """Write a schema that the file itself fits; returns where.
+
+    Raises
+    ------
+    PipelineError
+        When the file cannot be read, or a schema is there already.
+    """
+    path = output or layout.schema(file.name.split(".")[0])
+    try:
+        if path.exists() or path.is_symlink():
+            raise PipelineError(f"{path} is there already; remove it, or name another with -o")
+        dialect = _dialect(file)
+    except OSError as error:
+        raise PipelineError(f"{error.filename}: cannot be used: {error.strerror}") from None
+    table = read_csv(file, dialect)
+    if hint := _numbers_otherwise(table, dialect):
+        again = "declare it if that is right, and draft again"
+        warnings.warn(f"{file}: {hint}; {again}", PipelineWarning, stacklevel=2)
+    write_text(path, drafted(table, str(file)))
+    return path
+
+
+def _dialect(file: Path) -> Dialect:
+    """What params.yaml declares, if this is the file of one of its datasets."""
+    name = file.name.split(".")[0]
+    if layout.PARAMS.exists() and file.absolute().parent == layout.raw_csv(name).absolute().parent:
+        return declared_dialect(name).model_copy(update={"gz": file.suffix == ".gz"})
+    return Dialect(gz=file.suffix == ".gz")
+
+
+def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:
+    """What would have to be declared for columns of text to be numbers, or nothing."""
+    names, missing, declare = list[str](), list[str](), dict[str, str]()
+    for name in table.column_names:
+        if table[name].type != pa.string():
+            continue
+        cells = table[name].drop_null().unique().to_pylist()
+        for strip, decimal in product((False, True), dict.fromkeys((dialect.decimal, ","))):
+            read = [cell.strip(" ") if strip else cell for cell in cells]
+            others = {c for c in read if not is_number(*pointed([c], decimal))}
+            grouped = all(THOUSANDS.fullmatch(cell) for cell in read if "," in cell)
+            unlikely = decimal != dialect.decimal and (dialect.delimiter == "," or grouped)
+            many = len(others) > FEW or 2 * len(others) >= len(cells)
+            if unlikely or many or any(map(DIGIT.search, others)):
+                continue
+            names.append(name if name.isprintable() else repr(name))
+            missing += sorted(others.difference(missing))
+            declare |= {"strip_spaces": "true"} if strip else {}
+            declare |= {"decimal": '","'} if decimal != dialect.decimal else {}
+            break
+    if missing:
+        declare["missing"] = json.dumps([*dialect.missing, *missing], ensure_ascii=False)
+    if not names:
+        return ""
+    block = ", ".join(f"{key}: {value}" for key, value in declare.items())
+    return f"column {', '.join(names)} would be of numbers with csv: {{{block}}}"
+
+
+def drafted(table: pa.Table, path: str) -> str:
+    """The text of a schema that a table fits."""
+    name = path if path.isprintable() else _quoted(path)
+    lines = [HEADER.format(path=name, rows=table.num_rows)]
+    for column_name, column in zip(table.column_names, table.columns, strict=True):
+        lines += [f"  {line}\n" for line in _column(_key(column_name), column)]
+    return "".join([*lines, FOOTER])
+
+
+def _column(key: str, column: pa.ChunkedArray) -> Iterator[str]:
+    values: NDArray[Any] = column.drop_null().to_numpy()
+    different = np.unique(values)
+    kind = {"double": "float64", "int64": "int64"}.get(str(column.type), "str")
+    if kind == "int64" and column.null_count:
+        kind = "float64"  # which has a place for what is missing
+    missing = column.null_count + (int(np.sum(values == "")) if kind == "str" else 0)
+    counts = f"{len(different)} different, {missing or 'none'} missing"
+    if not len(values):
+        yield f"# {counts}"
+    elif kind == "str":
+        sizes = [len(value) for value in different]
+        yield f"# text of {min(sizes)} to {max(sizes)} characters, {counts}"
+    else:
+        mean = np.sum(values / len(values))  # of values whose sum is beyond floats, too
+        yield f"# {different[0]:.6g} to {different[-1]:.6g}, mean {mean:.6g}, {counts}"
+    yield key
+    yield f"  dtype: {kind}"
+    if column.null_count:
+        yield "  nullable: true"
+    few = 0 < len(different) <= min(FEW, len(values) // 2)
+    if kind == "str" and few and max(len(value) for value in different) <= LABEL:
+        yield f"  isin: [{', '.join(_quoted(value) for value in different)}]"
+    elif kind == "int64" and few:
+        yield f"  isin: [{', '.join(map(str, different.tolist()))}]"
+    elif kind != "str" and len(values):
+        ends = _whole(different) if kind == "int64" else _wide(different)
+        yield f"  in_range: {{min_value: {ends[0]}, max_value: {ends[1]}}}"
+
+
+def _whole(values: NDArray[np.int64]) -> tuple[int, int]:
+    """Bounds of integers."""
+    low, high = int(values[0]), int(values[-1])
+    more = (high - low + 1) // 2 or max(1, abs(low) // 2)
+    below, above = _not_across_0(low - more, low, high, high + more)
+    return max(INT64.start, int(below)), min(INT64.stop - 1, int(above))
+
+
+def _wide(values: NDArray[np.float64]) -> tuple[str, str]:
+    """Bounds of numbers, with few digits."""
+    low, high = float(values[0]), float(values[-1])
+    more = (high / 2 - low / 2) or abs(low) / 2 or 1.0
+    below, above = _not_across_0(low - more, low, high, high + more)
+    return _short(below, low, more), _short(above, high, more)
+
+
+def _not_across_0(below: float, low: float, high: float, above: float) -> tuple[float, float]:
+    return 0 if low >= 0 > below else below, 0 if high <= 0 < above else above
+
+
+def _short(bound: float, seen: float, margin: float) -> str:
+    """The fewest digits that change little of a bound's margin, and leave what was seen inside."""
+    bound = float(np.clip(bound, -sys.float_info.max, sys.float_info.max))
+    texts = (f"{float(f'{bound:.{digits}g}'):.12g}" for digits in (2, 3, 4, 6, 9))
+    text = next(
+        (t for t in texts if abs(float(t) - bound) <= min(margin / 10, abs(seen - bound))),
+        repr(bound),
+    )
+    return text if "." in text or "e" not in text else text.replace("e", ".0e")  # YAML 1.1
+
+
+def _key(name: str) -> str:
+    """A column's name as a key of YAML."""
+    if PLAIN.fullmatch(name) and name.lower() not in OTHER:
+        return f"{name}:"
+    text = _quoted(name)
+    return f"{text}:" if len(text) < KEY else f"? {text}\n  :"
+
+
+def _quoted(text: str) -> str:
+    """Text as YAML reads it back, whatever is in it."""
+    escaped = {'"': '\\"', "\\": "\\\\"}
+    shown = (escaped.get(c, c) if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+    return f'"{"".join(shown)}"'

@@ -1,0 +1,106 @@
+"""Command `sweep`: many values of a trainer's params, cross-validated in one process."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.artifacts.models import PARAMS_OF
+from pipeline.commands.sweep.apply import apply_winner
+from pipeline.commands.sweep.space import parse_space
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.params import Dataset, ModelName, load_params, nearest
+from pipeline.tracking.store import StoreError
+
+if TYPE_CHECKING:
+    from pipeline.commands.sweep.table import Ranking
+
+
+def sweep(
+    dataset: str,
+    trainer: str,
+    arguments: Sequence[str],
+    trials: int | None = None,
+    apply: bool = False,
+) -> Iterator[str]:
+    """Judge every point by the same folds of the training rows; the test rows are never used.
+
+    The present params are always among the points. What is found reaches the disk
+    (data/sweeps/DATASET_TRAINER) before MLflow. Ctrl-C ends the search, not what follows from it:
+    the points finished by then are shown, written and logged.
+
+    Parameters
+    ----------
+    arguments : list of str
+        PARAM=VALUE,VALUE or, with `trials`, PARAM=LOW..HIGH.
+    apply : bool
+        Write the winner to params.yaml: datasets.DATASET.descent.
+
+    Yields
+    ------
+    str
+        What the user is told: the table, the winner, where the results are.
+
+    Raises
+    ------
+    PipelineError
+        Of an argument that cannot be; with exit code 3 when every point diverged.
+    KeyboardInterrupt
+        At the end, when the search was interrupted.
+    """
+    params = load_params()
+    name = _known(trainer, dataset, params.dataset(dataset))
+    space = parse_space(arguments, name, params.descent(dataset), trials)
+    from pipeline.commands.sweep.search import DIVERGED, Bench, search  # they import half of scipy
+    from pipeline.commands.sweep.table import ranked
+
+    bench = Bench(dataset, name, params)
+    interrupted = search(bench, space, params.seed)
+    if not bench.points:
+        raise KeyboardInterrupt
+    ranking = ranked(bench, space)
+    yield from _results(ranking, interrupted, apply)
+    if interrupted:
+        raise KeyboardInterrupt
+    if ranking.best is None:
+        failure = PipelineError("every point diverged; lower lr")
+        failure.exit_code = DIVERGED
+        raise failure
+    if apply:
+        yield apply_winner(dataset, ranking.changes())
+
+
+def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str]:
+    """Show what was found, write it, and only then log it."""
+    yield ranking.text(interrupted)
+    files = ranking.write()
+    if ranking.best is not None and not interrupted:
+        yield ranking.conclusion(apply)
+    yield f"{ranking.folder}: {', '.join(path.name for path in files)}"
+    try:
+        from pipeline.tracking.sweep import publish
+
+        yield f"MLflow: {publish(ranking, files, interrupted)}"
+    except StoreError as error:
+        warnings.warn(
+            f"{error}. All results are in {ranking.folder}; once the store answers, the same "
+            "command logs them",
+            PipelineWarning,
+            stacklevel=2,
+        )
+
+
+def _known(trainer: str, dataset: str, settings: Dataset) -> ModelName:
+    """The name of a trainer that has params to sweep."""
+    able = [name for name in settings.models if PARAMS_OF[name]]
+    for name in able:
+        if name == trainer:
+            return name
+    if trainer in settings.models:
+        problem = f"{trainer} has no params to sweep"
+    else:
+        problem = f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, settings.models)}"
+    raise PipelineError(
+        f"{problem}; those of {layout.PARAMS}: datasets.{dataset}.trainers that have some: "
+        f"{', '.join(able) or 'none'}"
+    )

@@ -1,0 +1,97 @@
+"""The winner of a sweep in params.yaml: a few characters change, and nothing else does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode
+
+from pipeline.artifacts.models import PARAMS_OF, Value
+from pipeline.commands.sweep.space import listed, shown
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import write_text
+from pipeline.core.params import load_params, parse_params
+
+# Where, until where, and what comes there instead.
+Splice = tuple[int, int, str]
+
+
+def apply_winner(dataset: str, changes: Mapping[str, Value]) -> str:
+    """Write params to datasets.DATASET.descent, and say so; other datasets keep theirs.
+
+    A param that has its value already, from there or from the top level, needs no entry: `changes`
+    are those that differ.
+    """
+    place = f"{layout.PARAMS}: datasets.{dataset}.descent"
+    if not changes:
+        return f"{layout.PARAMS} stays as it is"
+    text = layout.PARAMS.read_bytes().decode("utf-8")  # as bytes: line ends stay
+    write_text(layout.PARAMS, edited(text, dataset, changes))
+    shared = [t for t in load_params().dataset(dataset).trainers if PARAMS_OF[t]]
+    note = f", for {' and '.join(shared)}" if len(shared) > 1 else ""
+    return f"{place} has {listed(changes)} now{note}; `dvc repro` confirms it"
+
+
+def edited(text: str, dataset: str, changes: Mapping[str, Value]) -> str:
+    """A params.yaml with changes in the descent block of one dataset.
+
+    ruamel's own writer would rewrite indents and blanks that it finds unusual; here every
+    character outside of the entries stays.
+
+    Raises
+    ------
+    PipelineError
+        Where that cannot be done safely (a tag, say); tells what to write by hand.
+    """
+    expected = parse_params(text, str(layout.PARAMS)).model_dump()
+    expected["datasets"][dataset]["descent"] |= changes
+    try:
+        result = _spliced(text, _splices(text, dataset, changes))
+        if parse_params(result, "").model_dump() == expected:
+            return result
+    except (PipelineError, YAMLError, LookupError):
+        pass
+    raise PipelineError(
+        f"{layout.PARAMS}: datasets.{dataset}.descent: cannot be edited safely as it is written; "
+        f"put {listed(changes)} there by hand"
+    )
+
+
+def _splices(text: str, dataset: str, changes: Mapping[str, Value]) -> list[Splice]:
+    block: Any = YAML(typ="safe", pure=True).compose(text)
+    for key in ("datasets", dataset, "descent"):
+        block = _entries(block)[key]
+    entries = _entries(block)
+    splices = [
+        (entries[k].start_mark.index, entries[k].end_mark.index, shown(value))
+        for k, value in changes.items()
+        if k in entries
+    ]
+    new = {k: value for k, value in changes.items() if k not in entries}
+    if not new:
+        return splices
+    start = block.start_mark.index
+    if not entries:
+        return [(start + 1, start + 1, listed(new))]  # within { }
+    last = max(node.end_mark.index for node in entries.values())
+    if block.flow_style:
+        return [*splices, (last, last, f", {listed(new)}")]
+    line = text.find("\n", last) if "\n" in text[last:] else len(text)
+    ends = "\r\n" if text[:line].endswith("\r") else "\n"
+    line -= len(ends) - 1
+    lines = [f"{ends}{' ' * block.start_mark.column}{listed({k: v})}" for k, v in new.items()]
+    return [*splices, (line, line, "".join(lines))]
+
+
+def _entries(block: Any) -> dict[str, Any]:
+    if not isinstance(block, MappingNode):
+        raise LookupError("not a mapping")
+    return {key.value: value for key, value in block.value}
+
+
+def _spliced(text: str, splices: list[Splice]) -> str:
+    for start, end, new in sorted(splices, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text

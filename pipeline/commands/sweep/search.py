@@ -1,0 +1,163 @@
+"""The points of a sweep, each measured on the same folds of the training rows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.artifacts.evaluated import LOWER_IS_BETTER, Scores
+from pipeline.artifacts.models import Value, params_of
+from pipeline.artifacts.splits import Split, read_split
+from pipeline.commands.sweep.space import Range, Space
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5
+from pipeline.core.params import ModelName, Params
+from pipeline.core.tables import read_table
+from pipeline.evaluation.judge import Judge
+from pipeline.statistics.cross_validation import cross_validate
+from pipeline.statistics.scores import Folds, cross_validated, fold_scores
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+DIVERGED = 3  # the exit code
+REPEATS = 1
+DIGITS = 6  # of a value drawn from a range: the folds could not tell more apart
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting of a trainer, and how it did.
+
+    Attributes
+    ----------
+    params : dict
+        All that reach the trainer.
+    folds : dict
+        The score of each fold, by metric; empty where it diverged.
+    scores : dict
+        Mean, sd and interval over the folds, as evaluate names them (cv_mse, cv_mse_sd, ...).
+    """
+
+    params: Mapping[str, Value]
+    folds: Folds
+    scores: Scores
+
+
+class Bench:
+    """The training rows of a dataset, cut into folds: the same for every point.
+
+    Judged as evaluate would judge if the training rows were all there are, with one repeat of
+    its folds: what one point gains on another shows on the same folds, and the folds of evaluate
+    have the last word.
+
+    Attributes
+    ----------
+    current : dict
+        The trainer's params as params.yaml has them.
+    points : dict
+        What was measured so far, by the values of all params, in order.
+    """
+
+    def __init__(self, dataset: str, trainer: ModelName, params: Params) -> None:
+        self.dataset, self.trainer, self.params = dataset, trainer, params
+        self.settings = settings = params.dataset(dataset)
+        split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
+        self.data_md5 = md5(layout.ingested(dataset))
+        once = params.cross_validation.model_copy(update={"repeats": REPEATS})
+        judge = Judge(
+            _training(split), dataset, params.model_copy(update={"cross_validation": once})
+        )
+        if not judge.cuts:
+            raise PipelineError(
+                f"{dataset}: {len(split.train)} training rows are too few to cross-validate"
+            )
+        self.rows, self.cuts, self.scheme = judge.rows, judge.cuts, judge.scheme
+        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{settings.metric}"
+        self.sign = 1 if settings.metric in LOWER_IS_BETTER else -1  # times a score: less is better
+        self.current = params_of(trainer, params.descent(dataset))
+        self.points: dict[tuple[Value, ...], Point] = {}
+
+    def measure(self, changes: Mapping[str, Value]) -> Point:
+        """Cross-validate the current params with these changes, once."""
+        params = self.current | dict(changes)
+        key = tuple(params.values())
+        if key not in self.points:
+            folds, scores = self._judged(params)
+            self.points[key] = Point(params, folds, scores)
+        return self.points[key]
+
+    @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
+    def _judged(self, params: Mapping[str, Value]) -> tuple[Folds, Scores]:
+        X, y, settings = self.rows.X, self.rows.y, self.settings
+        wanted, classes = settings.threshold, settings.classes or []
+        try:
+            held = cross_validate(self.trainer, params, X, y, self.cuts, wanted, classes)
+        except PipelineError as error:
+            if error.exit_code == DIVERGED:
+                return {}, {}
+            raise
+        sure = self.params.intervals.confidence
+        try:
+            by_fold = fold_scores(held, y, settings)
+            return by_fold, cross_validated(by_fold, held, y, self.scheme, settings, sure)
+        except PipelineError:  # weights are finite, what they predict is not
+            return {}, {}
+
+
+def search(bench: Bench, space: Space, seed: int) -> bool:
+    """Measure the current params and the points of a space; whether Ctrl-C ended it early.
+
+    What is measured stands in `bench.points`, whatever ends it. A progress bar is shown on a
+    terminal.
+    """
+    steps = _trials(bench, space, seed) if space.trials else map(bench.measure, space.grid())
+    try:
+        with tqdm(
+            total=space.size + 1, desc="sweep", unit="point", leave=False, disable=None
+        ) as bar:
+            bench.measure({})
+            bar.update()
+            for _ in steps:
+                bar.update()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _trials(bench: Bench, space: Space, seed: int) -> Iterator[Point]:
+    """Points that Optuna's tree-structured Parzen estimator proposes, knowing those before."""
+    import optuna
+    from optuna.trial import TrialState
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    for _ in range(space.trials or 0):
+        trial = study.ask()
+        point = bench.measure({name: _drawn(trial, name, space) for name in space.axes})
+        score = point.scores.get(bench.score)
+        if score is None:
+            study.tell(trial, state=TrialState.PRUNED)  # counts as the worst; FAIL would not count
+        else:
+            study.tell(trial, bench.sign * score)
+        yield point
+
+
+def _drawn(trial: "Trial", name: str, space: Space) -> Value:
+    axis = space.axes[name]
+    if not isinstance(axis, Range):
+        return axis[trial.suggest_categorical(name, range(len(axis)))]
+    if axis.whole:
+        return trial.suggest_int(name, int(axis.low), int(axis.high))
+    value = float(f"{trial.suggest_float(name, axis.low, axis.high, log=axis.log):.{DIGITS}g}")
+    return min(max(value, axis.low), axis.high)
+
+
+def _training(split: Split) -> Split:
+    """The training rows as if there were no others."""
+    X, y = split.X[split.train], split.y[split.train]
+    every = np.arange(len(y))
+    return Split(split.features, X, y, every, every[:0], split.mean, split.scale)

@@ -1,0 +1,167 @@
+"""What is to be tried: lists of values and ranges, as they were typed."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from ruamel.yaml.error import YAMLError
+
+from pipeline.artifacts.models import PARAMS_OF, Value
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import Descent, ModelName, nearest
+from pipeline.core.yaml import load_yaml
+
+MOST = 10_000  # points
+LOGARITHMIC = ("lr", "weight_decay")
+EXAMPLE = "lr=0.001,0.01,0.1"
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`, both included; `log`: every decade is as likely as another."""
+
+    low: float
+    high: float
+    whole: bool
+    log: bool
+
+
+Axis = tuple[Value, ...] | Range
+
+
+@dataclass(frozen=True)
+class Space:
+    """The params that are swept, in the order given; `trials`: so many points of the ranges.
+
+    `words` is what was typed, by param.
+    """
+
+    axes: Mapping[str, Axis]
+    words: Mapping[str, str]
+    trials: int | None
+
+    @property
+    def size(self) -> int:
+        """How many points it asks for."""
+        return self.trials or prod(len(a) for a in self.axes.values() if not isinstance(a, Range))
+
+    def grid(self) -> Iterator[dict[str, Value]]:
+        """Every combination of the values, the last param changing fastest."""
+        lists = [axis for axis in self.axes.values() if not isinstance(axis, Range)]
+        for values in product(*lists):
+            yield dict(zip(self.axes, values, strict=True))
+
+    def asks_for(self, params: Mapping[str, Value]) -> bool:
+        """Whether each param that has a list of values has one of them."""
+        return all(isinstance(a, Range) or params[name] in a for name, a in self.axes.items())
+
+
+def parse_space(
+    arguments: Sequence[str], trainer: ModelName, settings: Descent, trials: int | None = None
+) -> Space:
+    """Read PARAM=VALUE,VALUE and PARAM=LOW..HIGH; values are read and checked as in params.yaml.
+
+    Raises
+    ------
+    PipelineError
+        Names the argument that cannot be, and why.
+    """
+    words: dict[str, str] = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        known = PARAMS_OF[trainer]
+        if not equals:
+            problem = f"expected PARAM=VALUES, such as {EXAMPLE}"
+        elif name not in known:
+            problem = f"{trainer} has no param {name!r}{nearest(name, known)}; it has "
+            problem += ", ".join(known)
+        elif name in words:
+            problem = f"{name} is given twice; write all of its values in one argument"
+        else:
+            words[name] = text
+            continue
+        raise _refusal(argument, problem)
+    count = trials or prod(text.count(",") + 1 for text in words.values())
+    if trials is not None and not 1 <= trials <= MOST:
+        raise PipelineError(f"--trials {trials}: expected a whole number from 1 to {MOST:,}")
+    if count > MOST:
+        raise PipelineError(
+            f"{' '.join(map(_short, arguments))}: {count:,} points are more than {MOST:,}; take "
+            "fewer values, or ranges with --trials"
+        )
+    space = Space({k: _axis(k, text, settings) for k, text in words.items()}, words, trials)
+    ranges = [name for name, axis in space.axes.items() if isinstance(axis, Range)]
+    if ranges and trials is None:
+        name = ranges[0]
+        raise _refusal(f"{name}={words[name]}", "a range needs --trials N, such as --trials 30")
+    if trials is not None and not ranges:
+        raise PipelineError(
+            f"--trials {trials}: goes with a range, such as lr=0.001..1; lists of values are tried "
+            "in full without it"
+        )
+    return space
+
+
+def shown(value: Value) -> str:
+    """A value as one would type it, exactly.
+
+    >>> [shown(v) for v in (10.0, 1e-05, 0.1, 0.123456789, 100, "full")]
+    ['10', '1e-05', '0.1', '0.123456789', '100', 'full']
+    """
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value)
+
+
+def listed(values: Mapping[str, Value], equals: str = ": ", between: str = ", ") -> str:
+    """Params as one reads them.
+
+    >>> listed({"lr": 0.1, "epochs": 50})
+    'lr: 0.1, epochs: 50'
+    """
+    return between.join(f"{name}{equals}{shown(value)}" for name, value in values.items())
+
+
+def _axis(name: str, text: str, settings: Descent) -> Axis:
+    argument = f"{name}={text}"
+    ends = re.fullmatch(r"([^,]+?)\.\.([^,]+)", text)
+    if ends:
+        low, high = (_value(name, end, settings, argument) for end in ends.groups())
+        if isinstance(low, str) or isinstance(high, str):
+            raise _refusal(argument, f"a range is of numbers; write {name}=A,B")
+        if low >= high:
+            raise _refusal(argument, "the lower end of a range comes first, as in lr=0.001..1")
+        log = name in LOGARITHMIC and low > 0
+        return Range(low, high, whole=isinstance(low, int), log=log)
+    values = tuple(_value(name, one, settings, argument) for one in text.split(","))
+    for k, value in enumerate(values):
+        if value in values[:k]:
+            raise _refusal(argument, f"{shown(value)} is given twice")
+    return values
+
+
+def _value(name: str, text: str, settings: Descent, argument: str) -> Value:
+    if not text.strip():
+        raise _refusal(argument, f"a value is missing; expected values such as {EXAMPLE}")
+    if ".." in text:
+        raise _refusal(argument, f"{text}: one range, LOW..HIGH, or a list of values, not both")
+    try:
+        # as params.yaml would: 1e-3 is a number, full is a word
+        given = load_yaml(text)
+        checked = Descent.of(**settings.model_dump() | {name: given})
+    except (YAMLError, RecursionError):
+        raise _refusal(argument, f"{_short(text)} is no value") from None
+    except ValueError as error:
+        raise _refusal(argument, str(error)) from None
+    value: Value = getattr(checked, name)
+    return value
+
+
+def _refusal(argument: str, problem: str) -> PipelineError:
+    return PipelineError(f"{_short(argument)}: {problem}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

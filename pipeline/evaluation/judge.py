@@ -1,0 +1,120 @@
+"""One model, judged in all ways."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipeline.artifacts.champions import Champion
+from pipeline.artifacts.evaluated import Judged, Role, Scheme
+from pipeline.artifacts.models import Model, Value
+from pipeline.artifacts.splits import Split
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import REFERENCES, Dataset, Goal, Intervals, ModelName, Params
+from pipeline.core.tables import Array
+from pipeline.statistics.coefficients import coefficients
+from pipeline.statistics.cross_validation import (
+    FEW,
+    Fold,
+    Held,
+    choose_threshold,
+    cross_validate,
+    folds,
+)
+from pipeline.statistics.scores import (
+    Folds,
+    cross_validated,
+    fold_scores,
+    judged_scores,
+)
+
+TRIVIAL = tuple(trivial for trivial, _ in REFERENCES.values())
+
+
+class Judge:
+    """Rows cut into folds: the same for every model."""
+
+    def __init__(self, rows: Split, dataset: str, params: Params) -> None:
+        self.rows, self.settings = rows, params.dataset(dataset)
+        self.intervals: Intervals = params.intervals
+        settings = self.settings
+        cut, n = params.cross_validation, len(rows.y)
+        self.cuts: list[Fold] = folds(rows.y, settings.task, cut)
+        few = n < FEW
+        self.scheme = Scheme(
+            leave_one_out=few,
+            folds=n if few else cut.folds,
+            repeats=1 if few else cut.repeats,
+            seed=cut.seed,
+            rows=n,
+        )
+        if few and settings.metric == "roc_auc":
+            raise PipelineError(
+                f"{layout.PARAMS}: datasets.{dataset}.metric: {n} rows are held out one by one, "
+                "and one row has no roc_auc; take log_loss"
+            )
+
+    @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
+    def model(self, name: ModelName, model: Model) -> Judged:
+        """Judge a trained model: by folds, on the test rows, and by how its weights vary."""
+        rows, settings = self.rows, self.settings
+        wanted = settings.threshold
+        if wanted is not None and name in TRIVIAL:
+            wanted = 0.5  # the larger class, whatever recall is wanted
+        held, by_fold = self._held(name, model.params, rows.X, wanted)
+        threshold = None
+        if wanted is not None:
+            X, y = rows.X[rows.train], rows.y[rows.train]
+            threshold = choose_threshold(wanted, name, model.params, X, y, settings.classes or [])
+        train, test = rows.part(rows.train), rows.part(rows.test)
+        scores = judged_scores(model, settings, train, test, threshold, self.intervals)
+        return Judged(
+            role=_role(name, settings),
+            trainer=name,
+            params=model.params,
+            threshold=threshold,
+            scores=scores | self._scores(held, by_fold),
+            folds=by_fold,
+            coefficients=coefficients(
+                model, rows.features, rows.scale, held, len(rows.train), self.intervals.confidence
+            ),
+        )
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def champion(self, champion: Champion, X: Array) -> Judged:
+        """Judge the champion by folds alone, on features and with a threshold of its own."""
+        held, by_fold = self._held(champion.trainer, champion.params, X, champion.threshold)
+        return Judged(
+            role="champion",
+            trainer=champion.trainer,
+            params=champion.params,
+            threshold=None,
+            scores=self._scores(held, by_fold),
+            folds=by_fold,
+            coefficients=[],
+        )
+
+    def _held(
+        self,
+        name: ModelName,
+        params: Mapping[str, Value],
+        X: Array,
+        threshold: float | Goal | None,
+    ) -> tuple[list[Held], Folds]:
+        settings, y = self.settings, self.rows.y
+        cuts = self.cuts
+        if self.scheme.leave_one_out and name in TRIVIAL and settings.task == "classification":
+            # Of two classes of n/2 rows the one that a row was taken from is the smaller: the
+            # trivial model would always be wrong, and any noise better. It may see all rows.
+            cuts = [(np.arange(len(y)), out) for _, out in cuts]
+        held = cross_validate(name, params, X, y, cuts, threshold, settings.classes or [])
+        return held, fold_scores(held, y, settings)
+
+    def _scores(self, held: list[Held], by_fold: Folds) -> dict[str, float | None]:
+        sure = self.intervals.confidence
+        return cross_validated(by_fold, held, self.rows.y, self.scheme, self.settings, sure)
+
+
+def _role(name: ModelName, settings: Dataset) -> Role:
+    trivial, counterpart = REFERENCES[settings.task]
+    return "baseline" if name == trivial else "reference" if name == counterpart else "trainer"

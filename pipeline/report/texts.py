@@ -1,0 +1,52 @@
+"""The report's own words, in the language that params.yaml asks for.
+
+What other stages found (reasons, notes, audits) is shown as they wrote it.
+"""
+
+from typing import Literal
+
+from pipeline.report.texts_en import EN
+from pipeline.report.texts_zh import ZH
+
+Language = Literal["en", "zh"]
+TEXTS: dict[Language, dict[str, str]] = {"en": EN, "zh": ZH}
+
+
+def minus(number: str) -> str:
+    """The sign as print has it: as wide as a plus."""
+    return number.replace("-", "\N{MINUS SIGN}")
+
+
+class Texts:
+    """The words of one language, and its way with numbers."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._texts = TEXTS[language]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of a key, with its places filled."""
+        return self._texts[key].format(**values)
+
+    def score(self, key: str) -> str:
+        """The name of a score without its prefix: `recall_<class>` is a class's recall."""
+        if key.startswith("recall_"):
+            return self("recall_of", name=key.removeprefix("recall_"))
+        return self._texts.get(key, key)
+
+    def number(self, value: float | None) -> str:
+        """Four digits, as many as a reader compares: 58,276; 0.9386; 1.2e-07.
+
+        >>> [Texts("en").number(x) for x in (58276.5, 0.93859, 1.23e17, 12.0)]
+        ['58,276', '0.9386', '1.23e+17', '12']
+        """
+        if value is None or value != value:
+            return "\N{EN DASH}"
+        whole = abs(value) < 1e9 and (abs(value) >= 1000 or float(value).is_integer())
+        return minus(f"{value:,.0f}" if whole else f"{value:.4g}")
+
+    def interval(self, value: float | None, low: float | None, high: float | None) -> str:
+        """A figure with its interval, where there is one: 0.939 [0.87, 0.97]."""
+        if low is None or high is None:
+            return self.number(value)
+        return f"{self.number(value)} [{self.number(low)}, {self.number(high)}]"

@@ -1,0 +1,66 @@
+"""Stage `report`: everything that was found, on one page that opens anywhere."""
+
+from pipeline.artifacts.evaluated import read_verdicts
+from pipeline.core import layout
+from pipeline.core.files import write_text
+from pipeline.core.params import load_params
+from pipeline.figures.canvas import style
+from pipeline.figures.picture import Draw, Picture
+from pipeline.figures.svg import alone
+from pipeline.report import (
+    class_pictures,
+    data_pictures,
+    fit_pictures,
+    forest_pictures,
+)
+from pipeline.report.gather import Gathered, gather
+from pipeline.report.page import page
+from pipeline.report.texts import Texts
+
+PICTURES: tuple[Draw, ...] = (
+    data_pictures.draw_scatter,
+    data_pictures.draw_histograms,
+    data_pictures.draw_fit,
+    fit_pictures.draw_loss,
+    fit_pictures.draw_predictions,
+    fit_pictures.draw_residuals,
+    class_pictures.draw_confusion,
+    class_pictures.draw_roc,
+    class_pictures.draw_pr,
+    class_pictures.draw_calibration,
+    forest_pictures.draw_coefficients,
+    forest_pictures.draw_comparison,
+)
+
+
+def report() -> None:
+    """Write metrics/report.html, and its pictures to metrics/report.
+
+    Raises
+    ------
+    PipelineError
+        When a file is missing or damaged, or the files do not fit together.
+    """
+    params = load_params()
+    t = Texts(params.report.language)
+    verdicts = read_verdicts()
+    gathered = [gather(name, settings, verdicts) for name, settings in params.datasets.items()]
+    pictures = {d.name: draw(d, t) for d in gathered}
+    files = {
+        layout.picture(name, one.name): alone(one.svg, one.finding)
+        for name, drawn in pictures.items()
+        for one in drawn
+    }
+    for path, text in files.items():
+        write_text(path, text)
+    for path in layout.picture("any", "any").parent.glob("*.svg"):
+        if path not in files:
+            path.unlink()  # of a dataset that is gone
+    write_text(layout.REPORT, page(gathered, pictures, t))
+
+
+def draw(d: Gathered, t: Texts) -> list[Picture]:
+    """Every picture that the dataset has the data for."""
+    with style():
+        drawn = [one(d, t) for one in PICTURES]
+    return [one for one in drawn if one is not None]

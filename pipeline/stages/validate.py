@@ -1,0 +1,77 @@
+"""Stage `validate`: the ingested table against its pandera schema; it changes no value."""
+
+import warnings
+from typing import Any
+
+import pandera.pandas as pa
+
+from pipeline.artifacts.trained_on import read_trained_on
+from pipeline.artifacts.validated import Validated
+from pipeline.checks.doubts import doubts
+from pipeline.checks.profile import Profile
+from pipeline.checks.schema import Source, check_columns, load_schema
+from pipeline.checks.table import check_table
+from pipeline.checks.text import as_text
+from pipeline.core import layout
+from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
+from pipeline.core.files import md5, write_json, write_text
+from pipeline.core.params import load_params
+from pipeline.core.tables import read_lines, row_groups, table_schema
+
+
+def validate(dataset: str) -> None:
+    """Check types, ranges, labels and columns of data/1_ingested/<dataset>.parquet.
+
+    All failures are reported at once, with file, line and column, and end with exit code 2. Where
+    there is none, a report goes to data/2_validated, as JSON and as text, and the later stages may
+    run. It has the warnings, too: repeated rows, rare classes, columns that count the rows or tell
+    the target, values that have left the ranges on which the champion was trained.
+    """
+    settings = load_params().dataset(dataset)
+    schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
+    rows = row_groups(path)[1][-1]
+    where = (
+        Source(path, "row", range(1, rows + 1))
+        if settings.make_regression
+        else Source(
+            layout.raw_csv(dataset, settings.csv.gz), "line", read_lines(path), settings.csv.decimal
+        )
+    )
+    columns = check_columns(table_schema(path).names, schema, where.path)
+    problems = check_table(path, schema, where)
+    count = len(columns) + problems.count
+    if count:
+        shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
+        raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
+    labels = (0, 1) if settings.task == "classification" else ()
+    profile = Profile.of(path, settings.target, labels, read_trained_on(dataset))
+    found = doubts(profile, where)
+    for text in found:
+        warnings.warn(text, PipelineWarning, stacklevel=2)
+    report = Validated(
+        dataset=dataset,
+        data_md5=md5(path),
+        rows=rows,
+        repeated_rows=profile.repeated(0)[0],
+        warnings=found,
+        classes={str(label): n for label, n in profile.labels.items()},
+        checks={name: _checks(column) for name, column in schema.columns.items()},
+        columns={name: _summary(profile, name) for name in [*profile.numbers, *profile.empty]},
+    )
+    write_json(layout.validated(dataset), report.model_dump())
+    write_text(layout.validated_text(dataset), as_text(report, str(layout.schema(dataset))))
+
+
+def _checks(column: pa.Column) -> list[str]:
+    return [str(column.dtype), *(str(check.error or check.name) for check in column.checks)]
+
+
+def _summary(profile: Profile, name: str) -> dict[str, Any]:
+    """A column in short; 10 digits, since those behind differ between CPU types."""
+    if name in profile.empty:
+        return {"empty": profile.empty[name]}
+    column = profile.numbers[name]
+    if not column.parts:
+        return {"missing": column.missing}
+    found = {"min": column.low, "max": column.high, "mean": column.mean, "sd": column.sd}
+    return {"missing": column.missing} | {k: float(f"{v:.10g}") for k, v in found.items()}

@@ -1,0 +1,164 @@
+"""Trainers on parts of the rows, judged by the others: the same parts for all of them."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.artifacts.models import Model, Value, fit
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.params import CrossValidation, Goal, ModelName, Task
+from pipeline.core.tables import Array
+from pipeline.solvers.losses import sigmoid
+from pipeline.solvers.rows import ArrayRows
+from pipeline.statistics.preprocessing import fit_scaler
+
+Rows = NDArray[np.intp]
+Fold = tuple[Rows, Rows]
+FEW = 30  # below this, every row is held out by itself
+FEWEST = 3  # a line through one point is no model
+
+
+@dataclass(frozen=True)
+class Held:
+    """One fold: the rows held out, and what a model of the others says of them.
+
+    Attributes
+    ----------
+    z : ndarray of shape (n_held,)
+        The target (regression) or the logit of label 1 (classification).
+    coef : ndarray of shape (n_features,)
+        Weights on features in their own units.
+    threshold : float or None
+        The one chosen on the other rows.
+    """
+
+    rows: Rows
+    z: Array
+    coef: Array
+    threshold: float | None
+
+
+def folds(
+    y: Array, task: Task, settings: CrossValidation, where: str = "cross_validation.folds"
+) -> list[Fold]:
+    """Training and held-out rows of each fold: repeated k-fold, or leave-one-out below 30 rows.
+
+    Classes are held out in equal shares. Empty below three rows.
+    """
+    n = len(y)
+    if n < FEWEST:
+        return []
+    smallest = n if task == "regression" else int(np.unique(y, return_counts=True)[1].min())
+    need = 2 if n < FEW else settings.folds
+    if smallest < need:
+        raise PipelineError(
+            f"{layout.PARAMS}: {where}: {n if n < FEW else settings.folds} folds need at least "
+            f"{need} rows{' of each class' * (task == 'classification')}, got {smallest}"
+        )
+    if n < FEW:
+        every = np.arange(n)
+        return [(np.delete(every, row), every[[row]]) for row in range(n)]
+    from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
+
+    cut = RepeatedKFold if task == "regression" else RepeatedStratifiedKFold
+    splitter = cut(n_splits=settings.folds, n_repeats=settings.repeats, random_state=settings.seed)
+    return list(splitter.split(np.zeros((n, 1)), y))
+
+
+def cross_validate(
+    trainer: ModelName,
+    params: Mapping[str, Value],
+    X: Array,
+    y: Array,
+    cuts: Sequence[Fold],
+    threshold: float | Goal | None = None,
+    classes: Sequence[str] = (),
+) -> list[Held]:
+    """Train without each fold, with the other rows' own scaling, and predict it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        In its own units.
+    threshold : float or Goal, optional
+        A goal is met on inner folds of the training rows of each fold.
+
+    Raises
+    ------
+    PipelineError
+        When a training fails; names the fold.
+    """
+    held = []
+    for number, (train, out) in enumerate(cuts, 1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
+                model, mean, scale = _trained(trainer, params, X[train], y[train])
+                chosen = None if threshold is None else choose_threshold(
+                    threshold, trainer, params, X[train], y[train], classes
+                )  # fmt: skip
+        except PipelineError as error:
+            failure = PipelineError(
+                f"cross-validation of {trainer}, fold {number} of {len(cuts)}: {error}"
+            )
+            failure.exit_code = error.exit_code
+            raise failure from None
+        z = model.predict((X[out] - mean) / scale)
+        held.append(Held(out, z, model.coef / scale, chosen))
+    return held
+
+
+def choose_threshold(
+    wanted: float | Goal,
+    trainer: ModelName,
+    params: Mapping[str, Value],
+    X: Array,
+    y: Array,
+    classes: Sequence[str],
+) -> float:
+    """The probability of label 1 from which it is predicted.
+
+    For a goal: of the thresholds at which held-out rows reach the recall wanted, the one that
+    costs the other class least. These are 5 stratified folds of the rows given, each predicted by
+    a model of the others.
+    """
+    if not isinstance(wanted, Goal):
+        return wanted
+    label = list(classes).index(wanted.recall)
+    cuts = folds(y, "classification", INNER, "threshold")
+    z = np.empty(len(y))
+    for fold in cross_validate(trainer, params, X, y, cuts):
+        z[fold.rows] = fold.z
+    return threshold_for(sigmoid(z), y, label, wanted.at_least)
+
+
+INNER = CrossValidation(folds=5, repeats=1, seed=0)
+
+
+def threshold_for(p: Array, y: Array, label: int, at_least: float) -> float:
+    """The threshold on P(label 1) at which `label` is found often enough, and no more often.
+
+    Halfway between the last row that must be found and the next one.
+
+    >>> threshold_for(np.array([0.1, 0.2, 0.4, 0.6]), np.array([0, 0, 0, 1]), 0, 0.66)
+    0.3
+    """
+    certainty = p if label == 1 else 1 - p
+    of_class = np.sort(certainty[y == label])[::-1]
+    last = of_class[int(np.ceil(at_least * len(of_class) - 1e-9)) - 1]
+    below = certainty[certainty < last]
+    least = float(last + below.max()) / 2 if len(below) else float(last) / 2
+    threshold = least if label == 1 else 1 - least
+    return float(np.clip(round(threshold, 10), 1e-10, 1 - 1e-10))
+
+
+def _trained(
+    trainer: ModelName, params: Mapping[str, Value], X: Array, y: Array
+) -> tuple[Model, Array, Array]:
+    mean, scale = fit_scaler(X)
+    model, _ = fit(trainer, params, ArrayRows((X - mean) / scale, y))
+    return model, mean, scale

@@ -1,0 +1,90 @@
+"""Figures of merit.
+
+Written out, where scikit-learn has them too (a test holds them equal): they are taken in every
+fold of every trainer, and each of its calls costs a millisecond of checks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.artifacts.evaluated import Scores
+from pipeline.core.tables import Array
+from pipeline.solvers.losses import bce_with_logits, sigmoid
+from pipeline.statistics.intervals import placements
+
+
+def regression_scores(y: Array, predicted: Array) -> Scores:
+    """Mse and rmse, mae (units of y, squared for mse) and r2.
+
+    r2 = 1 - mse / variance is None (null in JSON) where y is constant: there is nothing to explain.
+    """
+    error = predicted - y
+    mse = float(np.mean(error**2))
+    variance = float(np.var(y)) if y.max() > y.min() else 0.0  # which rounding makes 1e-28
+    return {
+        "mse": mse,
+        "rmse": mse**0.5,
+        "mae": float(np.mean(np.abs(error))),
+        "r2": 1 - mse / variance if variance > 0 else None,
+    }
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Labels against predictions; the positive class is the one of interest."""
+
+    true_positive: int
+    false_positive: int
+    false_negative: int
+    true_negative: int
+
+
+def counts(y: Array, label: Array, positive: int) -> Counts:
+    """Count hits and misses of labels 0 and 1."""
+    is_, said = y == positive, label == positive
+    return Counts(*(int(np.sum(a & b)) for a, b in
+                    ((is_, said), (~is_, said), (is_, ~said), (~is_, ~said))))  # fmt: skip
+
+
+def classification_scores(
+    y: Array, z: Array, threshold: float, positive: int, classes: Sequence[str]
+) -> Scores:
+    """Scores of logits `z` of label 1, which is predicted from probability `threshold` on.
+
+    Parameters
+    ----------
+    y, z : ndarray of shape (n_rows,)
+        Labels 0 and 1, and log(p / (1 - p)) of the probability of label 1.
+    positive : int
+        The label that precision and f1 are about; they are 0 where nothing was found.
+
+    Returns
+    -------
+    dict
+        `recall_NAME` is None where y has no row of the class, roc_auc where it has one class only.
+    """
+    label = (sigmoid(z) >= threshold).astype(float)
+    found = counts(y, label, positive)
+    said = found.true_positive + found.false_positive
+    is_ = found.true_positive + found.false_negative
+    return {
+        "accuracy": float(np.mean(label == y)),
+        "roc_auc": auc(y, z),
+        "log_loss": float(np.mean(bce_with_logits(z, y)[0])),
+        "brier": float(np.mean((sigmoid(z) - y) ** 2)),
+        "precision": found.true_positive / said if said else 0.0,
+        "f1": 2 * found.true_positive / (said + is_) if said + is_ else 0.0,
+        **{
+            f"recall_{name}": float(np.mean(label[y == k] == k)) if (y == k).any() else None
+            for k, name in enumerate(classes)
+        },
+    }
+
+
+def auc(y: Array, z: Array) -> float | None:
+    """Area under the ROC curve: the share of pairs (label 1, label 0) that z orders rightly."""
+    if y.min() == y.max():
+        return None
+    return float(placements(z[y == 1], z[y == 0]).mean())

@@ -1,0 +1,72 @@
+"""Pictures of the chapter, as PNG files without a trace of when or where."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from pipeline.core.files import whole
+from pipeline.core.tables import Array
+from pipeline.solvers.closed_form import least_squares
+from pipeline.solvers.pairwise_mean import lines
+from pipeline.solvers.quadratic import analytic_iterate, mean_squared_error
+from pipeline.textbook.exercises import rate_curves
+from pipeline.textbook.house import AREA, EPOCHS, PRICE, RATE, ROWS
+
+RATES = (0.001, 0.01, 0.1, 0.5, 0.95, 1.01)
+
+
+def draw_house(path: Path) -> None:
+    """Fig. 3.5 and 3.26 in one: the six points and the lines of three methods."""
+    loss = mean_squared_error(ROWS)
+    methods: dict[str, Array] = {
+        "mean of all pairs (3-3)": np.mean(lines(AREA, PRICE), axis=1),
+        "5,000,000 epochs (3-5)": analytic_iterate(loss, np.ones(2), RATE, EPOCHS),
+        "least squares": least_squares(ROWS).theta,
+    }
+    with mpl.rc_context():
+        canvas = Canvas(figsize=(7, 4), layout="constrained")
+        axes = canvas.subplots()
+        axes.plot(AREA, PRICE, "o", color="black")
+        x = np.array([70.0, 145.0])
+        for (name, theta), style in zip(methods.items(), ("--", "-.", "-"), strict=True):
+            label = f"{name}: mse {float(loss.values(theta)):.2f}"
+            axes.plot(x, theta[0] * x + theta[1], style, label=label)
+        axes.set(xlabel="area, m²", ylabel="price, 10,000 yuan", title="Six house prices")
+        axes.legend()
+        _save(canvas, path)
+
+
+def draw_rates(path: Path) -> None:
+    """Fig. 3.8, measured: learning rates too small, good and too large, and the stable bound."""
+    curves, bound = rate_curves(np.array(RATES))
+    rates = np.geomspace(1e-3, 1.1, 200)
+    lasts = [history[-1] for history in rate_curves(rates)[0]]
+    with mpl.rc_context():
+        canvas = Canvas(figsize=(10, 4), layout="constrained")
+        left, right = canvas.subplots(1, 2)
+        for rate, history in zip(RATES, curves, strict=True):
+            left.plot(history, label=f"lr {rate:g}{' (above the bound)' * (rate > bound)}")
+        left.set(
+            xlabel="epoch", ylabel="mean squared error", yscale="log", ylim=(20, 1e9),
+            title="Loss by epoch, house, standardized area",
+        )  # fmt: skip
+        left.legend(fontsize=8)
+        right.plot(rates, lasts)
+        right.axvline(bound, color="black", linestyle="--", label=f"largest stable lr {bound:g}")
+        right.axhline(
+            min(lasts), color="gray", linestyle=":",
+            label="least squares",
+        )  # fmt: skip
+        right.set(
+            xlabel="lr", ylabel="mean squared error after 100 epochs", xscale="log", yscale="log",
+            ylim=(20, 1e9), title="Too small, good, too large",
+        )  # fmt: skip
+        right.legend(fontsize=8)
+        _save(canvas, path)
+
+
+def _save(canvas: Canvas, path: Path) -> None:
+    with whole(path) as part:
+        canvas.savefig(part, format="png", dpi=100, metadata={"Software": None})

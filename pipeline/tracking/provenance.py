@@ -1,0 +1,91 @@
+"""Where a run comes from: the commit and experiment it belongs to, and what brings it back."""
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.core import layout
+from pipeline.tracking.committed import baseline, git
+
+LOCK = Path("dvc.lock")
+# They depend on the store, or on track itself.
+OWN_STAGES = ("track", "retry")
+# What stages write and git keeps: it differs as soon as anything else does.
+MADE = ("dvc.lock", "docs/textbook.md", "docs/house.png", "docs/learning_rates.png")
+MOST = 1_000_000  # characters of a diff, bytes of a new file
+FILES = 200  # new files: git is asked for each
+# What a user's configuration may change is set here.
+DIFF = (
+    *("-c", "core.quotePath=false", "diff", "--binary", "--no-color", "--no-ext-diff"),
+    *("--no-textconv", "--relative", "--src-prefix=a/", "--dst-prefix=b/"),
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The tags that say where a run comes from.
+
+    Attributes
+    ----------
+    links : dict
+        The commit and the DVC experiment, where there are any: a run can belong to several.
+    tags : dict
+        Whether files differ from the commit, and the hash of dvc.lock.
+    files : dict
+        uncommitted.diff, where files differ.
+    """
+
+    links: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def origin(datasets: Sequence[str]) -> Origin:
+    """The origin of what is on disk now."""
+    commit = (git("rev-parse", "--verify", "-q", baseline()) or "").strip()
+    links = {"git_commit": commit, "dvc_experiment": os.environ.get("DVC_EXP_NAME")}
+    tags = {"dvc_lock": lock_md5()}
+    files = {}
+    if commit:
+        diff = _uncommitted(commit, datasets)
+        tags["git_dirty"] = "true" if diff else "false"
+        if diff:
+            files["uncommitted.diff"] = diff
+    return Origin({name: value for name, value in links.items() if value}, tags, files)
+
+
+def lock_md5() -> str:
+    """The hash of dvc.lock without the stages that depend on the store; "" where there is none."""
+    if not LOCK.exists():
+        return ""
+    head, *stages = re.split(r"(?m)^  (?=\S)", LOCK.read_text(encoding="utf-8"))
+    kept = sorted(s for s in stages if s.split(":", 1)[0] not in OWN_STAGES)
+    return hashlib.md5((head + "".join(kept)).encode(), usedforsecurity=False).hexdigest()
+
+
+def _uncommitted(commit: str, datasets: Sequence[str]) -> str:
+    """What was changed by hand since a commit, new files too, as `git apply` takes it."""
+    made = [*MADE, *map(str, (layout.VERDICT, layout.SUMMARY, layout.METRICS / "textbook.json"))]
+    made += [str(layout.metrics(name)) for name in datasets]
+    where = ["--", ".", *(f":(exclude){path}" for path in made)]
+    parts = [git(*DIFF, commit, *where) or ""]
+    new = git("ls-files", "-z", "--others", "--exclude-standard", *where) or ""
+    paths = [path for path in new.split("\0") if path]
+    if len(paths) > FILES:
+        parts.insert(0, f"# left out, {len(paths) - FILES} more new files\n")
+    for path in paths[:FILES]:
+        if Path(path).is_file() and Path(path).stat().st_size > MOST:
+            parts.insert(0, f"# left out, too large: {path}\n")
+            continue
+        # it ends with 1, because the files differ
+        parts.append(git(*DIFF, "--no-index", "--", os.devnull, path, allowed=(0, 1)) or "")
+    diff = "".join(parts)
+    plain = diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if plain != diff:  # JSON and MLflow hold no bytes that are not UTF-8
+        diff = f"# not UTF-8 in places: the bytes there are lost\n{plain}"
+    if len(diff) > MOST:
+        return f"# {len(diff)} characters of changes since {commit}, too many to keep\n"
+    return diff

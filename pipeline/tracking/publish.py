@@ -1,0 +1,202 @@
+"""Entries to runs: each is in the store once, complete and FINISHED."""
+
+import contextlib
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.tracking.entry import Data, Entry, Fitted
+from pipeline.tracking.mlflow_model import write_model
+from pipeline.tracking.registry import register
+from pipeline.tracking.store import ANSWER, Store, StoreError
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+LINKS = 99  # names in a tag, the first and the newest: MLflow cuts a tag at 8000 characters
+
+
+def publish(store: Store, entry: Entry) -> bool:
+    """Log an entry as a run, or link the run that is there already.
+
+    Unfinished runs of the same, and the live run of its training, give way to it.
+
+    Returns
+    -------
+    bool
+        Whether a run was added.
+    """
+    experiment = store.experiment(entry.experiment)
+    if not entry.trial:
+        _describe(store, experiment, entry.experiment_tags)
+    run, superfluous = _same(store, experiment, entry)
+    added = None
+    if run is None:
+        added, run, superfluous = _log_once(store, experiment, entry)
+    else:
+        _link(store, run, entry)
+    for other in superfluous:
+        _delete(store, other)
+    if entry.registered:
+        register(store, entry, entry.registered, run)
+    return bool(run.info.run_id == added)
+
+
+def _log_once(store: Store, experiment: str, entry: Entry) -> tuple[str | None, "Run", list["Run"]]:
+    """Log the entry, and look again: on a server another machine may have been faster.
+
+    Its finished run stays then, and it may have deleted ours, which was not finished.
+    """
+    from mlflow.exceptions import MlflowException
+
+    begun = time.monotonic()
+    try:
+        added = _log(store, experiment, entry)
+    except MlflowException as error:
+        if time.monotonic() - begun > ANSWER:
+            raise error  # a store that has fallen silent is not asked again
+        run, superfluous = _same(store, experiment, entry)
+        if run is None:
+            raise error
+        return None, run, superfluous
+    run, superfluous = _same(store, experiment, entry)
+    if run is None:
+        raise StoreError(f"the run {added} of {entry.experiment} was logged, and is not there")
+    return added, run, superfluous
+
+
+def _describe(store: Store, experiment: str, tags: dict[str, str]) -> None:
+    known = store.client.get_experiment(experiment).tags if tags else {}
+    for tag, value in tags.items():
+        if known.get(tag) != value:
+            store.client.set_experiment_tag(experiment, tag, value)
+
+
+def _same(store: Store, experiment: str, entry: Entry) -> tuple["Run | None", list["Run"]]:
+    """The first finished run of the entry, and those that are superfluous beside it."""
+    name = "training" if entry.training else "fingerprint"
+    found = store.client.search_runs([experiment], f"tags.{name} = '{getattr(entry, name)}'")
+    ours = [run for run in found if run.data.tags.get("fingerprint") == entry.fingerprint]
+    live = [run for run in found if "fingerprint" not in run.data.tags and not _elsewhere(run)]
+    finished = sorted(
+        (run for run in ours if run.info.status == "FINISHED"),
+        key=lambda run: (run.info.start_time, run.info.run_id),
+    )
+    unfinished = [run for run in ours if run.info.status != "FINISHED"]
+    return (finished[0] if finished else None), [*finished[1:], *unfinished, *live]
+
+
+def _elsewhere(run: "Run") -> bool:
+    """Whether it is the live run of a training that another machine is at."""
+    host = run.data.tags.get("live_host", socket.gethostname())
+    return bool(run.info.status == "RUNNING" and host != socket.gethostname())
+
+
+def _delete(store: Store, run: "Run") -> None:
+    for output in run.outputs.model_outputs if run.outputs else []:
+        store.client.delete_logged_model(output.model_id)
+    store.client.delete_run(run.info.run_id)
+
+
+def _link(store: Store, run: "Run", entry: Entry) -> None:
+    """Add this commit and experiment to those that gave the same result.
+
+    A clean commit stands first: it alone brings the result back without a diff. A trial leaves the
+    verdict that the workspace has of a result they share.
+    """
+    tags = {} if entry.trial else _verdict(entry)
+    cleaner = (run.data.tags.get("git_dirty"), entry.tags.get("git_dirty")) == ("true", "false")
+    for tag, name in entry.links.items():
+        names = [n for n in run.data.tags.get(tag, "").split(", ") if n]
+        if cleaner:
+            names = [name, *(n for n in names if n != name)]
+        elif name not in names:
+            names.append(name)
+        tags[tag] = ", ".join([*names[:1], *names[1:][-LINKS:]])
+    if cleaner:
+        tags |= entry.tags | _version(entry)
+    for tag, value in tags.items():
+        if run.data.tags.get(tag) != value:
+            store.client.set_tag(run.info.run_id, tag, value)
+
+
+def _log(store: Store, experiment: str, entry: Entry) -> str:
+    from mlflow.entities import Metric, Param
+
+    client, now = store.client, int(time.time() * 1000)
+    own = {"fingerprint": entry.fingerprint} | (
+        {"training": entry.training} if entry.training else {}
+    )
+    run = client.create_run(
+        experiment,
+        tags=entry.tags | entry.links | _verdict(entry) | own | _version(entry) | _source(entry),
+        run_name=entry.name,
+    )
+    id_, begun = str(run.info.run_id), time.monotonic()
+    try:
+        metrics = [Metric(name, value, now, 0) for name, value in entry.metrics.items()]
+        params = [Param(name, value) for name, value in entry.params.items()]
+        client.log_batch(id_, metrics=metrics, params=params)
+        if entry.loss:
+            loss = [Metric("loss", value, now, epoch) for epoch, value in entry.loss]
+            client.log_batch(id_, metrics=loss)
+        if entry.data:
+            client.log_inputs(id_, [_dataset(entry.experiment, entry.data)])
+        for path, text in entry.files.items():
+            client.log_text(id_, text, path)
+        if entry.model:
+            _log_model(store, experiment, id_, entry, entry.model)
+    except BaseException:
+        if time.monotonic() - begun < ANSWER:  # else the store has fallen silent
+            with contextlib.suppress(Exception):
+                client.set_terminated(id_, "FAILED")
+        raise
+    client.set_terminated(id_, "FINISHED")
+    return id_
+
+
+def _verdict(entry: Entry) -> dict[str, str]:
+    """The verdict, also as the description on the run's page."""
+    if not entry.judgement:
+        return {}
+    note = f"{entry.judgement['verdict']}: {entry.judgement['verdict_reason']}"
+    return entry.judgement | {"mlflow.note.content": note}
+
+
+def _version(entry: Entry) -> dict[str, str]:
+    """The commit, as MLflow shows it."""
+    commit = entry.links.get("git_commit")
+    return {"mlflow.source.git.commit": commit} if commit else {}
+
+
+def _source(entry: Entry) -> dict[str, str]:
+    """What made the run, as MLflow shows it."""
+    if entry.model is None:
+        return {}
+    command = f"python -m pipeline train {entry.experiment} {entry.params['trainer']}"
+    return {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
+
+
+def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: Fitted) -> None:
+    from mlflow.entities import LoggedModelOutput
+
+    client = store.client
+    logged = client.create_logged_model(
+        experiment, "model", source_run_id=run_id, params=entry.params
+    )
+    metadata = {"dataset": entry.experiment, "trainer": entry.params.get("trainer", "")}
+    with tempfile.TemporaryDirectory() as name:
+        write_model(Path(name), model, metadata, logged.model_id, run_id)
+        client.log_model_artifacts(logged.model_id, name)
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+
+
+def _dataset(name: str, data: Data) -> Any:
+    from mlflow.entities import Dataset, DatasetInput
+
+    source = f"data/1_ingested/{name}.parquet"
+    rows = f'{{"rows": {data.rows}}}'
+    return DatasetInput(Dataset(name, data.md5, "local", source, profile=rows))

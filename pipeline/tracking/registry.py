@@ -1,0 +1,75 @@
+"""MLflow's model registry: a dataset's best trainers as versions, the champion by its alias."""
+
+from typing import TYPE_CHECKING
+
+from pipeline.tracking.entry import Entry, Registered
+from pipeline.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
+ALIAS = "champion"
+MOST = 10_000  # versions that one answer may hold
+
+
+def register(store: Store, entry: Entry, place: Registered, run: "Run") -> None:
+    """Make the run's model a version of the dataset's, once; keep the verdict in its tags.
+
+    A run that was a version before keeps its tags true, whoever is best by now. The alias
+    `champion` goes to the champion, and leaves what is the champion no more.
+    """
+    name, client = entry.experiment, store.client
+    version = _versions(store, name).get(run.info.run_id)
+    if version is not None and entry.trial:
+        return
+    if version is None and place.version:
+        version = _made(store, entry, run)
+    if version is None:
+        return
+    number = str(version.version)
+    tags = entry.judgement | {"trainer": entry.params["trainer"]}
+    if place.override:
+        tags["override"] = place.override
+    for tag, value in tags.items():
+        if version.tags.get(tag) != value:
+            client.set_model_version_tag(name, number, tag, value)
+    if "override" in version.tags and "override" not in tags:
+        client.delete_model_version_tag(name, number, "override")
+    if place.champion is None:
+        return
+    held = str(client.get_registered_model(name).aliases.get(ALIAS))  # sqlite gives an int
+    if place.champion and held != number:
+        client.set_registered_model_alias(name, ALIAS, number)
+    elif not place.champion and held == number:
+        client.delete_registered_model_alias(name, ALIAS)
+
+
+def _versions(store: Store, name: str) -> dict[str, "ModelVersion"]:
+    """The versions of a model by the runs that they come from; asked for once."""
+    if name not in store.versions:
+        found = store.client.search_model_versions(f"name = '{name}'", max_results=MOST)
+        store.versions[name] = {version.run_id: version for version in found}
+    return store.versions[name]
+
+
+def _made(store: Store, entry: Entry, run: "Run") -> "ModelVersion":
+    from mlflow.exceptions import MlflowException
+
+    name, client = entry.experiment, store.client
+    try:
+        client.create_registered_model(name, description=f"The models of {name}, best by verdict")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    model_id = client.get_run(run.info.run_id).outputs.model_outputs[0].model_id
+    version = client.create_model_version(
+        name,
+        client.get_logged_model(model_id).artifact_location,
+        run.info.run_id,
+        tags={"fingerprint": entry.fingerprint},
+        model_id=model_id,
+        await_creation_for=0,
+    )
+    store.versions[name][run.info.run_id] = version
+    return version

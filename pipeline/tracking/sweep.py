@@ -1,0 +1,152 @@
+"""A sweep in MLflow: a parent run, and a run below it for each point."""
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts.models import Value
+from pipeline.commands.sweep.search import REPEATS, Point
+from pipeline.commands.sweep.table import Ranking
+from pipeline.core.params import METRICS
+from pipeline.tracking.committed import baseline, git
+from pipeline.tracking.store import Store, main_repository, open_store
+
+FOUND = 50_000  # at most so many runs in an answer; a sweep has fewer
+LONG = 500  # characters of a param: what was typed may be longer than MLflow takes
+
+
+def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
+    """Log a sweep, unless the same one, with the same results, is there already.
+
+    One that is there half-written, by a process that died, is replaced.
+
+    Returns
+    -------
+    str
+        Where it is, in words.
+
+    Raises
+    ------
+    StoreError
+        When the store is down or refuses.
+    """
+    bench = ranking.bench
+    key, times = fingerprint(ranking), " \N{MULTIPLICATION SIGN} "
+    name = f"{bench.trainer} {times.join(ranking.space.axes)}"
+    place = f"experiment `{bench.dataset} sweeps`, run `{name}`"
+    with open_store(main_repository()) as store:
+        experiment = store.experiment(f"{bench.dataset} sweeps")
+        if _is_there(store, experiment, key):
+            return f"{place}, was there already"
+        if store.artifacts:  # the lock is ours: who left these is dead
+            _end_running(store, experiment)
+        own = {"dataset": bench.dataset, "trainer": bench.trainer, "sweep": key}
+        own["data_md5"] = bench.data_md5
+        tags = own | _origin() | ({"interrupted": "true"} if interrupted else {})
+        try:
+            parent = _run(store, experiment, name, tags, _facts(ranking), _best(ranking))
+            for point in ranking.points:
+                below = own | {"mlflow.parentRunId": parent}
+                label = ranking.name(point)
+                child = _run(store, experiment, label, below, point.params, _scores(ranking, point))
+                store.client.set_terminated(child, "FINISHED" if point.folds else "FAILED")
+            for path in files:
+                store.client.log_artifact(parent, str(path))
+        except BaseException:  # Ctrl-C, too
+            with contextlib.suppress(Exception):
+                _end_running(store, experiment, key)
+            raise
+        store.client.set_terminated(parent, "KILLED" if interrupted else "FINISHED")
+    return place
+
+
+def _end_running(store: Store, experiment: str, key: str | None = None) -> None:
+    """End the runs that nobody will: those of one sweep, or of all."""
+    which = f" and tags.sweep = '{key}'" if key else ""
+    running = f"attributes.status = 'RUNNING'{which}"
+    for run in store.client.search_runs([experiment], running, max_results=FOUND):
+        store.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def fingerprint(ranking: Ranking) -> str:
+    """SHA-256 over what was asked, of which data, and what came out."""
+    bench, space = ranking.bench, ranking.space
+    asked = [bench.dataset, bench.trainer, dict(space.words), space.trials, bench.params.seed]
+    cut = [bench.scheme.model_dump(), bench.current, bench.data_md5]
+    return hashlib.sha256(json.dumps([*asked, *cut, ranking.csv]).encode()).hexdigest()
+
+
+def _is_there(store: Store, experiment: str, key: str) -> bool:
+    """Whether a finished one is there; what is left of an unfinished one goes."""
+    found = store.client.search_runs([experiment], f"tags.sweep = '{key}'", max_results=FOUND)
+    parents = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    if any(run.info.status == "FINISHED" for run in parents):
+        return True
+    for run in found:
+        store.client.delete_run(run.info.run_id)
+    return False
+
+
+def _run(
+    store: Store,
+    experiment: str,
+    name: str,
+    tags: Mapping[str, str],
+    params: Mapping[str, Value],
+    metrics: Mapping[str, float],
+) -> str:
+    """A run with all it holds in two calls, still RUNNING."""
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    id_ = str(store.client.create_run(experiment, now, dict(tags), name).info.run_id)
+    store.client.log_batch(
+        id_,
+        metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
+        params=[Param(key, str(value)) for key, value in params.items()],
+    )
+    return id_
+
+
+def _facts(ranking: Ranking) -> dict[str, Value]:
+    """What was asked, and what won."""
+    bench, space, scheme = ranking.bench, ranking.space, ranking.bench.scheme
+    facts: dict[str, Value] = {
+        "metric": bench.score,
+        "folds": scheme.folds,
+        "repeats": REPEATS,
+        "cv_seed": scheme.seed,
+        "points": len(ranking.points),
+    }
+    facts |= {"trials": space.trials, "seed": bench.params.seed} if space.trials else {}
+    facts |= {f"sweep_{name}": text[:LONG] for name, text in space.words.items()}
+    if ranking.best is not None:
+        facts |= {f"best_{name}": v for name, v in ranking.swept(ranking.best).items()}
+    return facts
+
+
+def _best(ranking: Ranking) -> dict[str, float]:
+    """The scores of the winner, and what the current params reach."""
+    found: dict[str, Any] = {}
+    if ranking.best is not None:
+        found[f"best_{ranking.bench.score}"] = ranking.best.scores[ranking.bench.score]
+    if ranking.current.folds:
+        found[f"current_{ranking.bench.score}"] = ranking.current.scores[ranking.bench.score]
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _scores(ranking: Ranking, point: Point) -> dict[str, float]:
+    """Mean and sd over the folds of what models can be judged by."""
+    prefix = ranking.bench.score.split("_")[0]
+    names = [f"{prefix}_{metric}" for metric in METRICS[ranking.bench.settings.task]]
+    kept = {name for one in names for name in (one, f"{one}_sd")}
+    return {k: v for k, v in point.scores.items() if k in kept and v is not None}
+
+
+def _origin() -> dict[str, str]:
+    commit = (git("rev-parse", "--verify", "-q", baseline()) or "").strip()
+    return {"git_commit": commit} if commit else {}

@@ -1,0 +1,62 @@
+import re
+import warnings
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from pipeline.artifacts.models import PARAMS_OF, fit, params_of
+from pipeline.core.errors import PipelineWarning
+from pipeline.core.params import Descent, ModelName, ReferenceName, TrainerName, load_params
+from pipeline.solvers.rows import ArrayRows
+from tests.conftest import descent
+
+
+def test_every_trainer_has_its_params_listed(workspace: object) -> None:
+    assert set(PARAMS_OF) == {*get_args(TrainerName), *get_args(ReferenceName)}
+    params = load_params().descent("house")
+    assert params_of("closed_form", params) == {}
+    assert set(params_of("torch_sgd", params)) == set(Descent.model_fields)
+    assert set(params_of("bcpm", params)) == set(Descent.model_fields) - {"loss"}
+
+
+@pytest.mark.parametrize(
+    "trainer", [*get_args(TrainerName), "linear_regression", "logistic_regression"]
+)
+def test_every_trainer_fits_and_predicts(trainer: ModelName, workspace: object) -> None:
+    x = np.linspace(-1, 1, 20)[:, None]
+    y = (x[:, 0] > 0).astype(float)
+    model, history = fit(
+        trainer, params_of(trainer, load_params().descent("house")), ArrayRows(x, y)
+    )
+    assert model.coef.shape == (1,)
+    assert model.coef[0] > 0
+    assert np.corrcoef(model.predict(x), y)[0, 1] > 0.8
+    assert bool(len(history)) == ("lr" in PARAMS_OF[trainer])
+
+
+ROWS = ArrayRows(np.linspace(-1, 1, 20)[:, None], np.linspace(0, 3, 20))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lr": 1.5}, r"lr 1.5 is above 1, the largest stable lr"),
+        ({"lr": 1.5}, r"the loss grew from 3\.07895 to 36"),
+        ({"batch_size": 21}, r"batch_size 21 is more than the 20 training rows"),
+    ],
+)
+def test_settings_that_hurt_are_warned_of(changes: dict[str, object], message: str) -> None:
+    settings = descent(epochs=2, loss="mse", **changes).model_dump()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit("manual_gd", settings, ROWS)
+    assert any(re.search(message, str(w.message)) for w in caught)
+    assert all(w.category is PipelineWarning for w in caught)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "rmsprop", "adam"])
+def test_other_optimizers_are_not_judged_by_the_bound_of_sgd(optimizer: str) -> None:
+    settings = descent(lr=1.5, optimizer=optimizer, epochs=40).model_dump()
+    model, _ = fit("manual_gd", settings, ROWS)
+    assert model.facts == {"stable_lr": None}

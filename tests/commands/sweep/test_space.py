@@ -1,0 +1,103 @@
+import pytest
+
+from pipeline.artifacts.models import Value
+from pipeline.commands.sweep.space import Range, Space, parse_space
+from pipeline.core.errors import PipelineError
+from tests.conftest import descent
+
+
+def parsed(*arguments: str, trials: int | None = None) -> Space:
+    return parse_space(arguments, "torch_sgd", descent(loss="mse", device="cpu"), trials)
+
+
+@pytest.mark.parametrize(
+    ("argument", "values"),
+    [
+        ("lr=1e-3,0.1,1", (0.001, 0.1, 1.0)),
+        ("epochs=50,100", (50, 100)),
+        ("batch_size=16,full", (16, "full")),
+        ("optimizer=adam,sgd", ("adam", "sgd")),
+        ("loss_threshold=0,1e-05", (0.0, 1e-05)),
+        ("seed=7", (7,)),
+    ],
+)
+def test_values_are_read_as_from_params_yaml(argument: str, values: tuple[Value, ...]) -> None:
+    (axis,) = parsed(argument).axes.values()
+    assert axis == values
+    assert [type(value) for value in values] == [type(value) for value in axis]
+
+
+@pytest.mark.parametrize(
+    ("argument", "axis"),
+    [
+        ("lr=0.001..1", Range(0.001, 1.0, whole=False, log=True)),
+        ("weight_decay=0..0.1", Range(0.0, 0.1, whole=False, log=False)),
+        ("weight_decay=1e-6..1e-1", Range(1e-06, 0.1, whole=False, log=True)),
+        ("momentum=.5...9", Range(0.5, 0.9, whole=False, log=False)),
+        ("epochs=10..200", Range(10, 200, whole=True, log=False)),
+        ("batch_size=8..64", Range(8, 64, whole=True, log=False)),
+    ],
+)
+def test_ranges_are_read(argument: str, axis: Range) -> None:
+    assert list(parsed(argument, trials=5).axes.values()) == [axis]
+
+
+def test_a_grid_has_every_combination_in_order() -> None:
+    space = parsed("lr=0.1,0.2", "epochs=1,2,3")
+    assert space.size == 6
+    assert [tuple(point.values()) for point in space.grid()] == [
+        (lr, epochs) for lr in (0.1, 0.2) for epochs in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lr"], r"^lr: expected PARAM=VALUES, such as lr=0\.001,0\.01,0\.1$"),
+        (["lrr=1"], r"^lrr=1: torch_sgd has no param 'lrr' \(did you mean lr\?\); it has lr, "),
+        (["=1"], r"^=1: torch_sgd has no param ''"),
+        (["lr=0.1", "lr=1"], r"^lr=1: lr is given twice"),
+        (["lr="], r"^lr=: a value is missing"),
+        (["lr=0.1,,1"], r"^lr=0\.1,,1: a value is missing"),
+        (["lr=0.1,-1"], r"^lr=0\.1,-1: lr: expected greater than 0, got -1$"),
+        (["lr=abc"], r"^lr=abc: lr: expected number, got \"abc\"$"),
+        (["lr=.nan"], r"^lr=\.nan: lr: expected a finite number, got NaN$"),
+        (["lr=true"], r"^lr=true: lr: expected number, got true$"),
+        (["lr=null"], r"^lr=null: lr: expected number, got null$"),
+        (["lr=[1"], r"^lr=\[1: \[1 is no value$"),
+        (["lr=!!python/name:os.system"], r"^lr=.*: !!python/name:os\.system is no value$"),
+        (["epochs=1.5"], r"^epochs=1\.5: epochs: expected"),
+        (["batch_size=0"], r"^batch_size=0: batch_size: expected full or a whole number from 1"),
+        (["optimizer=adma"], r"^optimizer=adma: optimizer: expected 'sgd', "),
+        (["lr=0.1,1e-1"], r"^lr=0\.1,1e-1: 0\.1 is given twice$"),
+        (["lr=0.1..1"], r"^lr=0\.1\.\.1: a range needs --trials N, such as --trials 30$"),
+        (["lr=0.1..1,2"], r"^lr=0\.1\.\.1,2: 0\.1\.\.1: one range, LOW\.\.HIGH, or a list"),
+        (["lr=" + ",".join(map(str, range(1, 102))), "epochs=" + "1," * 99 + "2"], "10,100 points"),
+    ],
+)
+def test_a_bad_argument_is_named(arguments: list[str], message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        parsed(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("argument", "trials", "message"),
+    [
+        ("lr=0.1,1", 5, r"^--trials 5: goes with a range, such as lr=0\.001\.\.1"),
+        ("lr=0.1..1", 0, r"^--trials 0: expected a whole number from 1 to 10,000$"),
+        ("lr=0.1..1", 10_001, r"^--trials 10001: expected"),
+        ("lr=1..0.1", 5, r"^lr=1\.\.0\.1: the lower end of a range comes first"),
+        ("lr=0..1", 5, r"^lr=0\.\.1: lr: expected greater than 0, got 0$"),
+        ("optimizer=adam..sgd", 5, r"^optimizer=adam\.\.sgd: a range is of numbers"),
+        ("batch_size=8..full", 5, r"^batch_size=8\.\.full: a range is of numbers"),
+        ("epochs=1..2.5", 5, r"^epochs=1\.\.2\.5: epochs: expected"),
+    ],
+)
+def test_a_bad_range_is_named(argument: str, trials: int, message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        parsed(argument, trials=trials)
+
+
+def test_a_trainer_has_only_its_own_params() -> None:
+    with pytest.raises(PipelineError, match="bcpm has no param 'loss'"):
+        parse_space(["loss=mae"], "bcpm", descent())
