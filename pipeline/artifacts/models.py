@@ -22,7 +22,7 @@ from pipeline.core.params import Descent, ModelName, Settings
 from pipeline.core.tables import Array
 
 if TYPE_CHECKING:
-    from pipeline.solvers.descent import Watch
+    from pipeline.solvers.descent import Callback
     from pipeline.solvers.rows import Rows
 
 DESCENT = (
@@ -105,12 +105,15 @@ def params_of(trainer: ModelName, settings: Descent) -> dict[str, Value]:
 
 
 def fit(
-    trainer: ModelName, params: Mapping[str, Value], rows: "Rows", watch: "Watch | None" = None
+    trainer: ModelName,
+    params: Mapping[str, Value],
+    rows: "Rows",
+    callback: "Callback | None" = None,
 ) -> tuple[Model, Array]:
     """Train on standardized rows; returns the model and its loss history.
 
     Warns, before it starts, of a learning rate above the largest stable one. A trainer that
-    descends tells `watch` its epochs (`solvers.descent.train`).
+    descends tells `callback` its epochs (`solvers.descent.train`).
 
     Raises
     ------
@@ -124,8 +127,8 @@ def fit(
         from pipeline.solvers.descent import (
             advise,
             batch_size,
+            no_callback,
             stable_lr,
-            unwatched,
             warn_if_grown,
         )
 
@@ -133,7 +136,7 @@ def fit(
         loss = "bce_with_logits" if trainer == "bcpm" else settings.loss
         stable = stable_lr(rows, settings, loss)
         advise(rows, settings, stable)
-        theta, history, _ = solver.fit(rows, settings, watch=watch or unwatched)
+        theta, history, _ = solver.fit(rows, settings, callback=callback or no_callback)
         warn_if_grown(history, whole=batch_size(rows, settings) is None)
         facts = {"stable_lr": stable}
     return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history

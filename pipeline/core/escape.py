@@ -8,10 +8,10 @@ from pipeline.core.numbers import is_number
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that a spreadsheet would compute begins so
 
 
-def harmless(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The cell, with a quote in front where a spreadsheet would execute it.
 
-    >>> harmless("=1+1"), harmless("-5"), harmless("a=1")
+    >>> escape_formula("=1+1"), escape_formula("-5"), escape_formula("a=1")
     ("'=1+1", '-5', 'a=1')
     """
     return f"'{cell}" if cell.startswith(FORMULA) and not is_number(cell) else cell

@@ -18,7 +18,7 @@ AGAIN = "`dvc repro` makes it again"
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary file name beside `path`, moved there when the block succeeds.
 
     Raises
@@ -54,7 +54,7 @@ def _runs(process: int) -> bool:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import md5, whole
+from pipeline.core.files import atomic_write, md5
 
 
 def restore_outputs() -> None:
@@ -30,7 +30,7 @@ def restore_outputs() -> None:
         for path, digest in recorded.items():
             cached = cache / digest[:2] / digest[2:]
             if not path.exists() and cached.is_file() and md5(cached) == digest:
-                with whole(path) as part:
+                with atomic_write(path) as part:
                     part.write_bytes(cached.read_bytes())
     except (OSError, YAMLError, KeyError, TypeError, PipelineError):
         return  # the stage's own message is what matters

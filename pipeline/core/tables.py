@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.core.altered import refuse_altered
-from pipeline.core.files import damaged, missing, whole
+from pipeline.core.files import atomic_write, damaged, missing
 
 ROW_GROUP = 65_536
 TILE = 1024
@@ -46,7 +46,7 @@ def group_rows(n_columns: int) -> int:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write Parquet: uncompressed, no dictionaries, row groups of 65,536 rows, checksums."""
-    with whole(path) as part, writer(part, table.schema) as file:
+    with atomic_write(path) as part, writer(part, table.schema) as file:
         file.write_table(table, row_group_size=group_rows(table.num_columns))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, Problems
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.numbers import INTEGER, is_number, pointed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import LINES, Lines, group_rows, writer
@@ -199,7 +199,7 @@ def write_csv(path: Path, file: CsvFile) -> None:
         As `CsvFile.groups`, and when the file changes meanwhile; the earlier table is then as it
         was.
     """
-    with whole(path) as part:
+    with atomic_write(path) as part:
         while not _written(part, file):
             pass  # again, now that all rows have told what their columns hold
         refuse_changed(file.path, file.state)

@@ -10,7 +10,7 @@ from pipeline.artifacts.models import Value
 from pipeline.artifacts.splits import Split
 from pipeline.core.params import CrossValidation, Dataset, ModelName
 from pipeline.core.tables import Array
-from pipeline.statistics.cross_validation import Held, cross_validate, folds
+from pipeline.statistics.cross_validation import OutOfFold, cross_validate, folds
 from pipeline.statistics.intervals import area
 from pipeline.statistics.metrics import auc
 from pipeline.statistics.preprocessing import fit_scaler
@@ -119,7 +119,7 @@ def _shuffled_labels(
     )
 
 
-def _beyond_chance(held: Sequence[Held], y: Array, settings: Dataset) -> float:
+def _beyond_chance(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> float:
     """The lower end of the interval of AUC - 0.5, or of the correlation; 0 where there is none."""
     if len(held) < 2 or len(y) < 5:
         return 0.0

@@ -16,7 +16,7 @@ from pipeline.statistics.coefficients import coefficients
 from pipeline.statistics.cross_validation import (
     FEW,
     Fold,
-    Held,
+    OutOfFold,
     choose_threshold,
     cross_validate,
     folds,
@@ -100,7 +100,7 @@ class Judge:
         params: Mapping[str, Value],
         X: Array,
         threshold: float | Goal | None,
-    ) -> tuple[list[Held], Folds]:
+    ) -> tuple[list[OutOfFold], Folds]:
         settings, y = self.settings, self.rows.y
         cuts = self.cuts
         if self.scheme.leave_one_out and name in TRIVIAL and settings.task == "classification":
@@ -110,7 +110,7 @@ class Judge:
         held = cross_validate(name, params, X, y, cuts, threshold, settings.classes or [])
         return held, fold_scores(held, y, settings)
 
-    def _scores(self, held: list[Held], by_fold: Folds) -> dict[str, float | None]:
+    def _scores(self, held: list[OutOfFold], by_fold: Folds) -> dict[str, float | None]:
         sure = self.intervals.confidence
         return cross_validated(by_fold, held, self.rows.y, self.scheme, self.settings, sure)
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.core.escape import harmless
+from pipeline.core.escape import escape_formula
 from pipeline.core.tables import Array
 from pipeline.core.thin import thinned
 from pipeline.figures.canvas import add_legend, panels, short
@@ -125,7 +125,7 @@ def _confusion(
 ) -> NDArray[np.int64]:
     actual, predicted = (np.array(columns[key])[rows] for key in ("actual", "predicted"))
     counts = numbers(columns["rows"])[rows].astype(np.int64)
-    written = [*map(harmless, classes)]
+    written = [*map(escape_formula, classes)]
     return np.array(
         [[counts[(actual == a) & (predicted == p)].sum() for p in written] for a in written]
     )

@@ -16,7 +16,7 @@ from pipeline.artifacts.validated import Validated
 from pipeline.core import layout
 from pipeline.core.altered import refuse_altered
 from pipeline.core.errors import PipelineError
-from pipeline.core.escape import harmless
+from pipeline.core.escape import escape_formula
 from pipeline.core.files import damaged, md5, missing, read_as
 from pipeline.core.numbers import is_number
 from pipeline.core.params import Dataset
@@ -201,7 +201,7 @@ def _refuse_strangers(
         for name in (verdict.best, *models):
             if known and name not in known:  # of one class there are no curves
                 raise PipelineError(f"{path}: has nothing of {name}; run `dvc repro`")
-    words = {*evaluated.judged, *map(harmless, evaluated.classes or [])}
+    words = {*evaluated.judged, *map(escape_formula, evaluated.classes or [])}
     for name, plot in plots.items():
         for column in texts_of(name):
             strange = {*plot.get(column, [])} - words

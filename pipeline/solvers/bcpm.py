@@ -6,13 +6,13 @@ import torch
 
 from pipeline.core.params import Descent
 from pipeline.solvers.descent import (
+    Callback,
     Fit,
     RowLoss,
-    Watch,
     batch_size,
+    no_callback,
     stable_lr,
     train,
-    unwatched,
 )
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Rows
@@ -42,7 +42,7 @@ class BCPM(torch.nn.Module):
 
 
 def fit(
-    rows: Rows, settings: Descent, fit_intercept: bool = True, *, watch: Watch = unwatched
+    rows: Rows, settings: Descent, fit_intercept: bool = True, *, callback: Callback = no_callback
 ) -> Fit:
     """Descend on binary cross-entropy, in nats; labels are 0 and 1.
 
@@ -55,10 +55,10 @@ def fit(
         written_out = RowLoss(rows, settings, "bce_with_logits", fit_intercept)
         step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
         start = weights_of(model.linear)
-        return Fit(*train(written_out, step, start, settings, bound, watch=watch))
+        return Fit(*train(written_out, step, start, settings, bound, callback=callback))
     bce = partial(torch.nn.functional.binary_cross_entropy_with_logits, reduction="none")
     objective = ModuleLoss(model, model.linear, bce, rows, settings)
-    return Fit(*train_module(objective, settings, bound, watch=watch))
+    return Fit(*train_module(objective, settings, bound, callback=callback))
 
 
 def written_out_serves(rows: Rows, settings: Descent) -> bool:

@@ -18,11 +18,13 @@ from pipeline.solvers.moments import moments
 from pipeline.solvers.rows import Block, Rows
 
 Theta = TypeVar("Theta")
-Watch = Callable[[int, float], None]  # told an epoch, numbered as in the history file, and its loss
+Callback = Callable[
+    [int, float], None
+]  # told an epoch, numbered as in the history file, and its loss
 
 
-def unwatched(epoch: int, loss: float) -> None:
-    """Watch nothing."""
+def no_callback(epoch: int, loss: float) -> None:
+    """Callback nothing."""
 
 
 class Fit(NamedTuple):
@@ -196,7 +198,7 @@ def train(
     settings: Descent,
     bound: Callable[[], float | None],
     *,
-    watch: Watch = unwatched,
+    callback: Callback = no_callback,
 ) -> tuple[Theta, Array]:
     """Step along the gradient, batch by batch, until `epochs` or `loss_threshold` is reached.
 
@@ -210,7 +212,7 @@ def train(
     settings : Descent
     bound : callable
         Gives the largest stable lr, for the message when it was exceeded.
-    watch : Watch
+    callback : Callback
         Told every epoch: from 0, the loss before the first step; in batches from 1.
 
     Returns
@@ -239,7 +241,7 @@ def train(
                 break
             theta, stepped = step(theta, gradient), True
         history.append(met)
-        watch(len(history) - whole, met)
+        callback(len(history) - whole, met)
         if met <= settings.loss_threshold or len(history) == settings.epochs + whole:
             break
     if not (whole or isfinite(objective.value_and_gradient(theta, batch)[0])):

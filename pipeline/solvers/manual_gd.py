@@ -6,14 +6,14 @@ from functools import partial
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.solvers.descent import (
+    Callback,
     Fit,
     RowLoss,
-    Watch,
     batch_size,
     first_weights,
+    no_callback,
     stable_lr,
     train,
-    unwatched,
 )
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.optimizers import optimizer
@@ -22,16 +22,16 @@ from pipeline.solvers.rows import Rows
 
 
 def fit(
-    rows: Rows, settings: Descent, fit_intercept: bool = True, *, watch: Watch = unwatched
+    rows: Rows, settings: Descent, fit_intercept: bool = True, *, callback: Callback = no_callback
 ) -> Fit:
     """Descend on the mean squared or mean absolute error."""
     if quadratic_serves(rows, settings):
         pooled = moments(rows, centre=fit_intercept)
-        return fit_moments(pooled, settings, fit_intercept, watch=watch)
+        return fit_moments(pooled, settings, fit_intercept, callback=callback)
     objective = RowLoss(rows, settings, settings.loss, fit_intercept)
     bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)
     start = first_weights(rows.n_features, settings, fit_intercept)
-    return Fit(*train(objective, _step(settings), start, settings, bound, watch=watch))
+    return Fit(*train(objective, _step(settings), start, settings, bound, callback=callback))
 
 
 def quadratic_serves(rows: Rows, settings: Descent) -> bool:
@@ -40,15 +40,19 @@ def quadratic_serves(rows: Rows, settings: Descent) -> bool:
 
 
 def fit_moments(
-    pooled: Moments, settings: Descent, fit_intercept: bool = True, *, watch: Watch = unwatched
+    pooled: Moments,
+    settings: Descent,
+    fit_intercept: bool = True,
+    *,
+    callback: Callback = no_callback,
 ) -> Fit:
     """Descend, all rows a step, on the mean squared error that has these moments."""
     loss = quadratic(pooled, settings.weight_decay, fit_intercept)
     start = first_weights(len(pooled.mean) - 1, settings, fit_intercept)
     if settings.optimizer == "sgd":
         epochs, threshold = settings.epochs, settings.loss_threshold
-        return Fit(*descend(loss, start, settings.lr, epochs, threshold, watch=watch))
-    return Fit(*train(loss, _step(settings), start, settings, lambda: None, watch=watch))
+        return Fit(*descend(loss, start, settings.lr, epochs, threshold, callback=callback))
+    return Fit(*train(loss, _step(settings), start, settings, lambda: None, callback=callback))
 
 
 def _step(settings: Descent) -> Callable[[Array, Array], Array]:

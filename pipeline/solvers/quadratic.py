@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.core.errors import Diverged
 from pipeline.core.tables import Array
-from pipeline.solvers.descent import Watch, unwatched
+from pipeline.solvers.descent import Callback, no_callback
 from pipeline.solvers.losses import penalized
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.rows import Rows
@@ -90,13 +90,13 @@ def descend(
     epochs: int,
     threshold: float = 0.0,
     *,
-    watch: Watch = unwatched,
+    callback: Callback = no_callback,
 ) -> tuple[Array, Array]:
     """Full-batch gradient descent: theta <- theta - lr * H (theta - theta*).
 
     A step is the matrix M = I - lr H on the gap to the minimum, so the next 1024 gaps are the
-    powers M, M^2, ... of it, computed once. `watch` is told the first epoch of each such run, and
-    the last of all.
+    powers M, M^2, ... of it, computed once. `callback` is told the first epoch of each
+    such run, and the last of all.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def descend(
         history[0] = loss.values(start)
         powers = _powers(step, max(1, min(epochs, EPOCHS_AT_ONCE, POWERS_SIZE // step.size)))
         while done < epochs and threshold < history[done] < np.inf:
-            watch(done, float(history[done]))
+            callback(done, float(history[done]))
             gaps = powers[: epochs - done] @ gap
             met = loss.values(loss.minimizer + gaps)
             ends = np.flatnonzero(~((met > threshold) & (met < np.inf)))
@@ -126,7 +126,7 @@ def descend(
             done += count
     if not np.isfinite(history[done]):
         raise Diverged(done, lr, loss.max_stable_lr)
-    watch(done, float(history[done]))
+    callback(done, float(history[done]))
     return theta, history[: done + 1]
 
 

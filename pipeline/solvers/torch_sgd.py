@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from pipeline.core.params import Descent
-from pipeline.solvers.descent import Fit, Watch, stable_lr, unwatched
+from pipeline.solvers.descent import Callback, Fit, no_callback, stable_lr
 from pipeline.solvers.rows import Rows
 from pipeline.solvers.torch_steps import ModuleLoss, linear_layer, train_module
 
@@ -16,10 +16,10 @@ PER_ROW = {
 
 
 def fit(
-    rows: Rows, settings: Descent, fit_intercept: bool = True, *, watch: Watch = unwatched
+    rows: Rows, settings: Descent, fit_intercept: bool = True, *, callback: Callback = no_callback
 ) -> Fit:
     """Descend on torch's mean squared or mean absolute error."""
     layer = linear_layer(rows.n_features, settings, fit_intercept)
     objective = ModuleLoss(layer, layer, PER_ROW[settings.loss], rows, settings)
     bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)
-    return Fit(*train_module(objective, settings, bound, watch=watch))
+    return Fit(*train_module(objective, settings, bound, callback=callback))

@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import OneThread
-from pipeline.solvers.descent import Watch, batch_size, batches, train, unwatched
+from pipeline.solvers.descent import Callback, batch_size, batches, no_callback, train
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
 
@@ -154,9 +154,9 @@ def train_module(
     settings: Descent,
     bound: Callable[[], float | None],
     *,
-    watch: Watch = unwatched,
+    callback: Callback = no_callback,
 ) -> tuple[Array, Array]:
-    """Train the objective's layer in place; `watch` as in `descent.train`.
+    """Train the objective's layer in place; `callback` as in `descent.train`.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def train_module(
     """
     parameters: Tensors = list(objective.layer.parameters())
     step = TorchOptimizer(settings, parameters).step
-    _, history = train(objective, step, parameters, settings, bound, watch=watch)
+    _, history = train(objective, step, parameters, settings, bound, callback=callback)
     return weights_of(objective.layer), history
 
 

@@ -13,8 +13,8 @@ from pipeline.artifacts.models import Model, read_model
 from pipeline.artifacts.splits import read_split
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.escape import csv_writer, harmless
-from pipeline.core.files import md5, whole, write_json
+from pipeline.core.escape import csv_writer, escape_formula
+from pipeline.core.files import atomic_write, md5, write_json
 from pipeline.core.params import Dataset, ModelName, load_params
 from pipeline.core.tables import Array, as_arrays, read_table
 from pipeline.evaluation import curves
@@ -163,7 +163,9 @@ def _refuse_strangers(dataset: str, settings: Dataset) -> None:
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv_writer(file)
         for row in (header, *rows):
-            writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])
+            writer.writerow(
+                [escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
+            )

@@ -24,8 +24,8 @@ def train(dataset: str, *trainers: str) -> None:
     rows, trained_on = ParquetRows(path), md5(path)
     for name in names:
         chosen = params_of(name, descent)
-        with shown(dataset, name, chosen) as watch:
-            model, history = fit(name, chosen, rows, watch)
+        with shown(dataset, name, chosen) as callback:
+            model, history = fit(name, chosen, rows, callback)
             if len(history):
                 # before a step, or after an epoch
                 first = 0 if batch_size(rows, descent) is None else 1

@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 from pipeline.artifacts.evaluated import Coefficient
 from pipeline.artifacts.models import Model
 from pipeline.core.tables import Array
-from pipeline.statistics.cross_validation import Held
+from pipeline.statistics.cross_validation import OutOfFold
 from pipeline.statistics.scores import rounded
 
 
@@ -16,7 +16,7 @@ def coefficients(
     model: Model,
     features: Sequence[str],
     scale: Array,
-    held: Sequence[Held],
+    held: Sequence[OutOfFold],
     n_train: int,
     confidence: float,
 ) -> list[Coefficient]:

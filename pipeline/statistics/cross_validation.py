@@ -23,7 +23,7 @@ FEWEST = 3  # a line through one point is no model
 
 
 @dataclass(frozen=True)
-class Held:
+class OutOfFold:
     """One fold: the rows held out, and what a model of the others says of them.
 
     Attributes
@@ -77,7 +77,7 @@ def cross_validate(
     cuts: Sequence[Fold],
     threshold: float | Goal | None = None,
     classes: Sequence[str] = (),
-) -> list[Held]:
+) -> list[OutOfFold]:
     """Train without each fold, with the other rows' own scaling, and predict it.
 
     Parameters
@@ -108,7 +108,7 @@ def cross_validate(
             failure.exit_code = error.exit_code
             raise failure from None
         z = model.predict((X[out] - mean) / scale)
-        held.append(Held(out, z, model.coef / scale, chosen))
+        held.append(OutOfFold(out, z, model.coef / scale, chosen))
     return held
 
 

@@ -11,7 +11,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dataset, Intervals
 from pipeline.core.tables import Array
 from pipeline.solvers.losses import bce_with_logits, sigmoid
-from pipeline.statistics.cross_validation import Held
+from pipeline.statistics.cross_validation import OutOfFold
 from pipeline.statistics.intervals import Interval, area, percentile, resampled, studentized, wilson
 from pipeline.statistics.metrics import (
     Counts,
@@ -35,7 +35,7 @@ def score(z: Array, y: Array, settings: Dataset, threshold: float | None) -> Sco
     return classification_scores(y, z, threshold or 0.5, positive, classes)
 
 
-def fold_scores(held: Sequence[Held], y: Array, settings: Dataset) -> Folds:
+def fold_scores(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Folds:
     """The scores of every fold, by metric."""
     each = [score(fold.z, y[fold.rows], settings, fold.threshold) for fold in held]
     names = [*each[0]] if each else []
@@ -45,7 +45,12 @@ def fold_scores(held: Sequence[Held], y: Array, settings: Dataset) -> Folds:
 
 
 def cross_validated(
-    by_fold: Folds, held: Sequence[Held], y: Array, scheme: Scheme, settings: Dataset, sure: float
+    by_fold: Folds,
+    held: Sequence[OutOfFold],
+    y: Array,
+    scheme: Scheme,
+    settings: Dataset,
+    sure: float,
 ) -> Scores:
     """Mean, standard deviation, range and interval over the folds: cv_mse, cv_mse_sd, ...
 
@@ -72,7 +77,7 @@ def cross_validated(
     return {name: rounded(value) for name, value in result.items()}
 
 
-def _pooled(held: Sequence[Held], y: Array, settings: Dataset) -> Scores:
+def _pooled(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Scores:
     """Scores of all held-out rows at once, each at the threshold of its fold."""
     if settings.task == "regression":
         return {}

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.tables import Array
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.pairwise_mean import lines
@@ -68,5 +68,5 @@ def draw_rates(path: Path) -> None:
 
 
 def _save(canvas: Canvas, path: Path) -> None:
-    with whole(path) as part:
+    with atomic_write(path) as part:
         canvas.savefig(part, format="png", dpi=100, metadata={"Software": None})

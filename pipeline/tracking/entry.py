@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.files import whole, write_text
+from pipeline.core.files import atomic_write, write_text
 from pipeline.core.layout import RETRY, UNPUBLISHED
 from pipeline.core.params import Settings, Task
 
@@ -156,7 +156,7 @@ def taken(root: Path, entry: Entry) -> None:
 
 def try_again(root: Path) -> None:
     """Have the next `dvc repro` run track again: its stage `retry` depends on this file."""
-    with whole(root / RETRY) as part:
+    with atomic_write(root / RETRY) as part:
         part.touch()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import PipelineWarning
-from pipeline.solvers.descent import Watch, unwatched
+from pipeline.solvers.descent import Callback, no_callback
 from pipeline.tracking.progress import Bar
 
 MOST = 500  # points kept; also, about, what each doubling of the time adds to a run
@@ -81,8 +81,8 @@ def shown(
     trainer: str,
     params: Mapping[str, float | int | str],
     pace: Pace = PACE,
-) -> Iterator[Watch]:
-    """Show the training in the block, if it lasts; gives the watch for its solver.
+) -> Iterator[Callback]:
+    """Show the training in the block, if it lasts; gives the callback of its solver.
 
     The run's status is RUNNING, then SCHEDULED (it waits for evaluate and track, which replaces
     it), FAILED with the reason in the tag `error`, or KILLED. A store that is down, or any other
@@ -90,7 +90,7 @@ def shown(
     no steps: nothing is shown of them.
     """
     if not params:
-        yield unwatched
+        yield no_callback
         return
     view = _View({"dataset": dataset, "trainer": trainer, "params": dict(params)}, pace)
     with view.bar.below_warnings():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -215,7 +215,7 @@ def _create(path: Path, artifacts: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     try:
-        with whole(path) as part:
+        with atomic_write(path) as part:
             sqlite3.connect(part).close()  # where it cannot, MLflow would try for minutes
             SqlAlchemyStore(f"sqlite:///{part}", artifacts.as_uri()).engine.dispose()
     except PipelineError as error:

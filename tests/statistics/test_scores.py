@@ -8,7 +8,7 @@ from pipeline.artifacts.evaluated import Scheme
 from pipeline.artifacts.models import Model
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Intervals, load_params
-from pipeline.statistics.cross_validation import Held
+from pipeline.statistics.cross_validation import OutOfFold
 from pipeline.statistics.intervals import wilson
 from pipeline.statistics.scores import cross_validated, fold_scores, judged_scores
 
@@ -23,10 +23,11 @@ def rows(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return X, 3 * X[:, 0] + rng.normal(size=count)
 
 
-def held(z: list[float], threshold: float | None = None) -> list[Held]:
+def held(z: list[float], threshold: float | None = None) -> list[OutOfFold]:
     """One row a fold."""
     return [
-        Held(np.array([k]), np.array([value]), np.zeros(1), threshold) for k, value in enumerate(z)
+        OutOfFold(np.array([k]), np.array([value]), np.zeros(1), threshold)
+        for k, value in enumerate(z)
     ]
 
 

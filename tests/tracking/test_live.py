@@ -194,11 +194,11 @@ def lasting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], No
 
     def last(true: Callable[[], Any]) -> None:
         def fit(*arguments: Any) -> Any:
-            result, watch = models.fit(*arguments), arguments[-1]
+            result, callback = models.fit(*arguments), arguments[-1]
             epoch = iter(range(1000, 10**9))
 
             def also() -> Any:
-                watch(next(epoch), 0.5)
+                callback(next(epoch), 0.5)
                 return true()
 
             until(also)
@@ -264,9 +264,9 @@ def test_a_diverged_training_is_a_failed_run_that_says_why(
 ) -> None:
     with (
         pytest.raises(Diverged),
-        shown("house", "torch_sgd", {"epochs": 10, "lr": 9.0}, Pace(0, 0, 0.1)) as watch,
+        shown("house", "torch_sgd", {"epochs": 10, "lr": 9.0}, Pace(0, 0, 0.1)) as callback,
     ):
-        watch(0, 1.0)
+        callback(0, 1.0)
         until(lambda: [run.losses for run in runs(workspace)] == [{0: 1.0}])
         raise Diverged(7, 9.0, lambda: 1.0)
     (found,) = runs(workspace)

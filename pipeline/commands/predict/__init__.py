@@ -19,7 +19,7 @@ from pipeline.commands.predict.output import opened, quoted, refuse_place
 from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.escape import csv_writer, harmless
+from pipeline.core.escape import csv_writer, escape_formula
 from pipeline.core.params import Dataset, Dialect, load_params
 from pipeline.solvers.losses import sigmoid
 
@@ -66,10 +66,10 @@ def predict(
     count, strange = 0, OutOfRange(model.features)
     with opened(output) as file:
         writer = csv_writer(file, dialect.delimiter)
-        writer.writerow(map(harmless, [*rows.header, *added]))
+        writer.writerow(map(escape_formula, [*rows.header, *added]))
         for chunk in rows.chunks(at_once):
             answers = _answers(model, settings, source, chunk)
-            outside = map(harmless, strange.names(model.outside(chunk.X), chunk.lines))
+            outside = map(escape_formula, strange.names(model.outside(chunk.X), chunk.lines))
             if dialect.decimal == ",":
                 answers = [[_comma(value) for value in column] for column in answers]
             shown = zip(quoted(chunk.records, texts), *answers, outside, strict=True)
@@ -133,7 +133,7 @@ def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) ->
         return [z.tolist()]
     labels = model.labels(z).astype(int).tolist()
     towards = z if settings.positive_label == 1 else -z
-    names = [harmless(settings.classes[label]) for label in labels]
+    names = [escape_formula(settings.classes[label]) for label in labels]
     return [labels, names, sigmoid(towards).tolist()]
 
 

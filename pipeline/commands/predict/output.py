@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.escape import harmless
-from pipeline.core.files import whole
+from pipeline.core.escape import escape_formula
+from pipeline.core.files import atomic_write
 from pipeline.tracking.committed import git
 
 OURS = {".dvc", ".git", ".venv", "data", "metrics", "mlartifacts", "mlflow.db"}
@@ -23,7 +23,7 @@ def quoted(records: list[list[str]], texts: Collection[int]) -> list[list[str]]:
     if not texts:
         return records
     return [
-        [harmless(cell) if k in texts else cell for k, cell in enumerate(record)]
+        [escape_formula(cell) if k in texts else cell for k, cell in enumerate(record)]
         for record in records
     ]
 
@@ -59,7 +59,7 @@ def opened(output: Path | None) -> Iterator[IO[str]]:
     """A text file that becomes `output`, or is copied to stdout, when the block succeeds."""
     if output is not None:
         # resolved, so that a link stays one
-        with whole(output.resolve()) as part, _text(part.open("wb")) as file:
+        with atomic_write(output.resolve()) as part, _text(part.open("wb")) as file:
             yield file
         return
     if sys.stdout is None:
