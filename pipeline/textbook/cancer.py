@@ -129,8 +129,7 @@ def _losses() -> Listing:
 
 
 def _written_out(loss: str, z: torch.Tensor, y: torch.Tensor) -> float:
-    value, _ = LOSSES[loss].value_and_slope(z.numpy(), y.numpy())
-    return float(value.mean())
+    return float(LOSSES[loss].value(z.numpy(), y.numpy()).mean())
 
 
 def _accuracies(thetas: list[Array], honest: Array, leaky: Array, y: Array) -> Listing:
