@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Clone
+from tests.conftest import Clone, clone_into
 
 Run = Callable[[str], tuple[int, str]]
 Prepare = Callable[[str], None]
@@ -214,8 +214,8 @@ def test_fault_71_names_on_the_command_line(run: Run, workspace: Path, command: 
 
 
 @pytest.fixture(scope="module")
-def clone(make_clone: Callable[[str], Clone]) -> Clone:
-    return make_clone("hostile")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return clone_into(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.mark.slow
