@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.checks.profile import Profile
 from pipeline.checks.schema import Source, check_columns, load_schema
 from pipeline.checks.table import check_table
 from pipeline.commands.schema_draft import draft
@@ -54,7 +55,9 @@ def test_a_draft_accepts_the_file_it_came_from(rows: list[list[str]]) -> None:
         draft(source, rules)
         schema = load_schema(rules)
         assert check_columns(rows[0], schema, source) == []
-        found = check_table(table, schema, Source(source, "line", range(2, 10**9)))
+        found = check_table(
+            table, schema, Source(source, "line", range(2, 10**9)), Profile.of(table, rows[0][0])
+        )
         assert (found.first, found.count) == ([], 0)
 
 
