@@ -34,9 +34,7 @@ class Found:
         self.first = sorted({*self.first, *first})[:SHOWN]
 
 
-def check_table(
-    path: Path, schema: pa.DataFrameSchema, source: Source, profile: Profile
-) -> Found:
+def check_table(path: Path, schema: pa.DataFrameSchema, source: Source, profile: Profile) -> Found:
     """Every place where the values break the schema.
 
     Where the checks of a column are bounds, pandera judges its smallest and its largest value; only
