@@ -29,7 +29,7 @@ BLOCK = 2**22  # bytes
 WORKERS = 2
 AHEAD = 6  # blocks that are parsed, or wait, while rows are written
 PIECE = 2**20  # bytes that Arrow parses at once
-PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines", "gz"})
+PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines"})
 Batch = tuple[list[tuple[int, int]], list[pa.Array | pa.ChunkedArray]]
 
 
