@@ -61,7 +61,7 @@ def fast_batches(
         Where `records` has to go on.
     """
     byte, line = start
-    with opened(path, dialect) as file, ThreadPoolExecutor(WORKERS) as pool:
+    with opened(path) as file, ThreadPoolExecutor(WORKERS) as pool:
         file.seek(byte)
         texts = _whole_lines(file)
         text = next(texts, None)

@@ -71,7 +71,7 @@ def _numbers(
         wanted = settings.split.features.random
         if wanted > len(names):
             raise PipelineError(
-                f"{where}.features.random: there are {len(names)} features, got {wanted}"
+                f"{where}.split.features.random: there are {len(names)} features, got {wanted}"
             )
         names = [names[k] for k in draw_features(len(names), wanted, seed)]
         table = table.select([*names, settings.target])
@@ -84,7 +84,7 @@ def _numbers(
     if texts:
         raise PipelineError(
             f"{where}: column {', '.join(texts)} is text; features are numbers: leave out the "
-            "column where the data come from, or declare in csv what makes numbers of it"
+            "column where the data come from, or declare in ingest.csv what makes numbers of it"
         )
     gaps = [n for n in table.column_names if table[n].null_count]
     if gaps:
@@ -157,7 +157,8 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
     """Refuse training rows that no trainer of the task could learn from; what to warn of others."""
     if not len(y):
         raise PipelineError(
-            f"{where}.test_size: {settings.split.test_size:g} leaves no row for training; lower it"
+            f"{where}.split.test_size: {settings.split.test_size:g} leaves no row for training; "
+            "lower it"
         )
     if len(y) == 1:
         raise PipelineError(f"{where}: 1 training row; a line needs 2: add rows")

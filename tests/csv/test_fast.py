@@ -103,7 +103,7 @@ def test_an_archive_is_refused_where_it_is_cut_off(folder: Path) -> None:
     path = folder / "a.csv.gz"
     path.write_bytes(packed[:-2000])
     with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d{5,}: the archive is damaged"):
-        read_csv(path, Dialect(gz=True))
+        read_csv(path)
 
 
 def test_an_archive_that_is_damaged_anywhere_is_refused(folder: Path) -> None:
@@ -114,16 +114,16 @@ def test_an_archive_that_is_damaged_anywhere_is_refused(folder: Path) -> None:
     for at in range(10, len(packed) - 20, 400):  # behind gzip's own header
         path.write_bytes(packed[:at] + draws.randbytes(20) + packed[at + 20 :])
         with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d+"):
-            read_csv(path, Dialect(gz=True))
+            read_csv(path)
         path.write_bytes(packed[:at])
         with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d+: the archive is damaged"):
-            read_csv(path, Dialect(gz=True))
+            read_csv(path)
 
 
 def test_a_mark_may_come_in_pieces(folder: Path) -> None:
     path = folder / "a.csv.gz"
     path.write_bytes(gzip.compress(b"\xef") + gzip.compress(b"\xbb\xbfa,b\n1,2\n"))
-    assert read_csv(path, Dialect(gz=True)).to_pydict() == {"a": [1], "b": [2]}
+    assert read_csv(path).to_pydict() == {"a": [1], "b": [2]}
 
 
 @pytest.mark.parametrize("row", INTERPRETED)
