@@ -108,6 +108,13 @@ def read_group(path: Path, group: int, columns: Sequence[str] | None = None) -> 
         return file.read_row_group(group, columns, use_threads=False)
 
 
+def read_groups(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Read the row groups one after another; the file is opened once."""
+    with _opened(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns, use_threads=False)
+
+
 def table_schema(path: Path) -> pa.Schema:
     """The names and types of its columns."""
     with _opened(path) as file:

@@ -77,7 +77,11 @@ class CsvFile:
         self._start = FIRST
         if names is True and first.problem:
             raise self._refused(f"{place(self.path, first, [])}: {first.problem}")
-        where = f"{self.path}, line {first.line}" if names is True else "params.yaml: csv.header"
+        where = (
+            f"{self.path}, line {first.line}"
+            if names is True
+            else "params.yaml: datasets.*.ingest.csv.header"
+        )
         problem = _unfit(self.header, self.dialect.decimal)
         if len(self.header) == 1 and "-separated" in suggestion(self.path, self.dialect):
             problem = f"has one column, {shown(self.header[0])}"
