@@ -169,7 +169,7 @@ def torch_descent(model: Line, steps: Iterable[int]) -> Array:
 
 
 def seeded_line(seed: int = 0) -> Line:
-    """A line with torch's own first weights, drawn from [-1, 1]; torch's generator stays as it was."""
+    """A line with torch's own first weights, from [-1, 1]; torch's generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Line()
