@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.core import layout
-from pipeline.core.altered import refuse_altered
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
 from pipeline.core.params import AnyTrainer, Params, Settings, Wanted
