@@ -15,7 +15,6 @@ from pipeline.core.errors import PipelineError, listed
 from pipeline.core.files import md5
 from pipeline.core.params import load_params
 from pipeline.core.yaml import load_yaml
-from pipeline.graph import unconnected
 
 LOCK = Path("dvc.lock")
 GUARD = Path(".dvc/guard.py")
@@ -42,7 +41,7 @@ def doctor() -> str:
         When something is found: what, and what mends it, one a line.
     """
     found = [*_dvc(), *_processes(), *_rwlock(), *_lock(), *_parts(), *_waiting()]
-    findings = [*found, *_unconnected()]
+    findings = [*found, *_params()]
     if findings:
         raise PipelineError(listed(findings))
     return "nothing found that stops or spoils work"
@@ -167,10 +166,10 @@ def _waiting() -> Iterator[str]:
         )
 
 
-def _unconnected() -> Iterator[str]:
-    """Faults of params.yaml, and of dvc.yaml beside it, which dvc may not have come to yet."""
+def _params() -> Iterator[str]:
+    """Faults of params.yaml, which dvc may not have come to yet."""
     try:
-        yield from unconnected(load_params())
+        load_params()
     except PipelineError as error:
         yield str(error)
 
