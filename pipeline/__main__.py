@@ -42,7 +42,7 @@ Exit codes: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130 i
 """
 DATASET = ("DATASET", "a name under params.yaml: datasets")
 SWEPT = ("PARAM=VALUES", "values lr=0.001,0.01 or, with --trials, a range lr=0.001..1")
-TRAINER = ("TRAINER", "of params.yaml: datasets.DATASET.trainers, or a reference")
+TRAINER = ("MODEL", "the name of a line of params.yaml: models, or a reference model")
 
 # name: (operands, what --help says)
 COMMANDS: dict[str, tuple[list[tuple[str, str]], str]] = {
@@ -50,8 +50,8 @@ COMMANDS: dict[str, tuple[list[tuple[str, str]], str]] = {
         [],
         """check params.yaml
 
-Unknown keys, wrong types and impossible values are named, all at once; then every dataset and
-trainer for which dvc.yaml has no stage, and every stage for one that params.yaml does not know.""",
+Unknown keys, wrong types and impossible values are named, all at once. What earlier stages made of
+datasets and models that params.yaml no longer has is removed.""",
     ),
     "ingest": (
         [DATASET],
@@ -98,8 +98,10 @@ more than a few seconds has a progress bar, and a run in MLflow that grows.
 
 Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
 weight_decay, loss, init, loss_threshold, seed, device.
-Writes data/4_models/DATASET/TRAINER.json and, for a gradient trainer, TRAINER_history.csv.""",
+Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
+DATASET-MODEL_history.csv.""",
     ),
+    "train_reference": ([DATASET], "train the reference model and the baseline of a dataset"),
     "evaluate": (
         [DATASET],
         """judge the models of a dataset
@@ -162,7 +164,7 @@ classification the label, its name (class) and probability_POSITIVE; and out_of_
 that lie outside the range of the training rows, where a model is a guess. Warns of such rows.
 
 The model is the champion of DATASET (where the verdict is undecided the best, with a warning), or
---trainer's; neither needs MLflow. --run takes the model of a run there.
+--model's; neither needs MLflow. --run takes the model of a run there.
 
 A file that breaks the schema is refused as a whole: file, line, column and text of the first 20
 problems, and a count. OUT.csv appears whole or not at all; memory does not grow with the file.
@@ -173,7 +175,7 @@ metrics/verdict.json; --run: MLflow. Writes OUT.csv, or prints it.
 Exit codes: 0 done; 2 bad input, an unknown model, or a store that does not answer.""",
     ),
     "sweep": (
-        [DATASET, ("TRAINER", "a gradient trainer of DATASET")],
+        [DATASET, ("MODEL", "a model of DATASET that descends")],
         """try many params of a trainer in one process
 
 Every point of the grid is cross-validated on the training rows, by the same folds (params.yaml:
@@ -186,7 +188,7 @@ dataset's metric. The test rows are never used: `dvc repro` has the last word.
 Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
 
 Reads data/1_ingested and data/3_split of the dataset. Writes table.csv and pictures to
-data/sweeps/DATASET_TRAINER, and runs to MLflow's experiment `DATASET sweeps`.""",
+data/sweeps/DATASET_MODEL, and runs to MLflow's experiment `DATASET sweeps`.""",
     ),
     "run": (
         [],
@@ -236,8 +238,8 @@ Reads the git repository, and DVC's cache where something differs. Writes nothin
 Exit codes: 0 all identical; 1 something differs.""",
     ),
     "promote": (
-        [DATASET, ("TRAINER", "whatever the verdict; recorded as an override")],
-        """make the accepted trainer of DATASET its champion, or the TRAINER named
+        [DATASET, ("MODEL", "whatever the verdict; recorded as an override")],
+        """make the accepted model of DATASET its champion, or the MODEL named
 
 From then on `verdict` rejects what is worse, and `predict` uses it. Run `dvc repro` afterwards,
 which moves the alias `champion` in MLflow's registry, and commit.
@@ -251,6 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     if "DVC_STAGE" in os.environ and sys.platform == "linux":
         _die_with_parent()
+    arguments = _of_stage(sys.argv[1:] if arguments is None else arguments)
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
@@ -273,14 +276,20 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
+def _of_stage(arguments: list[str]) -> list[str]:
+    """What DVC calls a stage, `train_gradient@house-manual_gd`, as the command for it."""
+    if not arguments or "@" not in arguments[0]:
+        return arguments
+    stage, _, key = arguments[0].partition("@")
+    operands = key.split("-", 1)
+    return [stage if stage == "train_reference" else stage.split("_")[0], *operands]
+
+
 def _run(command: str, **options: Any) -> None:
     if command == "params":
-        from pipeline.core.errors import listed
-        from pipeline.core.params import load_params
-        from pipeline.graph import unconnected
+        from pipeline.stages.params import params
 
-        if problems := listed(unconnected(load_params())):
-            raise PipelineError(problems)
+        params()
     elif command == "results":
         from pipeline.commands.results import results
 
@@ -299,7 +308,7 @@ def _run(command: str, **options: Any) -> None:
         from pipeline.artifacts.champions import promote
 
         dataset = options["DATASET"]
-        _say(f"{dataset}: {promote(dataset, options['TRAINER'])}")
+        _say(f"{dataset}: {promote(dataset, options['MODEL'])}")
     elif command == "predict":
         from pipeline.commands.predict import predict
 
@@ -410,7 +419,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("arguments", help=SWEPT[1], nargs="+", metavar=SWEPT[0])
             trials = "draw N points, each where those before were good (Optuna), instead of a grid"
             command.add_argument("--trials", type=int, metavar="N", help=trials)
-            winner = "write the winner to params.yaml: datasets.DATASET.descent"
+            winner = "write the winner to the line of the model in params.yaml"
             command.add_argument("--apply", action="store_true", help=winner)
         if name == "verify":
             command.add_argument(
@@ -426,7 +435,9 @@ def _parser() -> argparse.ArgumentParser:
                 "-o", "--output", metavar="OUT.csv", type=Path, help="without it, to stdout"
             )
             model = command.add_mutually_exclusive_group()
-            model.add_argument("--trainer", metavar="NAME", help="of data/4_models/DATASET")
+            model.add_argument(
+                "--model", metavar="NAME", dest="name", help="of params.yaml: models"
+            )
             model.add_argument("--run", metavar="RUN_ID", help="of DATASET's experiment in MLflow")
         if name == "textbook":
             full = "take all 5,000,000 torch steps of listing 3-14 instead (about 20 minutes)"
@@ -450,7 +461,8 @@ def _add_run(command: argparse.ArgumentParser) -> None:
 
 
 def _stage(name: str) -> Callable[..., None]:
-    function: Callable[..., None] = getattr(import_module(f"pipeline.stages.{name}"), name)
+    module = "train" if name == "train_reference" else name
+    function: Callable[..., None] = getattr(import_module(f"pipeline.stages.{module}"), name)
     return function
 
 

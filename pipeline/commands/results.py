@@ -50,14 +50,14 @@ def results(markdown: bool = False) -> str:
     reasons: list[str] = []
     for dataset, settings in params.datasets.items():
         scores = read_as(layout.metrics(dataset), dict[str, Scores])
-        if dataset not in verdicts or verdicts[dataset].metric != settings.metric:
+        if dataset not in verdicts or verdicts[dataset].metric != settings.evaluate.metric:
             raise PipelineError(
-                f"{layout.VERDICT} has no verdict on {dataset} by {settings.metric}; "
+                f"{layout.VERDICT} has no verdict on {dataset} by {settings.evaluate.metric}; "
                 "run `dvc repro`"
             )
-        if [*scores] != settings.models:
+        if [*scores] != [*params.models_of(dataset)]:
             raise PipelineError(
-                f"{layout.metrics(dataset)}: is of other trainers ({', '.join(scores) or 'none'}) "
+                f"{layout.metrics(dataset)}: is of other models ({', '.join(scores) or 'none'}) "
                 f"than {layout.PARAMS} has; run `dvc repro`"
             )
         rows += _rows(dataset, settings, scores, verdicts[dataset])
@@ -70,8 +70,8 @@ def _rows(
     dataset: str, settings: Dataset, scores: dict[str, Scores], verdict: Verdict
 ) -> Iterator[Row]:
     for trainer, of in scores.items():
-        held = f"{'loo' if f'loo_{settings.metric}' in of else 'cv'}_{settings.metric}"
-        test = f"test_{settings.metric}"
+        metric = settings.evaluate.metric
+        held, test = f"{'loo' if f'loo_{metric}' in of else 'cv'}_{metric}", f"test_{metric}"
         yield (
             dataset,
             trainer,

@@ -72,9 +72,9 @@ def draft(file: Path, output: Path | None = None) -> Path:
 def _dialect(file: Path) -> Dialect:
     """What params.yaml declares, if this is the file of one of its datasets."""
     name = file.name.split(".")[0]
-    if layout.PARAMS.exists() and file.absolute().parent == layout.raw_csv(name).absolute().parent:
-        return declared_dialect(name).model_copy(update={"gz": file.suffix == ".gz"})
-    return Dialect(gz=file.suffix == ".gz")
+    if layout.PARAMS.exists() and file.absolute().parent == Path("data/raw").absolute():
+        return declared_dialect(name)
+    return Dialect()
 
 
 def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:

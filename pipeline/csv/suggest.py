@@ -24,8 +24,8 @@ def suggestion(path: Path, dialect: Dialect) -> str:
 
 def _likely(path: Path, dialect: Dialect) -> str:
     head = _head(path, dialect)
-    if head.startswith(b"\x1f\x8b") and not dialect.gz:
-        return f"compressed: name it {path.name}.gz and declare gz: true"
+    if head.startswith(b"\x1f\x8b") and path.suffix != ".gz":
+        return f"compressed: name it {path.name}.gz, and its source too"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and dialect.encoding != "utf-16":
         return "like UTF-16: declare encoding: utf-16"
     few, many = sorted(head[k::2].count(0) for k in (0, 1))

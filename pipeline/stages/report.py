@@ -44,7 +44,7 @@ def report() -> None:
     params = load_params()
     t = Texts(params.report.language)
     verdicts = read_verdicts()
-    gathered = [gather(name, settings, verdicts) for name, settings in params.datasets.items()]
+    gathered = [gather(name, params, verdicts) for name in params.datasets]
     pictures = {d.name: draw(d, t) for d in gathered}
     files = {
         layout.picture(name, one.name): alone(one.svg, one.finding)

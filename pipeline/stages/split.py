@@ -35,7 +35,7 @@ def split(dataset: str) -> None:
     where = f"{layout.PARAMS}: datasets.{dataset}"
     _refuse_unvalidated(dataset)
     names, X, y = _numbers(read_table(layout.ingested(dataset)), settings, params.seed, where)
-    train, test = split_rows(len(y), settings.test_size, params.seed)
+    train, test = split_rows(len(y), settings.split.test_size, params.seed)
     found = _refuse_unfit(y[train], settings, where)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = fit_scaler(X[train])
@@ -72,8 +72,8 @@ def _numbers(
         raise PipelineError(f"{where}.target: there is no column {settings.target}{hint}")
     if not names:
         raise PipelineError(f"{where}: has no feature, only its target {settings.target}")
-    if settings.features != "all":
-        wanted = settings.features.random
+    if settings.split.features != "all":
+        wanted = settings.split.features.random
         if wanted > len(names):
             raise PipelineError(
                 f"{where}.features.random: there are {len(names)} features, got {wanted}"
@@ -82,7 +82,9 @@ def _numbers(
         table = table.select([*names, settings.target])
     texts = [n for n in table.column_names if table[n].type not in (pa.float64(), pa.int64())]
     if settings.target in texts:
-        labels = "numbers" if settings.classes is None else "labels 0 and 1, named by classes"
+        labels = (
+            "numbers" if settings.evaluate.classes is None else "labels 0 and 1, named by classes"
+        )
         raise PipelineError(f"{where}: target {settings.target} is text; expected {labels}")
     if texts:
         raise PipelineError(
@@ -129,7 +131,7 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
     """Refuse training rows that no trainer of the task could learn from; what to warn of others."""
     if not len(y):
         raise PipelineError(
-            f"{where}.test_size: {settings.test_size:g} leaves no row for training; lower it"
+            f"{where}.test_size: {settings.split.test_size:g} leaves no row for training; lower it"
         )
     if len(y) == 1:
         raise PipelineError(f"{where}: 1 training row; a line needs 2: add rows")

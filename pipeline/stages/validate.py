@@ -32,9 +32,12 @@ def validate(dataset: str) -> None:
     rows = row_groups(path)[1][-1]
     where = (
         Source(path, "row", range(1, rows + 1))
-        if settings.make_regression
+        if settings.ingest.make_regression
         else Source(
-            layout.raw_csv(dataset, settings.csv.gz), "line", read_lines(path), settings.csv.decimal
+            settings.ingest.path,
+            "line",
+            read_lines(path),
+            settings.ingest.csv.decimal,
         )
     )
     columns = check_columns(table_schema(path).names, schema, where.path)

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts.models import Value
 from pipeline.commands.sweep.search import REPEATS, Point
 from pipeline.commands.sweep.table import Ranking
 from pipeline.core.params import METRICS
+from pipeline.core.trainers import Value
 from pipeline.tracking.committed import baseline, git
 from pipeline.tracking.store import Store, main_repository, open_store
 
@@ -36,7 +36,7 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
     """
     bench = ranking.bench
     key, times = fingerprint(ranking), " \N{MULTIPLICATION SIGN} "
-    name = f"{bench.trainer} {times.join(ranking.space.axes)}"
+    name = f"{bench.model} {times.join(ranking.space.axes)}"
     place = f"experiment `{bench.dataset} sweeps`, run `{name}`"
     with open_store(main_repository()) as store:
         experiment = store.experiment(f"{bench.dataset} sweeps")
@@ -44,7 +44,12 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
             return f"{place}, was there already"
         if store.artifacts:  # the lock is ours: who left these is dead
             _end_running(store, experiment)
-        own = {"dataset": bench.dataset, "trainer": bench.trainer, "sweep": key}
+        own = {
+            "dataset": bench.dataset,
+            "trainer": bench.trainer,
+            "model": bench.model,
+            "sweep": key,
+        }
         own["data_md5"] = bench.data_md5
         tags = own | _origin() | ({"interrupted": "true"} if interrupted else {})
         try:
@@ -75,7 +80,7 @@ def _end_running(store: Store, experiment: str, key: str | None = None) -> None:
 def fingerprint(ranking: Ranking) -> str:
     """SHA-256 over what was asked, of which data, and what came out."""
     bench, space = ranking.bench, ranking.space
-    asked = [bench.dataset, bench.trainer, dict(space.words), space.trials, bench.params.seed]
+    asked = [bench.dataset, bench.model, dict(space.words), space.trials, bench.params.seed]
     cut = [bench.scheme.model_dump(), bench.current, bench.data_md5]
     return hashlib.sha256(json.dumps([*asked, *cut, ranking.csv]).encode()).hexdigest()
 

@@ -7,7 +7,6 @@ import pytest
 
 from pipeline.artifacts.champions import Holder, champion_model, holder, read_champion
 from pipeline.artifacts.evaluated import read_evaluated, read_verdicts
-from pipeline.artifacts.models import params_of
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json

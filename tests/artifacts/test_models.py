@@ -5,9 +5,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from pipeline.artifacts.models import PARAMS_OF, fit, params_of
 from pipeline.core.errors import PipelineWarning
-from pipeline.core.params import Descent, ModelName, ReferenceName, TrainerName, load_params
+from pipeline.core.params import Descent, ReferenceName, load_params
+from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
 

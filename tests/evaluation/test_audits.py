@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts.evaluated import Audit
-from pipeline.artifacts.models import Value
 from pipeline.artifacts.splits import Split
-from pipeline.core.params import ModelName, load_params
+from pipeline.core.params import load_params
+from pipeline.core.trainers import Value
 from pipeline.evaluation.audits import audits
 from pipeline.statistics.preprocessing import fit_scaler
 

@@ -12,9 +12,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.artifacts.models import params_of
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import CrossValidation, Goal, ModelName
+from pipeline.core.params import CrossValidation, Goal
 from pipeline.statistics.cross_validation import (
     choose_threshold,
     cross_validate,

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts.models import Value, params_of
-from pipeline.core.params import ModelName, Params, load_params, parse_params
+from pipeline.core.params import Params, load_params, parse_params
+from pipeline.core.trainers import Value
 from pipeline.tracking.committed import committed_params, differing, git
 
 

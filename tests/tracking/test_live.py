@@ -18,11 +18,9 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts import models
-from pipeline.artifacts.models import params_of
 from pipeline.core import layout
 from pipeline.core.errors import Diverged
 from pipeline.core.files import md5
-from pipeline.core.params import ModelName
 from pipeline.solvers.rows import ArrayRows
 from pipeline.stages import train
 from pipeline.tracking.live import MOST, Losses, Pace, shown

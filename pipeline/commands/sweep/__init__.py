@@ -4,12 +4,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.artifacts.models import PARAMS_OF
 from pipeline.commands.sweep.apply import apply_winner
 from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dataset, ModelName, load_params, nearest
+from pipeline.core.params import Params, Wanted, load_params, nearest
 from pipeline.tracking.store import StoreError
 
 if TYPE_CHECKING:
@@ -49,12 +48,12 @@ def sweep(
         At the end, when the search was interrupted.
     """
     params = load_params()
-    name = _known(trainer, dataset, params.dataset(dataset))
-    space = parse_space(arguments, name, params.descent(dataset), trials)
+    wanted = _swept(trainer, dataset, params)
+    space = parse_space(arguments, wanted, trials)
     from pipeline.commands.sweep.search import DIVERGED, Bench, search  # they import half of scipy
     from pipeline.commands.sweep.table import ranked
 
-    bench = Bench(dataset, name, params)
+    bench = Bench(dataset, wanted, params)
     interrupted = search(bench, space, params.seed)
     if not bench.points:
         raise KeyboardInterrupt
@@ -67,7 +66,7 @@ def sweep(
         failure.exit_code = DIVERGED
         raise failure
     if apply:
-        yield apply_winner(dataset, ranking.changes())
+        yield apply_winner(f"{dataset}-{wanted.name}", ranking.changes())
 
 
 def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str]:
@@ -90,17 +89,16 @@ def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str
         )
 
 
-def _known(trainer: str, dataset: str, settings: Dataset) -> ModelName:
-    """The name of a trainer that has params to sweep."""
-    able = [name for name in settings.models if PARAMS_OF[name]]
-    for name in able:
-        if name == trainer:
-            return name
-    if trainer in settings.models:
-        problem = f"{trainer} has no params to sweep"
-    else:
-        problem = f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, settings.models)}"
+def _swept(name: str, dataset: str, params: Params) -> Wanted:
+    """A model of the dataset that has params to sweep."""
+    models = params.models_of(dataset)
+    able = [key for key, one in models.items() if one.params]
+    if name in able:
+        return models[name]
+    problem = f"{name} has no params to sweep"
+    if name not in models:
+        problem = f"{name!r} is no model of {dataset}{nearest(name, models)}"
     raise PipelineError(
-        f"{problem}; those of {layout.PARAMS}: datasets.{dataset}.trainers that have some: "
+        f"{problem}; those of {layout.PARAMS}: models.gradient that have some: "
         f"{', '.join(able) or 'none'}"
     )

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pipeline.artifacts.models import params_of
 from pipeline.artifacts.splits import read_split
 from pipeline.commands.sweep.search import Bench, search
 from pipeline.commands.sweep.space import parse_space

@@ -1,0 +1,17 @@
+"""Stage `params`: refuses a params.yaml that cannot be, and clears away what it no longer has."""
+
+from pipeline.artifacts.models import remove_strangers
+from pipeline.core.params import load_params
+
+
+def params() -> None:
+    """Check params.yaml, and remove the models that it has no line for any more.
+
+    Raises
+    ------
+    PipelineError
+        Names every key that is unknown, missing or impossible, all at once.
+    """
+    found = load_params()
+    for dataset in found.datasets:
+        remove_strangers(found, dataset)
