@@ -37,8 +37,9 @@ def main() -> None:
     start = time.perf_counter()
     from pipeline.checks.data_warnings import data_warnings
     from pipeline.checks.profile import Profile
-    from pipeline.checks.schema import Source, load_schema
+    from pipeline.checks.schema import load_schema
     from pipeline.checks.table import check_table
+    from pipeline.checks.values import Source
 
     print(f"imports, pandera among them: {time.perf_counter() - start:.2f} s")
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.checks.drift import drifts
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source
+from pipeline.checks.values import Source
 from pipeline.core.errors import SHOWN
 
 RARE = 0.05  # share of a class

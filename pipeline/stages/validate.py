@@ -9,9 +9,10 @@ from pipeline.artifacts.trained_on import read_trained_on
 from pipeline.artifacts.validated import Validated
 from pipeline.checks.data_warnings import data_warnings
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source, check_columns, load_schema
+from pipeline.checks.schema import load_schema
 from pipeline.checks.table import check_table
 from pipeline.checks.text import as_text
+from pipeline.checks.values import Source, check_columns
 from pipeline.core import layout
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
