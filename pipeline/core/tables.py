@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.core.altered import refuse_altered
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.files import atomic_write, damaged, missing
 
 ROW_GROUP = 65_536

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.core.checked_inputs import refuse_changed, state
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, Problems
 from pipeline.core.files import atomic_write
 from pipeline.core.numbers import INTEGER, is_number, pointed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import LINES, Lines, group_rows, writer
-from pipeline.core.unchanged import refuse_changed, state
 from pipeline.csv.cells import FLOAT, TEXT, Kind, column, kind_of, united
 from pipeline.csv.fast import Batch, fast_batches, serves
 from pipeline.csv.records import (
