@@ -102,7 +102,7 @@ def test_the_test_auc_is_covered(spread: float) -> None:
 def test_the_test_losses_of_a_classifier_are_covered(loss: str) -> None:
     def losses(rng: np.random.Generator, n: int) -> np.ndarray:
         y, z, _ = classified(rng, n)
-        return bce_with_logits(z, y)[0] if loss == "log_loss" else (expit(z) - y) ** 2
+        return bce_with_logits(z, y) if loss == "log_loss" else (expit(z) - y) ** 2
 
     truth = float(losses(np.random.default_rng(1), 2_000_000).mean())
 
