@@ -1,7 +1,7 @@
 # make repro   set up .venv and run the whole pipeline
 # make test    set up .venv and run the whole test suite
 # make check   the fast part of it, for people at work
-# make kills   kill dvc and its stages 200 times (KILLS=200); dvc repro has to mend all (an hour)
+# make kills   kill dvc, its stages and their processes 200 times (KILLS=200); dvc repro has to mend all (an hour)
 # make fuzz    damage the real files and write random ones, 30 times as many as in the suite
 # make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
 .PHONY: repro test check kills fuzz clean setup packages
@@ -40,8 +40,7 @@ KILLS ?= 200
 kills: setup
 	$(RUN) python -m tests.kills $(KILLS)
 
-# Installed anew only when the lock file differs from the one that .venv was made with. dvc is started
-# by .dvc/guard.py, which mends what a killed dvc leaves behind.
+# Installed anew only when the lock file differs from the one that .venv was made with.
 setup:
 	@cmp -s requirements.lock .venv/requirements.lock || { \
 	  for python in .venv/bin/python $(PYTHON); do $$python -c '$(FITS)' 2>/dev/null && break; python=; done; \
@@ -51,7 +50,6 @@ setup:
 	  { [ $$python = .venv/bin/python ] || $$python -m venv --clear .venv; } \
 	  && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock \
 	  && cp requirements.lock .venv/requirements.lock; }
-	@cmp -s .dvc/guard.py .venv/bin/dvc || install -m 755 .dvc/guard.py .venv/bin/dvc
 
 # The tests look at pages in chromium, and publish to a server on PostgreSQL: what is missing comes from
 # Debian's packages. Without PostgreSQL its tests are skipped; without chromium there is no testing.

@@ -13,6 +13,7 @@ from filelock import FileLock
 os.environ["SCIPY_ARRAY_API"] = "1"
 
 from hypothesis import settings
+from ruamel.yaml import YAML
 
 from pipeline.__main__ import main
 from pipeline.core.params import Descent
@@ -46,6 +47,20 @@ def descent(**changes: object) -> Descent:
         "loss_threshold": 0.0,
     }
     return Descent.of(**(committed | changes))
+
+
+def keep_dataset(params: Path, dataset: str) -> None:
+    """Leave one dataset, and its models, in a params.yaml."""
+    yaml = YAML()
+    content = yaml.load(params.read_text())
+    for name in [*content["datasets"]]:
+        if name != dataset:
+            del content["datasets"][name]
+    for lines in content["models"].values():
+        for key in [*lines]:
+            if lines[key]["dataset"] != dataset:
+                del lines[key]
+    yaml.dump(content, params)
 
 
 @pytest.fixture
