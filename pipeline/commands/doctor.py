@@ -20,7 +20,7 @@ LOCK = Path("dvc.lock")
 GUARD = Path(".dvc/guard.py")
 RWLOCK = Path(".dvc/tmp/rwlock")
 CACHE = Path(".dvc/cache/files/md5")
-RECEIPTS = {layout.RECEIPT, layout.RETRIED}
+RECEIPTS = {layout.RECEIPT}
 NOT_OURS = {".git", ".venv", "cache", "mlartifacts", "raw"}
 
 

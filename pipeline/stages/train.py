@@ -28,7 +28,7 @@ def train(dataset: str, *names: str) -> None:
     path = layout.split_part(dataset, "train")
     rows, train_md5 = ParquetRows(path), md5(path)
     for one in wanted:
-        with shown(dataset, one.name, one.params) as callback:
+        with shown(dataset, one) as callback:
             model, history = fit(one.trainer, one.params, rows, callback)
             if len(history):
                 _write_history(dataset, one, history, rows.n_rows)
