@@ -212,11 +212,13 @@ Reads FILE, a CSV file. Writes data/schema/NAME.yaml, NAME as of FILE, or anothe
         """look for what stops or spoils work, and say what mends it
 
 What killed commands leave (locks, dvc.lock cut short, begun files, processes), damaged files of
-DVC's cache, outputs that something else has changed, results that wait for MLflow, a dvc that is
-not the one of `make setup`.
+DVC's cache, outputs that something else has changed, results that wait for MLflow, faults of
+params.yaml. Says, too, when every stage has to import its libraries anew.
 
-Reads .dvc, dvc.lock, the outputs and, on Linux, /proc. Changes nothing.
-Exit codes: 0 nothing found; 2 something found.""",
+Reads .dvc, dvc.lock, params.yaml, the outputs and the list of processes. Changes nothing, but with
+--mend a lock of DVC's that was left, a dvc.lock that was cut short (every stage that is whole in
+it is kept, for the others the committed ones are taken) and files that were begun.
+Exit codes: 0 nothing found, or all mended; 2 something is left.""",
     ),
     "verify": (
         [],
@@ -289,7 +291,8 @@ def _run(command: str, **options: Any) -> None:
     elif command == "doctor":
         from pipeline.commands.doctor import doctor
 
-        _say(doctor())
+        for text in doctor(**options):
+            _say(text)
     elif command == "verify":
         from pipeline.commands.verify import verify
 
@@ -349,7 +352,7 @@ def _params_unchanged(
 ) -> contextlib.AbstractContextManager[None]:
     if command in {"track", "textbook"}:  # no result of theirs hangs on a value there
         return contextlib.nullcontext()
-    from pipeline.core.unchanged import params_unchanged
+    from pipeline.core.checked_inputs import params_unchanged
 
     return params_unchanged(dataset)
 
@@ -416,6 +419,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--threads", type=_counts, default=(), metavar="N,N", help="once with each, as 1,2"
             )
+        if name == "doctor":
+            mend = "mend what DVC cannot start with: its rwlock, a dvc.lock cut short, begun files"
+            command.add_argument("--mend", action="store_true", help=mend)
         if name == "results":
             command.add_argument("--markdown", action="store_true", help="as a Markdown table")
         if name == "predict":

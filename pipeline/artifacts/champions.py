@@ -13,7 +13,7 @@ from pipeline.artifacts.splits import read_split
 from pipeline.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import md5, read_as, read_json, write_json
+from pipeline.core.files import damaged, md5, read_as, read_json, write_json
 from pipeline.core.params import (
     Dataset,
     Descent,
@@ -228,7 +228,10 @@ def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
             f"{layout.VERDICT} is about other scores than {layout.evaluated(dataset)}; run "
             "`dvc repro`"
         )
-    return read_evaluated(dataset), verdict
+    evaluated = read_evaluated(dataset)
+    if verdict.best not in evaluated.judged:
+        raise damaged(layout.VERDICT, f"best: {verdict.best!r} is no model of {dataset}")
+    return evaluated, verdict
 
 
 def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:

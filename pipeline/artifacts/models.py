@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.core import layout
-from pipeline.core.altered import refuse_altered
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
-from pipeline.core.params import Params, Settings, Wanted
+from pipeline.core.params import AnyTrainer, Params, Settings, Wanted
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value
 
@@ -40,7 +40,7 @@ class ModelFile(Settings):
     format: Literal[3]
     sha256: str
     train_md5: str
-    trainer: str
+    trainer: AnyTrainer
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     intercept: float

@@ -102,7 +102,7 @@ def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:
     if not names:
         return ""
     block = ", ".join(f"{key}: {value}" for key, value in declare.items())
-    return f"column {', '.join(names)} would be of numbers with csv: {{{block}}}"
+    return f"column {', '.join(names)} would be of numbers with ingest.csv: {{{block}}}"
 
 
 def drafted(table: pa.Table, path: str) -> str:

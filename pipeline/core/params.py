@@ -341,6 +341,15 @@ class ReportSettings(Settings):
     language: Literal["en", "zh"]
 
 
+def _of_the_table(name: str) -> str:
+    if name in TRAINERS:
+        return name
+    raise ValueError(f"expected one of {', '.join(TRAINERS)}, got {_shown(name)}")
+
+
+AnyTrainer = Annotated[str, AfterValidator(_of_the_table)]
+
+
 def known_trainer(name: str) -> str:
     """The name, if params.yaml may ask for a trainer of it; a ValueError else."""
     if name in TRAINERS and TRAINERS[name].role == "trainer":
@@ -630,7 +639,8 @@ def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) 
         case "value_error":
             return f"{where}: {error['ctx']['error']}"
         case "model_type" | "dict_type":
-            return f"{where}: expected keys and values, got {_shown(error['input'])}"
+            none = "; where there is none, write {}" if error["input"] is None else ""
+            return f"{where}: expected keys and values, got {_shown(error['input'])}{none}"
         case "string_pattern_mismatch" | "invalid_key":
             return f"{where}: expected a name of a-z, 0-9 and _ that begins with a letter"
         case _:

@@ -51,7 +51,7 @@ class Place(NamedTuple):
 FIRST = Place()
 
 
-def opened(path: Path, dialect: Dialect) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
     """Open the file, unpacking it if its name ends with .gz.
 
     Raises
@@ -185,7 +185,7 @@ def place(path: Path, record: Record, header: Sequence[str]) -> str:
 
 def behind(path: Path, dialect: Dialect, lines: int) -> Place:
     """The place behind so many lines, and a mark at the front, in a file of UTF-8."""
-    with opened(path, dialect) as file:
+    with opened(path) as file:
         byte = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0
     above = islice(_lines(path, dialect, FIRST), lines)
     return Place(byte + sum(len(raw) for _, raw in above), lines + 1)
@@ -251,7 +251,7 @@ def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, by
     """Lines with their ends, LF, CRLF or CR, and their numbers."""
     line, pieces = start.line, list[bytes]()
     try:
-        with opened(path, dialect) as file:
+        with opened(path) as file:
             file.seek(start.byte)
             for block in _blocks(file, dialect, first=start.byte == 0):
                 pieces.append(block)
@@ -278,7 +278,7 @@ def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, by
     except UnicodeError as error:
         raise PipelineError(
             f"{path}, line {line}: is not UTF-16 ({getattr(error, 'reason', error)}), as "
-            "datasets.*.csv.encoding declares"
+            "datasets.*.ingest.csv.encoding declares"
         ) from None
     except OSError as error:
         raise PipelineError(f"{path}: cannot be read: {error.strerror or error}") from None

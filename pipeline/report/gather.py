@@ -14,7 +14,7 @@ from pipeline.artifacts.models import Model, read_history, read_models
 from pipeline.artifacts.splits import Split, read_split
 from pipeline.artifacts.validated import Validated
 from pipeline.core import layout
-from pipeline.core.altered import refuse_altered
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.escape import escape_formula
 from pipeline.core.files import damaged, md5, missing, read_as

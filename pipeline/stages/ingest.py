@@ -1,5 +1,6 @@
 """Stage `ingest`: a CSV file, or scikit-learn's generator, to Parquet, values as received."""
 
+import os
 from pathlib import Path
 
 from pipeline.core import layout
@@ -31,8 +32,8 @@ def ingest(dataset: str) -> None:
 
 def _refuse_outside(path: Path) -> None:
     """Refuse a link out of the repository: a clone elsewhere would not have the file."""
-    target = path.resolve()
-    if not target.is_relative_to(Path.cwd().resolve()):
+    target = Path(os.path.realpath(path))  # `resolve` raises where a link leads to itself
+    if not target.is_relative_to(os.path.realpath(Path.cwd())):
         raise PipelineError(
             f"{path}: is a link to {target}, outside of this folder; "
             "expected the file itself: copy it"

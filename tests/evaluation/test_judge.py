@@ -7,7 +7,7 @@ from pipeline.artifacts.champions import Champion
 from pipeline.artifacts.evaluated import Evaluated, Judged
 from pipeline.artifacts.splits import Split
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import load_params
+from pipeline.core.params import load_params, params_of
 from pipeline.evaluation.comparison import compare
 from pipeline.evaluation.judge import Judge
 from pipeline.solvers.fit import fit

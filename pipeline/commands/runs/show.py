@@ -7,10 +7,11 @@ from pipeline.commands.runs.code import changed_here, changed_in
 from pipeline.commands.runs.find import Found, find, when
 from pipeline.commands.runs.text import entry, few, plain, shortened
 from pipeline.core import layout
+from pipeline.core.dvc_lock import lock_checksum
 from pipeline.core.files import md5
 from pipeline.core.params import METRICS
 from pipeline.tracking.committed import committed_params, git, given_params
-from pipeline.tracking.provenance import lock_md5
+from pipeline.tracking.provenance import OWN_STAGES
 
 
 def show(run_id: str) -> str:
@@ -92,7 +93,7 @@ def _code(run: Found) -> Iterator[str]:
 
 def _lock(run: Found) -> Iterator[str]:
     if run.tags.get("dvc_lock"):
-        yield f"md5 {run.tags['dvc_lock']}, {_same(run.tags['dvc_lock'] == lock_md5())}"
+        yield f"md5 {run.tags['dvc_lock']}, {_same(run.tags['dvc_lock'] == lock_checksum(OWN_STAGES))}"
 
 
 def _experiments(run: Found) -> Iterator[str]:
