@@ -68,5 +68,5 @@ packages:
 	  "'sudo apt-get install chromium'; 'make check' does without." >&2; exit 2; }
 
 clean:
-	rm -rf data/[1-5]_* data/tracked.json data/retried.json data/unpublished/[!.]* data/sweeps metrics/plots metrics/report* mlflow.db* mlartifacts dvc_plots \
+	rm -rf data/[1-5]_* data/tracked.json data/unpublished/[!.]* data/sweeps metrics/plots metrics/report* mlflow.db* mlartifacts dvc_plots \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -126,12 +126,6 @@ Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json."""
 One page that opens from disk, with tables and pictures of every dataset; params.yaml: report has
 its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.""",
     ),
-    "retry": (
-        [],
-        """have track run again, where the last one left something unpublished
-
-Reads data/unpublished. Removes data/tracked.json then; writes data/retried.json.""",
-    ),
     "track": (
         [],
         """show every model as a run in MLflow
@@ -356,7 +350,7 @@ def _visible(message: str) -> str:
 def _params_unchanged(
     command: str, dataset: str | None = None
 ) -> contextlib.AbstractContextManager[None]:
-    if command in {"retry", "track", "textbook"}:  # no result of theirs hangs on a value there
+    if command in {"track", "textbook"}:  # no result of theirs hangs on a value there
         return contextlib.nullcontext()
     from pipeline.core.checked_inputs import params_unchanged
 
