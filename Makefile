@@ -1,11 +1,13 @@
 # make repro   set up .venv and run the whole pipeline
 # make test    set up .venv and run the whole test suite
 # make check   the fast part of it, for people at work
-# make kills   kill dvc and its stages 200 times (KILLS=200); dvc repro has to mend all (an hour)
+# make kills   kill dvc, its stages and their processes 200 times (KILLS=200); dvc repro has to mend all (an hour)
 # make fuzz    damage the real files and write random ones, 30 times as many as in the suite
 # make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
 .PHONY: repro test check kills fuzz clean setup packages
-PYTHON ?= python3
+# The first of these that fits makes .venv, unless it is there.
+PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
+FITS := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 # A process that died is not begun anew: it would run into the same test again, eight times.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -38,17 +40,16 @@ KILLS ?= 200
 kills: setup
 	$(RUN) python -m tests.kills $(KILLS)
 
-# Installed anew only when the lock file differs from the one that .venv was made with. dvc is started
-# by .dvc/guard.py, which mends what a killed dvc leaves behind.
+# Installed anew only when the lock file differs from the one that .venv was made with.
 setup:
 	@cmp -s requirements.lock .venv/requirements.lock || { \
-	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-	    || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }; \
-	  echo "setting up .venv (some minutes, once)"; \
-	  { [ -x .venv/bin/python ] || $(PYTHON) -m venv .venv; } \
+	  for python in .venv/bin/python $(PYTHON); do $$python -c '$(FITS)' 2>/dev/null && break; python=; done; \
+	  [ "$$python" ] || { echo "Python 3.11, 3.12, 3.13 or 3.14, with its module venv, is needed:" \
+	    "make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }; \
+	  echo "setting up .venv with $$($$python --version) (some minutes, once)"; \
+	  { [ $$python = .venv/bin/python ] || $$python -m venv --clear .venv; } \
 	  && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock \
 	  && cp requirements.lock .venv/requirements.lock; }
-	@cmp -s .dvc/guard.py .venv/bin/dvc || install -m 755 .dvc/guard.py .venv/bin/dvc
 
 # The tests look at pages in chromium, and publish to a server on PostgreSQL: what is missing comes from
 # Debian's packages. Without PostgreSQL its tests are skipped; without chromium there is no testing.

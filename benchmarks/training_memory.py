@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.artifacts.models import fit, params_of
-from pipeline.core.params import load_params
+from pipeline.core.params import load_params, params_of
 from pipeline.core.tables import ROW_GROUP, number_table
+from pipeline.solvers.fit import fit
 from pipeline.solvers.parquet_rows import ParquetRows
 
 D, BATCH = 30, 1024
@@ -63,11 +63,11 @@ def write(folder: str, millions: int) -> None:
 
 def peak(folder: str, millions: int, trainer: str, size: str) -> None:
     """Train in this process alone, and print its peak memory and time."""
-    chosen = params_of(trainer, load_params())  # type: ignore[arg-type]
+    chosen = params_of(trainer, load_params())
     if chosen:
         chosen |= {"epochs": 2, "batch_size": size if size == "full" else int(size)}
     start = time.perf_counter()
-    fit(trainer, chosen, ParquetRows(Path(folder) / f"{millions}.parquet"))  # type: ignore[arg-type]
+    fit(trainer, chosen, ParquetRows(Path(folder) / f"{millions}.parquet"))
     seconds = time.perf_counter() - start
     status = Path("/proc/self/status").read_text()  # getrusage counts the parent's, too
     kilobytes = int(status.split("VmHWM:")[1].split()[0])

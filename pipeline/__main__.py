@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a stage or another command; returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     if "DVC_STAGE" in os.environ and sys.platform == "linux":
-        from pipeline.preload import die_with_parent, hand_over
+        from pipeline.core.preload import die_with_parent, hand_over
 
         die_with_parent()
         code = hand_over(words)

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -6,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # scikit-learn's estimator checks skip one of theirs without it; read when scipy is imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
 from hypothesis import settings
+from ruamel.yaml import YAML
 
 from pipeline.__main__ import main
 from pipeline.core.params import Descent
@@ -44,6 +47,20 @@ def descent(**changes: object) -> Descent:
         "loss_threshold": 0.0,
     }
     return Descent.of(**(committed | changes))
+
+
+def keep_dataset(params: Path, dataset: str) -> None:
+    """Leave one dataset, and its models, in a params.yaml."""
+    yaml = YAML()
+    content = yaml.load(params.read_text())
+    for name in [*content["datasets"]]:
+        if name != dataset:
+            del content["datasets"][name]
+    for lines in content["models"].values():
+        for key in [*lines]:
+            if lines[key]["dataset"] != dataset:
+                del lines[key]
+    yaml.dump(content, params)
 
 
 @pytest.fixture
@@ -123,35 +140,41 @@ class Clone:
         return done.stdout
 
 
-@pytest.fixture(scope="session")
-def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clone]:
+def clone_into(folder: Path) -> Clone:
     """Commit the working tree's files to a new repository, in a folder with a space in its name."""
-
-    def make(name: str) -> Clone:
-        folder = tmp_path_factory.mktemp(name) / "a clone"
-        listed = subprocess.check_output(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            text=True,
-        )
-        for name_ in filter(None, listed.split("\0")):
-            if (ROOT / name_).is_file():
-                (folder / name_).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name_, folder / name_)
-        clone = Clone(folder)
-        clone.ok("git init -q -b main && git add -A && git config user.name You")
-        clone.ok("git config user.email you@example.com && git commit -q -m start")
-        return clone
-
-    return make
+    clone = Clone(folder / "a clone")
+    listed = subprocess.check_output(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        text=True,
+    )
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (clone.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, clone.folder / name)
+    clone.ok("git init -q -b main && git add -A && git config user.name You")
+    clone.ok("git config user.email you@example.com && git commit -q -m start")
+    return clone
 
 
 @pytest.fixture(scope="session")
-def reproduced(make_clone: Callable[[str], Clone]) -> Clone:
-    """A clone in which `dvc repro` has run; to be read, not changed."""
-    clone = make_clone("reproduced")
-    clone.ok("dvc repro")
-    return clone
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which `dvc repro` has run, once for all workers; to be read, not changed."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reproduced"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "said.json").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            clone = clone_into(folder)
+            said = clone.ok("dvc repro"), clone.ok("git status --porcelain")
+            (folder / "said.json").write_text(json.dumps(said))
+    return Clone(folder / "a clone")
+
+
+def first_repro(reproduced: Clone) -> tuple[str, str]:
+    """What `dvc repro` printed in the fresh clone, and then `git status`."""
+    said, status = json.loads(reproduced.folder.with_name("said.json").read_text())
+    return said, status
 
 
 def copied(clone: Clone, folder: Path) -> Clone:

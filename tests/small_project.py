@@ -10,26 +10,29 @@ import pytest
 from pipeline.__main__ import main
 from tests.conftest import ROOT
 
-DATASETS = """\
+SETTINGS = """\
+models:
+  direct:
+    house-closed_form: {dataset: house, trainer: closed_form}
+  gradient:
+    small-bcpm: {dataset: small, trainer: bcpm, epochs: 10}
+datasets:
   house:
     task: regression
     target: price_wan
-    features: all
-    test_size: 0
-    trainers: [closed_form]
-    descent: {}
-    metric: mse
+    ingest: {source: data/raw/house.csv}
+    split: {features: all, test_size: 0}
+    evaluate: {metric: mse}
   small:
     task: classification
     target: y
-    features: {random: 2}
-    classes: [bad, good]
-    positive: bad
-    threshold: 0.3
-    test_size: 0.2
-    trainers: [bcpm]
-    descent: {epochs: 10}
-    metric: accuracy
+    ingest: {source: data/raw/small.csv}
+    split: {features: {random: 2}, test_size: 0.2}
+    evaluate:
+      classes: [bad, good]
+      positive: bad
+      threshold: 0.3
+      metric: accuracy
 """
 SCHEMA = """\
 columns:
@@ -65,12 +68,12 @@ def make_project(
         (folder / "data" / name).mkdir(parents=True)
     for path in ("data/raw/house.csv", "data/schema/house.yaml", "requirements.lock"):
         shutil.copy(ROOT / path, folder / path)
-    top = (ROOT / "params.yaml").read_text().split("  # Rows come from")[0]
+    top = (ROOT / "params.yaml").read_text().split("# The models to train")[0]
     top = top.replace("seed: 1234", "seed: 4")  # which draws the two features that are numbers
     top = top.replace("repeats: 10", "repeats: 1")
-    datasets = DATASETS.replace("[bad, good]", json.dumps(classes))
-    datasets = datasets.replace("positive: bad", f"positive: {json.dumps(classes[0])}")
-    (folder / "params.yaml").write_text(top + datasets)
+    settings = SETTINGS.replace("[bad, good]", json.dumps(classes))
+    settings = settings.replace("positive: bad", f"positive: {json.dumps(classes[0])}")
+    (folder / "params.yaml").write_text(top + settings)
     lines = [
         f"r{k},{a},{n:.0f},{y}" for k, ((a, n), y) in enumerate(zip(*small_rows(), strict=True))
     ]

@@ -14,7 +14,6 @@ import pytest
 from sklearn.datasets import load_breast_cancer, make_regression
 
 from pipeline.__main__ import main
-from pipeline.artifacts.models import PARAMS_OF
 from pipeline.core import layout
 from pipeline.core.params import load_params
 from pipeline.core.tables import as_arrays, read_table

@@ -1,7 +1,6 @@
 """The pages of `dvc plots show` and `dvc plots diff`, opened from disk, without network."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from playwright.sync_api import Locator
 from ruamel.yaml import YAML
 
 from tests.browser import Opened, is_drawn, opened, save_picture
-from tests.conftest import ROOT, Clone
+from tests.conftest import ROOT, Clone, copied
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +19,10 @@ PLOTS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def clone(make_clone: Callable[[str], Clone]) -> Clone:
-    clone = make_clone("plots")
+def clone(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = copied(reproduced, tmp_path_factory.mktemp("plots"))
     # HEAD has the plots that this machine makes, should their last digits differ
-    clone.ok("dvc repro && git add -A && git commit -q --allow-empty -m made")
+    clone.ok("git add -A && git commit -q --allow-empty -m made")
     clone.ok("dvc exp run --temp -S lr=0.01 --name slow")
     return clone
 

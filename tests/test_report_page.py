@@ -1,7 +1,6 @@
 """metrics/report.html as a reader sees it, opened from disk, without network."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,8 @@ BRIGHTNESS = """element => {
 
 
 @pytest.fixture(scope="module")
-def report(make_clone: Callable[[str], Clone]) -> Path:
-    clone = make_clone("report")
-    clone.ok("dvc repro report")
-    return clone.folder / "metrics/report.html"
+def report(reproduced: Clone) -> Path:
+    return reproduced.folder / "metrics/report.html"
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

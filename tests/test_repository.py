@@ -13,9 +13,8 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from sklearn.datasets import load_breast_cancer
 
-from pipeline.artifacts.models import PARAMS_OF
 from pipeline.commands.results import results
-from pipeline.core.params import REFERENCES, load_params
+from pipeline.core.params import load_params
 from tests.conftest import ROOT
 
 GRAPH: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")

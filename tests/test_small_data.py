@@ -7,34 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.faults.small import CLASSIFICATION, REGRESSION, TRAIN, rows, write_small
+
 Run = Callable[[str], tuple[int, str]]
-REGRESSION = """\
-  small:
-    task: regression
-    target: y
-    features: all
-    test_size: {test_size}
-    trainers: [closed_form]
-    descent: {{}}
-    metric: mse
-"""
-CLASSIFICATION = """\
-  small:
-    task: classification
-    target: y
-    features: all
-    classes: ['<low>', high]
-    positive: high
-    threshold: {threshold}
-    test_size: {test_size}
-    trainers: [bcpm]
-    descent: {{epochs: 10}}
-    metric: accuracy
-"""
-TRAINERS = {
-    REGRESSION: "closed_form linear_regression mean",
-    CLASSIFICATION: "bcpm logistic_regression majority",
-}
 pytestmark = pytest.mark.slow  # each goes through all stages
 
 
@@ -42,18 +17,20 @@ pytestmark = pytest.mark.slow  # each goes through all stages
 def through(run: Run, workspace: Path) -> Callable[..., tuple[int, str]]:
     """Bring rows through every stage up to the table of results; the first refusal ends it."""
 
-    def through(block: str, y: Sequence[float], **settings: object) -> tuple[int, str]:
-        params = workspace / "params.yaml"
-        top = params.read_text().split("  # Rows come from")[0]
-        params.write_text(top + block.format(**{"test_size": 0, "threshold": 0.5} | settings))
+    def through(
+        block: str, y: Sequence[float], test_size: float = 0, threshold: str = "0.5"
+    ) -> tuple[int, str]:
         x = np.random.default_rng(0).normal(size=len(y)).round(3)
-        lines = [f"{a},{b}" for a, b in zip(x, y, strict=True)]
-        (workspace / "data/raw/small.csv").write_text("\n".join(["x,y", *lines, ""]))
-        dtype = "int64" if block is CLASSIFICATION else "float64"
-        columns = f"  x: {{dtype: float64}}\n  y: {{dtype: {dtype}}}\n"
-        (workspace / "data/schema/small.yaml").write_text(f"columns:\n{columns}strict: true\n")
+        columns = {"x": "dtype: float64", "y": "dtype: float64"}
+        if block is CLASSIFICATION:
+            columns["y"] = "dtype: int64"
+        named = block.replace("[low", "['<low>'").replace("bcpm}", "bcpm, epochs: 10}")
+        named = named.replace("threshold: 0.5", f"threshold: {threshold}")
+        write_small(workspace, rows("x,y", x, y), columns, named, test_size)
+        params = workspace / "params.yaml"
+        params.write_text(params.read_text().replace("repeats: 10", "repeats: 2"))
         for command in (
-            *("ingest small", "validate small", "split small", f"train small {TRAINERS[block]}"),
+            *("ingest small", "validate small", "split small", TRAIN[block]),
             *("evaluate small", "verdict", "report", "results"),
         ):
             code, message = run(command)

@@ -1,14 +1,14 @@
-"""metrics/champion.json: for each dataset the trainer that a new one must not fall behind."""
+"""metrics/champion.json: for each dataset the model that a new one must not fall behind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field
 
 from pipeline.artifacts.evaluated import Evaluated, Judged, Verdict, read_evaluated, read_verdicts
-from pipeline.artifacts.models import PARAMS_OF, Model, Value, read_model
+from pipeline.artifacts.models import Model, read_model
 from pipeline.artifacts.splits import read_split
 from pipeline.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
 from pipeline.core import layout
@@ -18,13 +18,13 @@ from pipeline.core.params import (
     Dataset,
     Descent,
     Goal,
-    ModelName,
     Settings,
-    TrainerName,
+    known_trainer,
     load_params,
     nearest,
 )
 from pipeline.core.tables import read_table
+from pipeline.core.trainers import TRAINERS, Value
 
 
 class Champion(Settings):
@@ -38,7 +38,7 @@ class Champion(Settings):
         The ranges of its training rows, in which `validate` expects later data.
     """
 
-    trainer: TrainerName
+    trainer: Annotated[str, AfterValidator(known_trainer)]
     params: dict[str, Value]
     features: Annotated[list[str], Field(min_length=1)]
     threshold: float | Goal | None = None
@@ -76,9 +76,9 @@ def read_champions() -> dict[str, Champion]:
 def _refuse_unfit(
     where: str, champion: Champion, settings: Dataset, columns: Sequence[str]
 ) -> None:
-    features, expected = champion.features, PARAMS_OF[champion.trainer]
+    features, expected = champion.features, TRAINERS[champion.trainer].params
     missing = [name for name in features if name not in columns]
-    if (champion.trainer == "bcpm") != (settings.task == "classification"):
+    if TRAINERS[champion.trainer].task != settings.task:
         problem = f".trainer: {champion.trainer} cannot do task: {settings.task}"
     elif missing:
         problem = f".features: the data have no {', '.join(missing)}"
@@ -88,7 +88,7 @@ def _refuse_unfit(
         problem = ".features: a name stands twice, or is that of the target"
     elif set(champion.params) != set(expected):
         problem = f".params: {champion.trainer} takes {', '.join(sorted(expected)) or 'none'}"
-    elif (champion.threshold is None) != (settings.threshold is None):
+    elif (champion.threshold is None) != (settings.evaluate.threshold is None):
         problem = f".threshold: does not go with task: {settings.task}"
     else:
         try:
@@ -106,13 +106,13 @@ class Holder:
 
     Attributes
     ----------
-    trainer : str or None
-        One of data/4_models; None where none of them is the champion.
+    model : str or None
+        The name of one of data/4_models; None where none of them is the champion.
     override : str or None
         The verdict that a person set aside for it.
     """
 
-    trainer: ModelName | None
+    model: str | None
     override: str | None = None
 
 
@@ -124,14 +124,17 @@ def holder(dataset: str, evaluated: Evaluated, verdict: Verdict) -> Holder:
     """
     entry = read_champions().get(dataset)
     if entry and entry.override:
-        judged = evaluated.judged.get(entry.trainer)
-        same = judged and entry.is_(judged, _features(judged), evaluated.threshold)
-        return Holder(entry.trainer if same else None, entry.override)
-    return Holder(_name(verdict.best) if verdict.verdict == "accepted" else None)
+        same = (
+            name
+            for name, one in evaluated.judged.items()
+            if one.role == "trainer" and entry.is_(one, _features(one), evaluated.threshold)
+        )
+        return Holder(next(same, None), entry.override)
+    return Holder(verdict.best if verdict.verdict == "accepted" else None)
 
 
-def champion_model(dataset: str) -> tuple[ModelName, str | None]:
-    """The trainer to predict with, and what to warn of.
+def champion_model(dataset: str) -> tuple[str, str | None]:
+    """The model to predict with, and what to warn of.
 
     The champion; where the verdict is undecided the best trainer; where it is rejected the
     champion of metrics/champion.json, if it is among the models.
@@ -143,19 +146,19 @@ def champion_model(dataset: str) -> tuple[ModelName, str | None]:
     """
     evaluated, verdict = _judged(dataset)
     held = holder(dataset, evaluated, verdict)
-    if held.trainer:
-        return held.trainer, None
+    if held.model:
+        return held.model, None
     if held.override:
         raise PipelineError(
             f"{dataset}: the champion that a person chose is not among data/4_models (its params, "
             f"features or threshold are others); name a trainer, or `promote {dataset}` anew"
         )
     if verdict.verdict == "undecided":
-        return _name(verdict.best), (
+        return verdict.best, (
             f"{dataset} has no champion: {verdict.best}, the best, is undecided: {verdict.reason}"
         )
-    if evaluated.champion in evaluated.judged and evaluated.champion != "champion":
-        return _name(evaluated.champion), (
+    if evaluated.champion not in (None, "champion"):
+        return evaluated.champion, (
             f"{verdict.best}, the best of {dataset}, is rejected; {evaluated.champion} holds the "
             "title"
         )
@@ -165,8 +168,8 @@ def champion_model(dataset: str) -> tuple[ModelName, str | None]:
     )
 
 
-def promote(dataset: str, trainer: str | None = None) -> str:
-    """Make the accepted trainer of a dataset its champion, or the one that a person names.
+def promote(dataset: str, name: str | None = None) -> str:
+    """Make the accepted model of a dataset its champion, or the one that a person names.
 
     Returns
     -------
@@ -176,20 +179,20 @@ def promote(dataset: str, trainer: str | None = None) -> str:
     Raises
     ------
     PipelineError
-        When the verdict is not `accepted` and no trainer is named, or none of this name is judged.
+        When the verdict is not `accepted` and no model is named, or none of this name is judged.
     """
     evaluated, verdict = _judged(dataset)
-    trainers = [name for name, one in evaluated.judged.items() if one.role == "trainer"]
-    if trainer is None and verdict.verdict != "accepted":
+    ours = [key for key, one in evaluated.judged.items() if one.role == "trainer"]
+    if name is None and verdict.verdict != "accepted":
         raise PipelineError(
             f"{dataset}: {verdict.best} is {verdict.verdict}, not accepted: {verdict.reason}. "
-            f"To override, name the trainer: `promote {dataset} {verdict.best}`"
+            f"To override, name the model: `promote {dataset} {verdict.best}`"
         )
-    chosen = trainer or verdict.best
-    if chosen not in trainers:
+    chosen = name or verdict.best
+    if chosen not in ours:
         raise PipelineError(
-            f"{chosen!r} is not a trainer of {dataset}{nearest(chosen, trainers)}; "
-            f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(trainers)}"
+            f"{chosen!r} is not a trained model of {dataset}{nearest(chosen, ours)}; "
+            f"{layout.PARAMS}: models has {', '.join(ours) or 'none'} of it"
         )
     agreed = (verdict.verdict, verdict.best) == ("accepted", chosen)
     override = None if agreed else f"the verdict: {verdict.best} {verdict.verdict}"
@@ -200,7 +203,7 @@ def promote(dataset: str, trainer: str | None = None) -> str:
         "features": _features(best),
         "threshold": evaluated.model_dump()["threshold"],
         **({"override": override} if override else {}),
-        "trained_on": _trained_on(dataset, best).model_dump(),
+        "trained_on": _trained_on(dataset, chosen, best).model_dump(),
     }
     read_champions()  # refuses a broken file
     champions = read_json(layout.CHAMPION)
@@ -225,10 +228,13 @@ def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
             f"{layout.VERDICT} is about other scores than {layout.evaluated(dataset)}; run "
             "`dvc repro`"
         )
-    return read_evaluated(dataset), verdict
+    evaluated = read_evaluated(dataset)
+    if verdict.best not in evaluated.judged:
+        raise damaged(layout.VERDICT, f"best: {verdict.best!r} is no model of {dataset}")
+    return evaluated, verdict
 
 
-def _trained_on(dataset: str, judged: Judged) -> TrainedOn:
+def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
     """The ranges of the rows that the judged model was trained on.
 
     Raises
@@ -238,8 +244,8 @@ def _trained_on(dataset: str, judged: Judged) -> TrainedOn:
     """
     table, target = read_table(layout.ingested(dataset)), load_params().dataset(dataset).target
     split = read_split(dataset, target, table)
-    train, path = layout.split_part(dataset, "train"), layout.model(dataset, judged.trainer)
-    model = read_model(path, _name(judged.trainer), split.features, md5(train))
+    train, path = layout.split_part(dataset, "train"), layout.model(dataset, name)
+    model = read_model(path, judged.trainer, split.features, md5(train))
     weights = [coefficient.value for coefficient in judged.coefficients]
     if model.params != judged.params or not np.allclose(model.coef, weights, rtol=1e-6, atol=0):
         raise PipelineError(
@@ -254,10 +260,3 @@ def _trained_on(dataset: str, judged: Judged) -> TrainedOn:
 
 def _features(judged: Judged) -> list[str]:
     return [coefficient.feature for coefficient in judged.coefficients]
-
-
-def _name(trainer: str | None) -> ModelName:
-    try:
-        return TypeAdapter[ModelName](ModelName).validate_python(trainer)
-    except ValidationError:
-        raise damaged(layout.VERDICT, f"best: {trainer!r} is no trainer") from None

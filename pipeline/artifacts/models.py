@@ -1,53 +1,26 @@
-"""Trainers by name, the models they give, and the files that hold these.
+"""The files of data/4_models: a model as exact numbers, and the loss of each of its epochs.
 
-Solvers are imported on use: a stage pays only for the trainer it runs. A model file is readable
-JSON with exact numbers and the params that made them, never a pickle; and it is exactly what was
-written, or refused.
+A model file is readable JSON with the params that made it, never a pickle; and it is exactly what
+was written, or refused.
 """
 
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.core.altered import refuse_altered
+from pipeline.core import layout
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
-from pipeline.core.params import Descent, ModelName, Settings
+from pipeline.core.params import AnyTrainer, Params, Settings, Wanted
 from pipeline.core.tables import Array
+from pipeline.core.trainers import TRAINERS, Value
 
-if TYPE_CHECKING:
-    from pipeline.solvers.descent import Callback
-    from pipeline.solvers.rows import Rows
-
-DESCENT = (
-    "lr",
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "momentum",
-    "weight_decay",
-    "init",
-    "loss_threshold",
-    "seed",
-)
-PARAMS_OF: dict[ModelName, tuple[str, ...]] = {
-    "pairwise_mean": (),
-    "closed_form": (),
-    "manual_gd": (*DESCENT, "loss"),
-    "torch_sgd": (*DESCENT, "loss", "device"),
-    "bcpm": (*DESCENT, "device"),
-    "mean": (),
-    "majority": (),
-    "linear_regression": (),
-    "logistic_regression": (),
-}
-Value = float | int | str
 FORMAT = 3
 
 
@@ -67,7 +40,7 @@ class ModelFile(Settings):
     format: Literal[3]
     sha256: str
     train_md5: str
-    trainer: ModelName
+    trainer: AnyTrainer
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     intercept: float
@@ -83,12 +56,14 @@ class Model:
     coef : ndarray of shape (n_features,)
     params : dict
         The params that made it, and no others.
+    trainer : str
+        A key of TRAINERS.
     facts : dict
         What its trainer measured of the training rows: `rank` and `condition` of the closed form;
         `stable_lr`, the largest stable rate of full-batch SGD. None: there is none, or inf.
     """
 
-    trainer: ModelName
+    trainer: str
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     coef: Array
@@ -97,49 +72,6 @@ class Model:
     def predict(self, X: Array) -> Array:
         """The target (regression) or the logit of label 1 (classification), shape (n_rows,)."""
         return X @ self.coef + self.intercept
-
-
-def params_of(trainer: ModelName, settings: Descent) -> dict[str, Value]:
-    """The part of the settings that reaches this trainer."""
-    return {name: getattr(settings, name) for name in PARAMS_OF[trainer]}
-
-
-def fit(
-    trainer: ModelName,
-    params: Mapping[str, Value],
-    rows: "Rows",
-    callback: "Callback | None" = None,
-) -> tuple[Model, Array]:
-    """Train on standardized rows; returns the model and its loss history.
-
-    Warns, before it starts, of a learning rate above the largest stable one. A trainer that
-    descends tells `callback` its epochs (`solvers.descent.train`).
-
-    Raises
-    ------
-    Diverged
-        When the loss stops being finite.
-    """
-    solver = import_module(f"pipeline.solvers.{trainer}")
-    if not params:
-        theta, history, facts = solver.fit(rows)
-    else:
-        from pipeline.solvers.descent import (
-            advise,
-            batch_size,
-            no_callback,
-            stable_lr,
-            warn_if_grown,
-        )
-
-        settings = Descent.of(**params)
-        loss = "bce_with_logits" if trainer == "bcpm" else settings.loss
-        stable = stable_lr(rows, settings, loss)
-        advise(rows, settings, stable)
-        theta, history, _ = solver.fit(rows, settings, callback=callback or no_callback)
-        warn_if_grown(history, whole=batch_size(rows, settings) is None)
-        facts = {"stable_lr": stable}
-    return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history
 
 
 def write_model(path: Path, features: Sequence[str], model: Model, train_md5: str) -> None:
@@ -161,7 +93,7 @@ def write_model(path: Path, features: Sequence[str], model: Model, train_md5: st
     )
 
 
-def read_model(path: Path, trainer: ModelName, features: Sequence[str], train_md5: str) -> Model:
+def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str) -> Model:
     """Read the weights of exactly this trainer, these features and these training rows.
 
     Raises
@@ -181,7 +113,7 @@ def read_model(path: Path, trainer: ModelName, features: Sequence[str], train_md
     written = as_json(_sealed(content.model_dump(exclude={"format", "sha256"})))
     if path.read_bytes() != written.encode():
         raise damaged(path, "its content is not that of its sha256", "`dvc repro` trains it again")
-    if (content.trainer, set(content.params)) != (trainer, set(PARAMS_OF[trainer])):
+    if (content.trainer, set(content.params)) != (trainer, set(TRAINERS[trainer].params)):
         raise PipelineError(f"{path}: is no model of {trainer}; train again")
     if list(content.coef) != list(features):
         raise PipelineError(f"{path}: was trained on other features; train again")
@@ -217,7 +149,7 @@ def read_history(path: Path) -> Array:
         raise missing(path) from None
     except (OSError, ValueError) as error:
         raise damaged(path, str(error)) from None
-    expected = f"epoch,{path.stem.removesuffix('_history')}"
+    expected = f"epoch,{path.stem.removesuffix('_history').partition('-')[2]}"
     shape = header == expected and history.size and history.shape[1] == 2
     if (
         lines[-1:] != [""]
@@ -227,3 +159,36 @@ def read_history(path: Path) -> Array:
     ):
         raise damaged(path, f"expected {expected}, and a finite loss for one epoch after the other")
     return history
+
+
+def remove_strangers(params: Params, dataset: str) -> None:
+    """Remove the models of a dataset for which params.yaml has no line any more.
+
+    DVC leaves the outputs of a stage that is gone where they are, and they would be judged with the
+    others; its cache has them still.
+    """
+    names = params.models_of(dataset)
+    ours = {
+        path
+        for name in names
+        for path in (layout.model(dataset, name), layout.history(dataset, name))
+    }
+    for path in layout.models(dataset).glob("[!.]*"):
+        if path not in ours and path.is_file():
+            path.unlink()
+
+
+def read_models(
+    dataset: str, wanted: Mapping[str, Wanted], features: Sequence[str], train_md5: str
+) -> dict[str, Model]:
+    """Read all models of a dataset, by name.
+
+    Raises
+    ------
+    PipelineError
+        As `read_model`; of a missing one, what makes it.
+    """
+    return {
+        name: read_model(layout.model(dataset, name), one.trainer, features, train_md5)
+        for name, one in wanted.items()
+    }

@@ -79,7 +79,7 @@ def _rare_classes(profile: Profile, source: Source) -> Iterator[str]:
             yield (
                 f"{source.path}: {count} of {profile.rows} rows have {profile.target} {label}: to "
                 f"foretell the other class always has accuracy {other:.3f}; judge by roc_auc or "
-                "log_loss (params.yaml: metric)"
+                "log_loss (params.yaml: evaluate.metric)"
             )
 
 

@@ -11,14 +11,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.artifacts.trained_on import Range, TrainedOn
-from pipeline.core.tables import ROW_GROUP, Array, read_group, row_groups, table_schema
+from pipeline.core.tables import ROW_GROUP, Array, read_groups, table_schema
 
 ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows, mean, standard deviation, and correlation with the target, of a part of a column."""
+    """A column within one row group.
+
+    Attributes
+    ----------
+    rows : int
+        How many values there are; missing ones do not count.
+    mean, sd : float
+        Mean and standard deviation (divided by `rows`, not by one less), in the column's unit.
+    r : float
+        Pearson's correlation with the target; 0 where one of both has no spread or misses values.
+    """
 
     rows: int
     mean: float
@@ -28,10 +38,16 @@ class Part:
 
 @dataclass
 class Numbers:
-    """A column of numbers.
+    """A column of numbers, over all row groups.
 
     Attributes
     ----------
+    low, high : int or float
+        The smallest and the largest value, exact; infinite for a column without values.
+    missing : int
+        How many cells have no value.
+    parts : list of Part
+        One for each row group that holds a value.
     rising : bool
         Whether these are integers, each larger than the one before.
     expected : Range or None
@@ -126,12 +142,16 @@ class Profile:
     ) -> "Profile":
         """The profile of a Parquet file."""
         profile = cls(table_schema(path), target, labels, trained_on)
-        for group in range(len(row_groups(path)[1])):
-            profile.add(read_group(path, group))
+        for group in read_groups(path):
+            profile.add(group)
         return profile
 
     def add(self, group: pa.Table) -> None:
         """Take the next rows, at most a row group."""
+        with np.errstate(invalid="ignore"):  # infinite values: the schema refuses them
+            self._add(group)
+
+    def _add(self, group: pa.Table) -> None:
         self.rows += len(group)
         hashes = np.zeros(len(group), np.uint64)
         target = None
@@ -169,7 +189,7 @@ class Profile:
             return
         of.rising = of.rising and values[0] > of.high and bool((values[1:] > values[:-1]).all())
         low, high, mean, sd, z = _standardized(values, self._scratch)
-        of.low, of.high = min(low, of.low), max(high, of.high)
+        of.low, of.high = min(of.low, low), max(of.high, high)
         r = float(z @ target) / len(z) if target is not None and len(target) == len(z) else 0.0
         of.parts.append(Part(len(z), mean, sd, r))
 
@@ -215,8 +235,8 @@ class _Standardized(NamedTuple):
 
 def _standardized(values: NDArray[Any], scratch: Array) -> _Standardized:
     z = scratch[: len(values)]
-    low, high = float(values.min()), float(values.max())
-    unit = max(abs(low), abs(high), np.finfo(float).tiny)
+    low, high = values.min().item(), values.max().item()
+    unit = max(abs(float(low)), abs(float(high)), np.finfo(float).tiny)
     np.divide(values, unit, out=z)  # squares stay finite
     mean = float(z.mean())
     z -= mean

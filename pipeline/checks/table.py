@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from numpy.typing import NDArray
 
+from pipeline.checks.profile import Profile
 from pipeline.checks.schema import (
     Problem,
     Source,
@@ -19,7 +18,7 @@ from pipeline.checks.schema import (
     settled_by_extremes,
 )
 from pipeline.core.errors import SHOWN
-from pipeline.core.tables import read_group, read_table, row_groups, table_schema
+from pipeline.core.tables import read_groups, read_table, table_schema
 
 
 @dataclass
@@ -35,12 +34,22 @@ class Found:
         self.first = sorted({*self.first, *first})[:SHOWN]
 
 
-def check_table(path: Path, schema: pa.DataFrameSchema, source: Source) -> Found:
+def check_table(path: Path, schema: pa.DataFrameSchema, source: Source, profile: Profile) -> Found:
     """Every place where the values break the schema.
 
     Where the checks of a column are bounds, pandera judges its smallest and its largest value; only
     where one of these fails, or there are other checks, it sees the column, a row group at a time.
     What is asked of the rows together (`unique`) needs the columns that it is about whole.
+
+    Parameters
+    ----------
+    path : Path
+        The ingested table.
+    schema : DataFrameSchema
+    source : Source
+        How to name its rows in the messages.
+    profile : Profile
+        Of the same table: it knows the extremes.
     """
     found, rows, table = Found(), row_by_row(schema, target=None), table_schema(path)
     known = [name for name in table.names if name in schema.columns]
@@ -49,16 +58,16 @@ def check_table(path: Path, schema: pa.DataFrameSchema, source: Source) -> Found
         a, b = next(pair for pair in zip(known, wanted, strict=True) if pair[0] != pair[1])
         text = f"{source.path}: column {a} stands where the schema (ordered: true) has {b}"
         found.add([(-1, "", f"{text}; reorder them")], 1)
-    settled = _passing(path, rows, settled_by_extremes(rows, table))
+    settled = _passing(rows, settled_by_extremes(rows, table), profile)
     columns = [n for n in rows.columns if n in table.names and n not in settled]
     if columns:
         part, start = rows.select_columns(columns), 0
-        for group, end in enumerate(row_groups(path)[1]):
-            frame = read_group(path, group, columns).to_pandas(split_blocks=True, use_threads=False)
+        for group in read_groups(path, columns):
+            frame = group.to_pandas(split_blocks=True, use_threads=False)
             _, first, count = first_problems(frame, part, source.behind(start), SHOWN)
             numbered = [(row + start if row >= 0 else row, a, b) for row, a, b in first]
             found.add(numbered, count)
-            start = end
+            start += len(group)
     for together in across_rows(schema):
         names = [*together.columns]
         if set(names) <= set(table.names):
@@ -67,16 +76,14 @@ def check_table(path: Path, schema: pa.DataFrameSchema, source: Source) -> Found
     return found
 
 
-def _passing(path: Path, rows: pa.DataFrameSchema, names: Sequence[str]) -> set[str]:
+def _passing(schema: pa.DataFrameSchema, names: Sequence[str], profile: Profile) -> set[str]:
     """The columns of which the smallest and the largest value fit the schema."""
-    if not names:
+    of = {name: profile.numbers[name] for name in names}
+    # the mean tells of nan and infinite values, which extremes may hide
+    ends = {n: [c.low, c.high] for n, c in of.items() if not c.missing and np.isfinite(c.mean)}
+    if not ends:
         return set()
-    ends: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    for group in range(len(row_groups(path)[1])):
-        for name, column in zip(names, read_group(path, group, names).columns, strict=True):
-            values = column.to_numpy()  # nan stays nan, and fails
-            ends[name].append(np.array([values.min(), values.max()]))
-    frame = pd.DataFrame({name: np.concatenate(found) for name, found in ends.items()})
-    everywhere = Source(path, "", range(len(frame)))
-    _, problems, _ = first_problems(frame, rows.select_columns([*names]), everywhere, frame.size)
-    return set(names) - {column for _, column, _ in problems}
+    frame, everywhere = pd.DataFrame(ends), Source(Path(), "", range(2))
+    part = schema.select_columns([*ends])
+    _, problems, _ = first_problems(frame, part, everywhere, frame.size)
+    return ends.keys() - {column for _, column, _ in problems}

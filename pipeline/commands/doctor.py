@@ -1,84 +1,126 @@
-"""What stops or spoils the work of DVC in this folder, and what mends it."""
+"""Look for what stops or spoils work, and say what mends it.
+
+What killed commands leave (locks, dvc.lock cut short, begun files, processes), damaged files of
+DVC's cache, outputs that something else has changed, results that wait for MLflow, faults of
+params.yaml. Says, too, when every stage has to import its libraries anew.
+
+Reads .dvc, dvc.lock, params.yaml, the outputs and the list of processes. Changes nothing, but with
+--mend a lock of DVC's that was left, a dvc.lock that was cut short (every stage that is whole in
+it is kept, for the others the committed ones are taken) and files that were begun.
+Exit codes: 0 nothing found, or all mended; 2 something is left.
+"""
 
 import contextlib
+import fcntl
 import json
 import os
-import shutil
-from collections.abc import Iterator
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ruamel.yaml.error import YAMLError
+import psutil
 
 from pipeline.core import layout
+from pipeline.core.dvc_lock import LOCK, mended, outputs, whole, with_files
 from pipeline.core.errors import PipelineError, listed
-from pipeline.core.files import md5
+from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
-from pipeline.core.yaml import load_yaml
-from pipeline.graph import unconnected
+from pipeline.core.preload import unavailable
+from pipeline.core.run import say
+from pipeline.tracking.committed import git
 
-LOCK = Path("dvc.lock")
-GUARD = Path(".dvc/guard.py")
-RWLOCK = Path(".dvc/tmp/rwlock")
-CACHE = Path(".dvc/cache/files/md5")
-RECEIPTS = {layout.RECEIPT, layout.RETRIED}
+TEMPORARY = Path(".dvc/tmp")
+RWLOCK = TEMPORARY / "rwlock"
 NOT_OURS = {".git", ".venv", "cache", "mlartifacts", "raw"}
+EMPTY = "schema: '2.0'\nstages: {}\n"
+MEND = "python -m pipeline doctor --mend, then dvc repro"
 
 
-class Output(NamedTuple):
-    """A file that a stage has made, as dvc.lock or DVC's list of a folder records it."""
+class Finding(NamedTuple):
+    """What is wrong, with what mends it; or a function that does, and `doctor --mend` calls it."""
 
-    stage: str
-    path: Path
-    digest: str
+    text: str
+    mend: Callable[[], None] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text}: {MEND}" if self.mend else self.text
 
 
-def doctor() -> str:
+def doctor(mend: bool = False) -> Iterator[str]:
     """Look for what a killed command, a hand or another program has left.
+
+    Parameters
+    ----------
+    mend : bool
+        Mend a note of DVC's that keeps it out, a dvc.lock that was cut short, and begun files.
+
+    Yields
+    ------
+    line : str
+        What was mended, and a note where stages run slower than they could; that all is well.
 
     Raises
     ------
     PipelineError
-        When something is found: what, and what mends it, one a line.
+        When something is found and not mended: what, and what mends it, one a line.
     """
-    found = [*_dvc(), *_processes(), *_rwlock(), *_lock(), *_parts(), *_waiting()]
-    findings = [*found, *_unconnected()]
-    if findings:
-        raise PipelineError(listed(findings))
-    return "nothing found that stops or spoils work"
+    yield from _notes()
+    left = []
+    for finding in _findings():
+        if mend and finding.mend:
+            finding.mend()
+            yield f"mended: {finding.text}"
+        else:
+            left.append(str(finding))
+    if left:
+        raise PipelineError(listed(left))
+    yield "nothing found that stops or spoils work"
 
 
-def _dvc() -> Iterator[str]:
-    found = shutil.which("dvc")
-    if not GUARD.is_file():
-        yield f"{GUARD} is missing: go to the folder of dvc.yaml, or `git checkout {GUARD}`"
-    elif found is None or Path(found).read_bytes() != GUARD.read_bytes():
-        yield (
-            f"dvc is {found or 'not on the PATH'}, expected a copy of {GUARD}, which mends what a "
-            "killed dvc leaves: run `make setup`, then `source .venv/bin/activate`"
-        )
+def _notes() -> Iterator[str]:
+    """Whether stages run as plain processes, each with its own imports: slower, the same bytes."""
+    if reason := unavailable():
+        yield f"note: every stage imports its libraries anew, which is slower: {reason}"
 
 
-def _processes() -> Iterator[str]:
+def _findings() -> Iterator[Finding]:
+    yield from _processes()
+    yield from of_dvc()
+    yield from _outputs()
+    yield from _parts()
+    yield from _waiting()
+    yield from _params()
+
+
+def of_dvc() -> Iterator[Finding]:
+    """Find DVC's own files that keep it out, or that it takes for others, after a kill."""
+    yield from _rwlock()
+    if not whole():
+        yield Finding(f"{LOCK} is damaged or cut short", _mend_lock)
+
+
+def _processes() -> Iterator[Finding]:
     """Stages without a dvc above them, and a dvc that is stopped and keeps the others out."""
-    here = Path.cwd()
-    for process in _running():
-        variables = dict(
-            line.split(b"=", 1) for line in _read(process, "environ").split(b"\0") if b"=" in line
-        )
-        works_here = variables.get(b"DVC_ROOT") == os.fsencode(here)
-        if works_here and b"DVC_STAGE" in variables and not any(map(_is_dvc, _above(process))):
-            stage = os.fsdecode(variables[b"DVC_STAGE"])
-            yield f"process {process} still runs stage {stage}, but its dvc is gone: kill {process}"
-        if _is_dvc(process) and _is_stopped_in(here, process):
-            yield (
-                f"dvc, process {process}, is stopped and keeps others out: `fg` in its terminal, "
-                f"or kill -9 {process}"
+    here = str(Path.cwd())
+    for process in psutil.process_iter(["pid", "cmdline", "cwd", "environ", "status"]):
+        variables = process.info["environ"] or {}
+        works_here = variables.get("DVC_ROOT") == here and "DVC_STAGE" in variables
+        if works_here and not any(map(_is_dvc, _above(process))):
+            yield Finding(
+                f"process {process.pid} still runs stage {variables['DVC_STAGE']}, but its dvc is "
+                f"gone: kill {process.pid}"
+            )
+        stopped = process.info["status"] == psutil.STATUS_STOPPED
+        if stopped and process.info["cwd"] == here and _is_dvc(process):
+            yield Finding(
+                f"dvc, process {process.pid}, is stopped and keeps others out: `fg` in its "
+                f"terminal, or kill -9 {process.pid}"
             )
 
 
-def _rwlock() -> Iterator[str]:
-    """DVC's note of who works on what; one with dead processes is mended by DVC itself."""
+def _rwlock() -> Iterator[Finding]:
+    """Look at DVC's note of who works on what; one with dead processes is mended by DVC itself."""
     try:
         noted = json.loads(RWLOCK.read_bytes())
         entries = [entry for infos in noted.get("read", {}).values() for entry in infos]
@@ -87,66 +129,60 @@ def _rwlock() -> Iterator[str]:
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        yield f"{RWLOCK} is damaged, and dvc will not start: rm {RWLOCK}"
+        yield Finding(f"{RWLOCK} is damaged, and dvc will not start", _mend_rwlock)
         return
-    for process in sorted(processes & _running()):
-        if not _is_dvc(process):
-            yield (
-                f"{RWLOCK} names process {process}, which is no dvc; it was left by a dvc that was "
-                f"killed: rm {RWLOCK}"
-            )
+    named = (process for process in psutil.process_iter() if process.pid in processes)
+    strangers = [process.pid for process in named if not _is_dvc(process)]
+    if strangers:
+        yield Finding(
+            f"{RWLOCK} names process {strangers[0]}, which is no dvc; it was left by a dvc that "
+            "was killed",
+            _mend_rwlock,
+        )
 
 
-def _lock() -> Iterator[str]:
-    try:
-        text = LOCK.read_text(encoding="utf-8")
-        if not text.endswith("\n"):
-            raise ValueError("cut short where what is left can be read")
-        stages = load_yaml(text)["stages"]
-        outputs = [
-            Output(stage, Path(out["path"]), _digest(out["md5"]))
-            for stage, made in stages.items()
-            for out in made.get("outs", [])
-        ]
-    except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError):
-        yield f"{LOCK} is damaged or cut short: git checkout {LOCK}, then dvc repro"
-        return
-    for output in _files(outputs):
-        cached = CACHE / output.digest[:2] / output.digest[2:]
-        if cached.is_file() and f"{md5(cached)}{cached.suffix}" != output.digest:
-            yield (
+def _mend_rwlock() -> None:
+    """Remove the note, unless a dvc, which holds rwlock.lock while it writes, has made it whole."""
+    with Path(f"{RWLOCK}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if [*_rwlock()]:
+            RWLOCK.unlink()
+
+
+def _mend_lock() -> None:
+    """Put together dvc.lock from the committed one and what is whole in the one that was cut."""
+    with (TEMPORARY / "lock").open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PipelineError(f"{LOCK}: a dvc is at work on it; try again when it ends") from None
+        cut = LOCK.read_text(encoding="utf-8", errors="replace") if LOCK.exists() else ""
+        committed = git("show", f"HEAD:./{LOCK}") or EMPTY
+        write_text(LOCK, mended(cut, committed))
+        if not whole():
+            write_text(LOCK, committed)
+
+
+def _outputs() -> Iterator[Finding]:
+    """Compare the outputs, and DVC's copies of them, with dvc.lock."""
+    for output in with_files(outputs()) if whole() else ():
+        cached = output.cached
+        if cached.is_file() and f"{md5(cached)}{cached.suffix}" != output.md5:
+            yield Finding(
                 f"{cached}, DVC's copy of {output.path}, is damaged: "
                 f"rm -f {cached}, then dvc repro -f -s {output.stage}"
             )
-        if output.path in RECEIPTS:  # of this workspace; `dvc checkout` cannot bring them back
+        if output.path == layout.RECEIPT:  # of this folder; `dvc checkout` cannot bring it back
             continue
-        if output.path.is_file() and md5(output.path) != output.digest:
-            yield (
+        if output.path.is_file() and md5(output.path) != output.md5:
+            yield Finding(
                 f"{output.path} is not what {LOCK} records: "
                 f"`dvc repro` makes it anew, and whatever changed it is lost"
             )
 
 
-def _files(outputs: list[Output]) -> Iterator[Output]:
-    """The outputs, and after a folder its files, as DVC's list of it has them."""
-    for output in outputs:
-        yield output
-        if output.digest.endswith(".dir"):
-            # a damaged one is found by its own md5
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                listing = json.loads((CACHE / output.digest[:2] / output.digest[2:]).read_bytes())
-                files = [(Path(file["relpath"]), _digest(file["md5"])) for file in listing]
-                yield from (Output(output.stage, output.path / path, md5) for path, md5 in files)
-
-
-def _digest(found: object) -> str:
-    if not isinstance(found, str):
-        raise TypeError(f"expected an md5, got {found!r}")
-    return found
-
-
-def _parts() -> Iterator[str]:
-    """Files that a killed process has begun."""
+def _parts() -> Iterator[Finding]:
+    """Look for files that a killed process has begun; git and DVC ignore them."""
     for folder, below, names in os.walk("."):
         below[:] = sorted(set(below) - NOT_OURS)
         for name in names:
@@ -154,56 +190,46 @@ def _parts() -> Iterator[str]:
             if name.startswith(".") and ".part" in name and len(words) > 3:
                 path = Path(folder, name)
                 process = words[-2]
-                if process.isdecimal() and int(process) not in _running():
-                    yield f"{path} was begun by a process that was killed: rm '{path}'"
+                if process.isdecimal() and not psutil.pid_exists(int(process)):
+                    yield Finding(f"{path} was begun by a process that was killed", path.unlink)
 
 
-def _waiting() -> Iterator[str]:
+def _waiting() -> Iterator[Finding]:
     number = len(list(layout.UNPUBLISHED.glob("*.json")))
     if number:
-        yield (
+        yield Finding(
             f"{number} results wait in {layout.UNPUBLISHED} because MLflow could not take them: "
             "python -m pipeline sync"
         )
 
 
-def _unconnected() -> Iterator[str]:
-    """Faults of params.yaml, and of dvc.yaml beside it, which dvc may not have come to yet."""
+def _params() -> Iterator[Finding]:
     try:
-        yield from unconnected(load_params())
+        load_params()
     except PipelineError as error:
-        yield str(error)
+        yield Finding(str(error))
 
 
-def _running() -> set[int]:
-    return {int(path.name) for path in Path("/proc").glob("[0-9]*")}
+def _above(process: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        return list(process.parents())
+    return []
 
 
-def _above(process: int) -> Iterator[int]:
-    """The parent of a process, its parent, and so on."""
-    with contextlib.suppress(OSError):
-        while (process := int(_stat(process)[1])) > 0:
-            yield process
-
-
-def _stat(process: int) -> list[str]:
-    """State, parent and more; the name before them may hold spaces."""
-    return _read(process, "stat").decode(errors="replace").rpartition(")")[2].split()
-
-
-def _is_dvc(process: int) -> bool:
-    """Whether its command begins with dvc, or python and dvc, or python -m dvc."""
-    words = _read(process, "cmdline").split(b"\0")[:3]
-    return any(word.rpartition(b"/")[2] == b"dvc" for word in words)
-
-
-def _is_stopped_in(folder: Path, process: int) -> bool:
-    with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{process}/cwd").readlink() == folder and _stat(process)[0] == "T"
+def _is_dvc(process: psutil.Process) -> bool:
+    """Say whether its command begins with dvc, or python and dvc, or python -m dvc."""
+    with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
+        return any(Path(word).name == "dvc" for word in process.cmdline()[:3])
     return False
 
 
-def _read(process: int, name: str) -> bytes:
-    with contextlib.suppress(OSError):  # it has ended, or is another user's
-        return Path(f"/proc/{process}/{name}").read_bytes()
-    return b""
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `doctor`."""
+    mend = "mend what DVC cannot start with: its rwlock, a dvc.lock cut short, begun files"
+    parser.add_argument("--mend", action="store_true", help=mend)
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    for text in doctor(options.mend):
+        say(text)

@@ -1,6 +1,14 @@
-"""The results of all datasets as one table."""
+"""Print one table of all datasets and trainers.
 
+Reads metrics/*.json.
+"""
+
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from tabulate import SEPARATING_LINE, tabulate
 
 from pipeline.artifacts.champions import read_champions
 from pipeline.artifacts.evaluated import Scores, Verdict, read_verdicts
@@ -8,6 +16,9 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
 from pipeline.core.params import Dataset, load_params
+from pipeline.core.run import say
+
+Row = tuple[str, ...]
 
 HEADER = (
     "dataset",
@@ -23,25 +34,35 @@ HEADER = (
 
 
 def results(markdown: bool = False) -> str:
-    """A row for every dataset and trainer, in text or Markdown, from metrics/*.json.
+    """Show a row for every dataset and trainer, from metrics/*.json; below, the reasons.
 
-    What the trainers are judged by: its mean over held-out rows, standard deviation over the folds
-    and interval; the same of the test rows; and the verdict on the best trainer of a dataset, or
-    how another compares with it. Below, the reasons.
+    A row has the dataset's metric: its mean over held-out rows, the standard deviation over the
+    folds and the interval of the mean; the value on the test rows and its interval; and the
+    verdict on the best trainer of a dataset, or how another compares with it.
+
+    Parameters
+    ----------
+    markdown : bool
+        Whether the table is Markdown, as README.md has it, and not for a terminal.
+
+    Raises
+    ------
+    PipelineError
+        When metrics/ is of other datasets, trainers or metrics than params.yaml.
     """
     params, verdicts = load_params(), read_verdicts()
-    rows: list[tuple[str, ...]] = [HEADER]
+    rows: list[Row] = [HEADER]
     reasons: list[str] = []
     for dataset, settings in params.datasets.items():
         scores = read_as(layout.metrics(dataset), dict[str, Scores])
-        if dataset not in verdicts or verdicts[dataset].metric != settings.metric:
+        if dataset not in verdicts or verdicts[dataset].metric != settings.evaluate.metric:
             raise PipelineError(
-                f"{layout.VERDICT} has no verdict on {dataset} by {settings.metric}; "
+                f"{layout.VERDICT} has no verdict on {dataset} by {settings.evaluate.metric}; "
                 "run `dvc repro`"
             )
-        if [*scores] != settings.models:
+        if [*scores] != [*params.models_of(dataset)]:
             raise PipelineError(
-                f"{layout.metrics(dataset)}: is of other trainers ({', '.join(scores) or 'none'}) "
+                f"{layout.metrics(dataset)}: is of other models ({', '.join(scores) or 'none'}) "
                 f"than {layout.PARAMS} has; run `dvc repro`"
             )
         rows += _rows(dataset, settings, scores, verdicts[dataset])
@@ -52,10 +73,10 @@ def results(markdown: bool = False) -> str:
 
 def _rows(
     dataset: str, settings: Dataset, scores: dict[str, Scores], verdict: Verdict
-) -> Iterator[tuple[str, ...]]:
+) -> Iterator[Row]:
     for trainer, of in scores.items():
-        held = f"{'loo' if f'loo_{settings.metric}' in of else 'cv'}_{settings.metric}"
-        test = f"test_{settings.metric}"
+        metric = settings.evaluate.metric
+        held, test = f"{'loo' if f'loo_{metric}' in of else 'cv'}_{metric}", f"test_{metric}"
         yield (
             dataset,
             trainer,
@@ -85,16 +106,25 @@ def _interval(scores: Scores, name: str) -> str:
     return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def _markdown(rows: Sequence[Row]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
-def _text(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    ends = [k for k in range(1, len(rows)) if rows[k][0] != rows[k - 1][0]]
-    return "\n".join(("\n" if k in ends else "") + line for k, line in enumerate(lines))
+def _text(rows: Sequence[Row]) -> str:
+    """Draw the table, with a blank line before each dataset."""
+    header, *others = rows
+    lines: list[Row | str] = []
+    for _, of_dataset in groupby(others, key=itemgetter(0)):
+        lines += [SEPARATING_LINE, *of_dataset]
+    return str(tabulate(lines, header, tablefmt="plain", disable_numparse=True))
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `results`."""
+    parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    say(results(options.markdown))

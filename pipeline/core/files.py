@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.core.altered import digest, refuse_altered
+from pipeline.core.checked_inputs import checksum, refuse_altered
 from pipeline.core.errors import PipelineError
 
 T = TypeVar("T")
@@ -110,10 +110,10 @@ def damaged(path: Path, problem: str, remedy: str = AGAIN) -> PipelineError:
 
 
 def md5(path: Path) -> str:
-    """The hash by which DVC knows the file."""
+    """Compute the checksum by which DVC knows the file, once for each of its states."""
     refuse_altered(path)
     try:
-        return digest(path)
+        return checksum(path)
     except FileNotFoundError:
         raise missing(path) from None
 

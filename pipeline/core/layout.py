@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from pipeline.core.trainers import TRAINERS
+
 PARAMS = Path("params.yaml")
-DVC_YAML = Path("dvc.yaml")
 METRICS = Path("metrics")
 RECEIPT = Path("data/tracked.json")
 UNPUBLISHED = Path("data/unpublished")
@@ -14,11 +15,6 @@ VERDICT = METRICS / "verdict.json"
 SUMMARY = METRICS / "summary.json"
 REPORT = METRICS / "report.html"
 PICTURES = METRICS / "report"
-
-
-def raw_csv(dataset: str, gz: bool = False) -> Path:
-    """The file as received."""
-    return Path("data/raw") / (f"{dataset}.csv.gz" if gz else f"{dataset}.csv")
 
 
 def schema(dataset: str) -> Path:
@@ -61,14 +57,24 @@ def split_warnings(dataset: str) -> Path:
     return Path("data/3_split") / dataset / "warnings.json"
 
 
-def model(dataset: str, trainer: str) -> Path:
-    """The weights, and the params that made them."""
-    return Path("data/4_models") / dataset / f"{trainer}.json"
+def models(dataset: str) -> Path:
+    """The folder of the models of a dataset."""
+    return Path("data/4_models") / dataset
 
 
-def history(dataset: str, trainer: str) -> Path:
+def model(dataset: str, name: str) -> Path:
+    """The weights of a model, and the params that made them.
+
+    Those that params.yaml asks for are named by its key, the two that every dataset has by their
+    role: reference.json, baseline.json.
+    """
+    role = TRAINERS[name].role if name in TRAINERS else "trainer"
+    return models(dataset) / f"{f'{dataset}-{name}' if role == 'trainer' else role}.json"
+
+
+def history(dataset: str, name: str) -> Path:
     """The training loss of every epoch."""
-    return Path("data/4_models") / dataset / f"{trainer}_history.csv"
+    return models(dataset) / f"{dataset}-{name}_history.csv"
 
 
 def evaluated(dataset: str) -> Path:
@@ -83,7 +89,7 @@ def metrics(dataset: str) -> Path:
 
 def plot(dataset: str, name: str) -> Path:
     """The data behind one plot."""
-    return METRICS / "plots" / f"{dataset}_{name}.csv"
+    return METRICS / "plots" / dataset / f"{name}.csv"
 
 
 def picture(dataset: str, name: str) -> Path:

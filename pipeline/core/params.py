@@ -2,8 +2,10 @@
 
 import difflib
 import json
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,26 +23,28 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
+from pipeline.core.trainers import TRAINERS, Role, Task, Trainer, Value, measures
 from pipeline.core.yaml import load_yaml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+ModelKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*-[a-z][a-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-TrainerName = Literal["pairwise_mean", "closed_form", "manual_gd", "torch_sgd", "bcpm"]
-ReferenceName = Literal["mean", "linear_regression", "majority", "logistic_regression"]
-ModelName = TrainerName | ReferenceName
-Task = Literal["regression", "classification"]
 Metric = Literal["mse", "mae", "accuracy", "roc_auc", "log_loss", "brier"]
 METRICS: dict[Task, tuple[Metric, ...]] = {
     "regression": ("mse", "mae"),
     "classification": ("accuracy", "roc_auc", "log_loss", "brier"),
 }
-# What every trainer is measured by: the trivial baseline, and scikit-learn's counterpart.
-REFERENCES: dict[Task, tuple[ReferenceName, ReferenceName]] = {
-    "regression": ("mean", "linear_regression"),
-    "classification": ("majority", "logistic_regression"),
+# Names of a model that mean something else beside a dataset's models.
+TAKEN = {
+    "champion",
+    "reference",
+    "baseline",
+    *(n for n, t in TRAINERS.items() if t.role != "trainer"),
 }
+GENERATOR = "pipeline/generators/make_regression.py"
+SOURCE = re.compile(r"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*\.csv(\.gz)?")
 
 
 class Settings(BaseModel):
@@ -88,7 +92,6 @@ class Dialect(Settings):
     skip_lines: Annotated[int, Field(ge=0)] = 0
     skip_blank_lines: bool = False
     strip_spaces: bool = False
-    gz: bool = False
 
     @model_validator(mode="after")
     def _characters_differ(self) -> Self:
@@ -138,22 +141,73 @@ def _printable(value: str) -> str:
 ClassName = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 
 
-class Dataset(Settings):
-    """What a dataset is and which trainers run on it.
+def _source(value: str) -> str:
+    if value != GENERATOR and not SOURCE.fullmatch(value):
+        raise ValueError(
+            f"expected data/raw/NAME.csv, NAME.csv.gz or, with make_regression, {GENERATOR}, got "
+            + _shown(value)
+        )
+    return value
 
-    With the block make_regression its rows are generated, else they come from its CSV file, which
-    is written as the block csv says.
+
+class Ingest(Settings):
+    """Where the rows of a dataset come from: a CSV file, or scikit-learn's generator.
+
+    Attributes
+    ----------
+    source : str
+        The file, relative to dvc.yaml; of generated rows the code that makes them.
+    csv : Dialect
+        How the file is written.
+    make_regression : MakeRegression or None
+        The arguments of the generator.
     """
 
-    make_regression: MakeRegression | None = None
+    source: Annotated[str, AfterValidator(_source)]
     csv: Dialect = Dialect()
-    task: Task
-    target: Annotated[str, Field(min_length=1)]
+    make_regression: MakeRegression | None = None
+
+    @property
+    def path(self) -> Path:
+        """The source as a path."""
+        return Path(self.source)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.make_regression is None) == (self.source == GENERATOR):
+            raise ValueError(
+                f"make_regression goes with source: {GENERATOR}, and a file with csv alone"
+            )
+        return self
+
+
+class SplitRows(Settings):
+    """Which rows are kept for testing, and which columns are features."""
+
     features: Annotated[
         Annotated[Literal["all"], Tag("[all]")] | Annotated[RandomFeatures, Tag("[drawn]")],
         Discriminator(lambda value: "[all]" if value == "all" else "[drawn]"),
         BeforeValidator(_all_or_drawn),
-    ]
+    ] = "all"
+    test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+
+class Evaluate(Settings):
+    """What the models of a dataset are judged by.
+
+    Attributes
+    ----------
+    metric : str
+        Decides between models; mse of a regression and accuracy of a classification, unless given.
+    classes : list of str or None
+        The names of label 0 and label 1.
+    positive : str or None
+        The class that precision, recall and f1 are about.
+    threshold : float, Goal or None
+        The probability of label 1 from which it is predicted, or the recall that chooses it.
+    """
+
+    metric: Metric
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] | None = None
     positive: str | None = None
     threshold: (
@@ -164,49 +218,57 @@ class Dataset(Settings):
         ]
         | None
     ) = None
-    test_size: Annotated[float, Field(ge=0, lt=1)]
-    trainers: Annotated[list[TrainerName], Field(min_length=1)]
-    descent: dict[str, Any]
-    metric: Metric
-
-    @property
-    def models(self) -> list[ModelName]:
-        """Its trainers and, behind them, the references: scikit-learn's, and the trivial one."""
-        return [*self.trainers, *REFERENCES[self.task][::-1]]
 
     @property
     def positive_label(self) -> int:
         """The label of the class that precision and recall are about."""
         return (self.classes or []).index(self.positive or "")
 
+
+class Dataset(Settings):
+    """What a dataset is; each block is named after the stage that reads it."""
+
+    task: Task
+    target: Annotated[str, Field(min_length=1)]
+    ingest: Ingest
+    split: SplitRows
+    evaluate: Evaluate
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_metric(cls, given: Any) -> Any:
+        task = given.get("task") if isinstance(given, dict) else None
+        if task in METRICS and isinstance(given.get("evaluate"), dict):
+            return given | {"evaluate": {"metric": METRICS[task][0]} | given["evaluate"]}
+        return given
+
     @model_validator(mode="after")
     def _blocks_fit_together(self) -> Self:
-        if self.task == "regression" and (self.classes or self.positive or self.threshold):
-            raise ValueError("classes, positive and threshold go with task: classification only")
-        if self.classes and len(set(self.classes)) == 1:
-            raise ValueError("classes: two different names are needed")
-        if self.task == "classification" and self.positive not in (self.classes or []):
+        judged, task = self.evaluate, self.task
+        if task == "regression" and (judged.classes or judged.positive or judged.threshold):
             raise ValueError(
-                "task: classification needs classes: [name of label 0, name of label 1] "
+                "evaluate: classes, positive and threshold go with task: classification only"
+            )
+        if judged.classes and len(set(judged.classes)) == 1:
+            raise ValueError("evaluate.classes: two different names are needed")
+        if task == "classification" and judged.positive not in (judged.classes or []):
+            raise ValueError(
+                "evaluate: task: classification needs classes: [name of label 0, name of label 1] "
                 "and positive: one of them"
             )
-        if self.task == "classification" and self.threshold is None:
-            raise ValueError("threshold: is missing; 0.5 is the usual one")
-        if isinstance(self.threshold, Goal) and self.threshold.recall not in (self.classes or []):
+        if task == "classification" and judged.threshold is None:
+            raise ValueError("evaluate.threshold: is missing; 0.5 is the usual one")
+        goal = judged.threshold
+        if isinstance(goal, Goal) and goal.recall not in (judged.classes or []):
             raise ValueError(
-                f"threshold.recall: expected one of {', '.join(self.classes or [])}, got "
-                f"{self.threshold.recall}"
+                f"evaluate.threshold.recall: expected one of {', '.join(judged.classes or [])}, "
+                f"got {goal.recall}"
             )
-        if self.metric not in METRICS[self.task]:
+        if judged.metric not in METRICS[task]:
             raise ValueError(
-                f"metric: expected one of {', '.join(METRICS[self.task])} for task: {self.task}, "
-                f"got {self.metric}"
+                f"evaluate.metric: expected one of {', '.join(METRICS[task])} for task: {task}, "
+                f"got {judged.metric}"
             )
-        misfits = [t for t in self.trainers if (t == "bcpm") != (self.task == "classification")]
-        if misfits:
-            raise ValueError(f"trainers: {', '.join(misfits)} cannot do task: {self.task}")
-        if len(set(self.trainers)) < len(self.trainers):
-            raise ValueError("trainers: a name is given twice")
         return self
 
 
@@ -247,6 +309,11 @@ class Descent(Settings):
             raise ValueError(listed([_problem(e, "") for e in error.errors()])) from None
 
 
+def params_of(trainer: str, settings: Descent) -> dict[str, Value]:
+    """The part of the settings that reaches a trainer."""
+    return {name: getattr(settings, name) for name in TRAINERS[trainer].params}
+
+
 class CrossValidation(Settings):
     """How the rows are cut; below 30 rows every row is its own fold."""
 
@@ -274,6 +341,77 @@ class ReportSettings(Settings):
     language: Literal["en", "zh"]
 
 
+def _of_the_table(name: str) -> str:
+    if name in TRAINERS:
+        return name
+    raise ValueError(f"expected one of {', '.join(TRAINERS)}, got {_shown(name)}")
+
+
+AnyTrainer = Annotated[str, AfterValidator(_of_the_table)]
+
+
+def known_trainer(name: str) -> str:
+    """The name, if params.yaml may ask for a trainer of it; a ValueError else."""
+    if name in TRAINERS and TRAINERS[name].role == "trainer":
+        return name
+    known = [n for n, one in TRAINERS.items() if one.role == "trainer"]
+    raise ValueError(
+        f"expected one of {', '.join(known)}, got {_shown(name)}{nearest(name, known)}"
+    )
+
+
+class ModelLine(Settings):
+    """A line under `models`: a dataset, a trainer and, of one that descends, params of its own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    dataset: Name
+    trainer: Annotated[str, AfterValidator(known_trainer)]
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The params that it does not take from the top of params.yaml."""
+        return self.model_extra or {}
+
+
+class Models(Settings):
+    """The models to train, by DATASET-NAME: those that are solved directly, and those that descend.
+
+    They stand apart because DVC retrains the second alone when a param of theirs changes.
+    """
+
+    direct: dict[ModelKey, ModelLine] = {}
+    gradient: dict[ModelKey, ModelLine] = {}
+
+    @property
+    def lines(self) -> dict[str, ModelLine]:
+        """All of them, by DATASET-NAME."""
+        return self.direct | self.gradient
+
+
+class Wanted(NamedTuple):
+    """A model that is to be trained.
+
+    Attributes
+    ----------
+    name : str
+        Its name within its dataset.
+    trainer : str
+        A key of TRAINERS.
+    params : dict
+        The params that reach the trainer, and no others.
+    """
+
+    name: str
+    trainer: str
+    params: dict[str, Value]
+
+    @property
+    def role(self) -> Role:
+        """The role that its trainer has in the table."""
+        return TRAINERS[self.trainer].role
+
+
 class Params(Descent):
     """All of params.yaml."""
 
@@ -282,6 +420,7 @@ class Params(Descent):
     verdict: VerdictRule
     report: ReportSettings
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    models: Models
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
@@ -305,10 +444,42 @@ class Params(Descent):
             )
         return self.datasets[name]
 
-    def descent(self, name: str) -> Descent:
-        """The top-level settings, with what the dataset sets for itself."""
+    def descent(self, line: ModelLine) -> Descent:
+        """The top-level settings, with what a model's line sets for itself."""
         top = {key: getattr(self, key) for key in Descent.model_fields}
-        return Descent.model_validate(top | self.dataset(name).descent)
+        return Descent.model_validate(top | line.own)
+
+    def models_of(self, dataset: str) -> dict[str, Wanted]:
+        """The models of a dataset by name: its own, then the reference model and the baseline.
+
+        Raises
+        ------
+        PipelineError
+            When params.yaml does not know the dataset.
+        """
+        task = self.dataset(dataset).task
+        found = {}
+        for key, line in self.models.lines.items():
+            if line.dataset == dataset:
+                name, settings = key.partition("-")[2], self.descent(line)
+                found[name] = Wanted(name, line.trainer, params_of(line.trainer, settings))
+        return found | {name: Wanted(name, name, {}) for name in measures(task)}
+
+    def model_of(self, dataset: str, name: str) -> Wanted:
+        """One model of a dataset.
+
+        Raises
+        ------
+        PipelineError
+            When the dataset has no model of this name.
+        """
+        models = self.models_of(dataset)
+        if name not in models:
+            raise PipelineError(
+                f"{name!r} is no model of {dataset}{nearest(name, models)}; "
+                f"{layout.PARAMS}: models has {', '.join(models)} of it"
+            )
+        return models[name]
 
 
 def load_params() -> Params:
@@ -331,12 +502,12 @@ def declared_dialect(dataset: str) -> Dialect:
         Names every key of the csv block that is unknown or impossible.
     """
     content = _parse_yaml(_text(), str(layout.PARAMS))
-    for key in ("datasets", dataset, "csv"):
+    for key in ("datasets", dataset, "ingest", "csv"):
         content = content.get(key, {}) if isinstance(content, dict) else {}
     try:
         return Dialect.model_validate(content)
     except ValidationError as error:
-        block = ("datasets", dataset, "csv")
+        block = ("datasets", dataset, "ingest", "csv")
         found: list[ErrorDetails] = [{**e, "loc": (*block, *e["loc"])} for e in error.errors()]
         problems = [_problem(e, f"{layout.PARAMS}: ") for e in found]
         raise PipelineError(listed(problems)) from None
@@ -362,20 +533,80 @@ def parse_params(text: str, file: str) -> Params:
         As `load_params`.
     """
     where = f"{file}: "
+    content = _parse_yaml(text, file)
+    if moved := _of_before(content):
+        raise PipelineError(where + moved)
     try:
-        params = Params.model_validate(_parse_yaml(text, file))
+        params = Params.model_validate(content)
     except ValidationError as error:
         raise PipelineError(listed([_problem(e, where) for e in error.errors()])) from None
-    problems = []
-    for name in params.datasets:
-        try:
-            params.descent(name)
-        except ValidationError as error:
-            inside = f"{where}datasets.{name}.descent."
-            problems += [_problem(e, inside, Descent) for e in error.errors()]
+    problems = [
+        f"{where}models.{group}.{problem}"
+        for group, lines in (("direct", params.models.direct), ("gradient", params.models.gradient))
+        for key, line in lines.items()
+        for problem in _misfits(group, key, line, params)
+    ]
     if problems:
         raise PipelineError(listed(problems))
     return params
+
+
+def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[str]:
+    """What is wrong with a model's line, beside the form of its values."""
+    trainer, (dataset, _, name) = TRAINERS[line.trainer], key.partition("-")
+    if dataset != line.dataset:
+        yield f"{key}: expected a key that begins with {line.dataset}-, the dataset of the line"
+    if name in TAKEN:
+        yield f"{key}: {name} means something else; give the model another name"
+    if line.dataset not in params.datasets:
+        hint = nearest(line.dataset, params.datasets)
+        yield f"{key}.dataset: there is no {line.dataset} under datasets{hint}; add it"
+    elif trainer.task != params.datasets[line.dataset].task:
+        yield (
+            f"{key}.trainer: {line.trainer} cannot do task: "
+            f"{params.datasets[line.dataset].task} of {line.dataset}"
+        )
+    if (group == "gradient") != bool(trainer.params):
+        yield f"{key}: {line.trainer} belongs under models.{_group(trainer)}; move the line there"
+        return
+    for param in line.own:
+        if param not in trainer.params:
+            hint = nearest(param, trainer.params)
+            yield f"{key}.{param}: unknown key{hint}; {_takes(line.trainer)}"
+    try:
+        params.descent(line)
+    except ValidationError as error:
+        known = [e for e in error.errors() if e["loc"][0] in trainer.params]
+        yield from (_problem(e, f"{key}.", Descent) for e in known)
+
+
+def _group(trainer: Trainer) -> str:
+    return "gradient" if trainer.params else "direct"
+
+
+def _takes(trainer: str) -> str:
+    params = TRAINERS[trainer].params
+    return f"{trainer} takes {', '.join(params) or 'no params'}"
+
+
+def _of_before(content: Any) -> str:
+    """What to move where in a params.yaml that was written before `models` was there, or nothing.
+
+    Of version 0.1: a dataset had its trainers, descent, csv and metric beside each other.
+    """
+    datasets = content.get("datasets") if isinstance(content, dict) else None
+    blocks = datasets.values() if isinstance(datasets, dict) else ()
+    old = {"trainers", "descent"}
+    if not any(isinstance(block, dict) and old & block.keys() for block in blocks):
+        return ""
+    return (
+        "is of version 0.1; a dataset's keys have moved into blocks named after the stage that "
+        "reads them: csv and make_regression to ingest, beside source: data/raw/NAME.csv; features "
+        "and test_size to split; metric, classes, positive and threshold to evaluate; each of its "
+        "trainers is a line DATASET-TRAINER: {dataset: DATASET, trainer: TRAINER} under "
+        "models.direct (pairwise_mean, closed_form) or models.gradient, where what stood in "
+        "descent follows on the line; see the committed file: `git show HEAD:params.yaml`"
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -408,7 +639,8 @@ def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) 
         case "value_error":
             return f"{where}: {error['ctx']['error']}"
         case "model_type" | "dict_type":
-            return f"{where}: expected keys and values, got {_shown(error['input'])}"
+            none = "; where there is none, write {}" if error["input"] is None else ""
+            return f"{where}: expected keys and values, got {_shown(error['input'])}{none}"
         case "string_pattern_mismatch" | "invalid_key":
             return f"{where}: expected a name of a-z, 0-9 and _ that begins with a letter"
         case _:
@@ -421,6 +653,10 @@ def _keys_beside(keys: list[str], top: type[Settings]) -> Iterable[str]:
     if len(keys) == 1:
         return top.model_fields
     blocks: dict[str, type[Settings]] = {
+        "models": Models,
+        "ingest": Ingest,
+        "split": SplitRows,
+        "evaluate": Evaluate,
         "make_regression": MakeRegression,
         "csv": Dialect,
         "features": RandomFeatures,

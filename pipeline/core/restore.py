@@ -5,32 +5,30 @@ run cache does not serve). A stage that then refuses its input would leave a hol
 from DVC's cache, as dvc.lock records it.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
+from pipeline.core.checked_inputs import checksum
+from pipeline.core.dvc_lock import outputs
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import atomic_write, md5
+from pipeline.core.files import atomic_write
 
 
 def restore_outputs() -> None:
     """Put back what dvc.lock records for the stage that DVC is running and that is gone.
 
     Does nothing outside `dvc repro`, or where the cache lies elsewhere: `dvc checkout` serves then.
+    Where it cannot, it says nothing, since the stage's own message is what matters.
     """
     stage = os.environ.get("DVC_STAGE")
     if stage is None:
         return
-    cache = Path(os.environ["DVC_ROOT"]) / ".dvc/cache/files/md5"
-    try:
-        lock = YAML(typ="safe", pure=True).load(Path("dvc.lock").read_text(encoding="utf-8"))
-        recorded = {Path(out["path"]): out["md5"] for out in lock["stages"][stage]["outs"]}
-        for path, digest in recorded.items():
-            cached = cache / digest[:2] / digest[2:]
-            if not path.exists() and cached.is_file() and md5(cached) == digest:
-                with atomic_write(path) as part:
+    root = Path(os.environ["DVC_ROOT"])
+    with contextlib.suppress(OSError, PipelineError):
+        for output in outputs():
+            cached = root / output.cached
+            gone = output.stage == stage and not output.path.exists()
+            if gone and cached.is_file() and checksum(cached) == output.md5:
+                with atomic_write(output.path) as part:
                     part.write_bytes(cached.read_bytes())
-    except (OSError, YAMLError, KeyError, TypeError, PipelineError):
-        return  # the stage's own message is what matters

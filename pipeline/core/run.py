@@ -7,25 +7,32 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.core.errors import PipelineError, PipelineWarning
 
-# The stages, and how many names each takes: none, a dataset, or a dataset and its models.
+
+class Stage(NamedTuple):
+    """The module of a stage, and how many names it takes: 1 is a dataset, 2 a model of it, too."""
+
+    module: str
+    names: int
+
+
 STAGES = {
-    "params": 0,
-    "ingest": 1,
-    "validate": 1,
-    "split": 1,
-    "train": 2,
-    "evaluate": 1,
-    "verdict": 0,
-    "report": 0,
-    "retry": 0,
-    "textbook": 0,
-    "track": 0,
+    "params": Stage("pipeline.stages.params", 0),
+    "ingest": Stage("pipeline.stages.ingest", 1),
+    "validate": Stage("pipeline.stages.validate", 1),
+    "split": Stage("pipeline.stages.split", 1),
+    "train": Stage("pipeline.stages.train", 2),
+    "train_reference": Stage("pipeline.stages.train", 1),
+    "evaluate": Stage("pipeline.stages.evaluate", 1),
+    "verdict": Stage("pipeline.stages.verdict", 0),
+    "report": Stage("pipeline.stages.report", 0),
+    "textbook": Stage("pipeline.stages.textbook", 0),
+    "track": Stage("pipeline.stages.track", 0),
 }
-NO_RESULT_OF_PARAMS = {"retry", "track", "textbook"}
+NO_RESULT_OF_PARAMS = {"textbook", "track"}
 NAME = "[a-z][a-z0-9_]*"
 OF_DVC = re.compile(f"({NAME})@({NAME})(?:-({NAME}))?")
 
@@ -50,12 +57,13 @@ def run(words: Sequence[str]) -> int | None:
         if not named:
             return guarded(words, lambda: _refuse(words[0]))
         kind, *names = filter(None, named.groups())
-        words = [kind.partition("_")[0], *names]
+        words = [kind if kind in STAGES else kind.partition("_")[0], *names]
     if not words or words[0] not in STAGES or any(word.startswith("-") for word in words):
         return None
     stage, *names = words
-    fits = len(names) == STAGES[stage] or (stage == "train" and names)
-    return run_stage(stage, names) if fits else None
+    if len(names) != STAGES[stage].names and not (stage == "train" and len(names) > 2):
+        return None
+    return guarded(words, lambda: call_stage(stage, names))
 
 
 def _refuse(word: str) -> None:
@@ -65,15 +73,17 @@ def _refuse(word: str) -> None:
     )
 
 
-def run_stage(stage: str, names: Sequence[str], **options: Any) -> int:
-    """Run a stage: the function of its name in the module of its name; returns the exit code."""
+def call_stage(stage: str, names: Sequence[str], **options: Any) -> None:
+    """Call a stage's function with the names of a dataset and models.
 
-    def work() -> None:
-        function = getattr(import_module(f"pipeline.stages.{stage}"), stage)
-        with _params_unchanged(stage, *names[:1]):
-            function(*names, **options)
-
-    return guarded([stage, *names], work)
+    Raises
+    ------
+    PipelineError
+        When the stage refuses, or when params.yaml changed meanwhile.
+    """
+    function = getattr(import_module(STAGES[stage].module), stage)
+    with _params_unchanged(stage, *names[:1]):
+        function(*names, **options)
 
 
 def guarded(words: Sequence[str], work: Callable[[], None]) -> int:
@@ -125,7 +135,7 @@ def _visible(message: str) -> str:
 def _params_unchanged(stage: str, dataset: str | None = None) -> AbstractContextManager[None]:
     if stage in NO_RESULT_OF_PARAMS:
         return nullcontext()
-    from pipeline.core.unchanged import params_unchanged
+    from pipeline.core.checked_inputs import params_unchanged
 
     return params_unchanged(dataset)
 

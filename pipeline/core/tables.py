@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.core.altered import refuse_altered
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.files import atomic_write, damaged, missing
 
 ROW_GROUP = 65_536
@@ -106,6 +106,13 @@ def read_group(path: Path, group: int, columns: Sequence[str] | None = None) -> 
     """Read one of its row groups."""
     with _opened(path) as file:
         return file.read_row_group(group, columns, use_threads=False)
+
+
+def read_groups(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Read the row groups one after another; the file is opened once."""
+    with _opened(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns, use_threads=False)
 
 
 def table_schema(path: Path) -> pa.Schema:

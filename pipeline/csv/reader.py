@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.core.checked_inputs import refuse_changed, state
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, Problems
 from pipeline.core.files import atomic_write
 from pipeline.core.numbers import INTEGER, is_number, pointed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import LINES, Lines, group_rows, writer
-from pipeline.core.unchanged import refuse_changed, state
 from pipeline.csv.cells import FLOAT, TEXT, Kind, column, kind_of, united
 from pipeline.csv.fast import Batch, fast_batches, serves
 from pipeline.csv.records import (
@@ -77,7 +77,11 @@ class CsvFile:
         self._start = FIRST
         if names is True and first.problem:
             raise self._refused(f"{place(self.path, first, [])}: {first.problem}")
-        where = f"{self.path}, line {first.line}" if names is True else "params.yaml: csv.header"
+        where = (
+            f"{self.path}, line {first.line}"
+            if names is True
+            else "params.yaml: datasets.*.ingest.csv.header"
+        )
         problem = _unfit(self.header, self.dialect.decimal)
         if len(self.header) == 1 and "-separated" in suggestion(self.path, self.dialect):
             problem = f"has one column, {shown(self.header[0])}"

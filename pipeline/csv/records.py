@@ -51,8 +51,8 @@ class Place(NamedTuple):
 FIRST = Place()
 
 
-def opened(path: Path, dialect: Dialect) -> IO[bytes]:
-    """Open the file, unpacking it if it is declared as gz.
+def opened(path: Path) -> IO[bytes]:
+    """Open the file, unpacking it if its name ends with .gz.
 
     Raises
     ------
@@ -62,11 +62,11 @@ def opened(path: Path, dialect: Dialect) -> IO[bytes]:
     if path.exists() and not path.is_file():
         raise PipelineError(f"{path}: is not a file; expected a CSV file there")
     try:
-        return cast(IO[bytes], gzip.open(path)) if dialect.gz else path.open("rb")
+        return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
     except FileNotFoundError:
         packed = path.suffix == ".gz"
         other = path.with_suffix("") if packed else path.with_name(f"{path.name}.gz")
-        declare = "drop gz: true" if packed else "declare gz: true"
+        declare = f"declare source: {other}"
         remedy = f"{other} is there: {declare}" if other.exists() else "put the CSV file there"
         raise PipelineError(f"{path} is missing; {remedy}") from None
     except OSError as error:
@@ -185,7 +185,7 @@ def place(path: Path, record: Record, header: Sequence[str]) -> str:
 
 def behind(path: Path, dialect: Dialect, lines: int) -> Place:
     """The place behind so many lines, and a mark at the front, in a file of UTF-8."""
-    with opened(path, dialect) as file:
+    with opened(path) as file:
         byte = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0
     above = islice(_lines(path, dialect, FIRST), lines)
     return Place(byte + sum(len(raw) for _, raw in above), lines + 1)
@@ -251,7 +251,7 @@ def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, by
     """Lines with their ends, LF, CRLF or CR, and their numbers."""
     line, pieces = start.line, list[bytes]()
     try:
-        with opened(path, dialect) as file:
+        with opened(path) as file:
             file.seek(start.byte)
             for block in _blocks(file, dialect, first=start.byte == 0):
                 pieces.append(block)
@@ -270,9 +270,7 @@ def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, by
             yield from enumerate(b"".join(pieces).splitlines(keepends=True), start=line)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         if "Not a gzipped file" in str(error) and line == 1 and not pieces:
-            raise PipelineError(
-                f"{path}: is not gzip; pack it, or rename it and drop gz: true"
-            ) from None
+            raise PipelineError(f"{path}: is not gzip; pack it, or rename it") from None
         raise PipelineError(
             f"{path}, line {line}: the archive is damaged or cut off ({error}); fetch it again, "
             "`gunzip -t` tells when it is whole"
@@ -280,7 +278,7 @@ def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, by
     except UnicodeError as error:
         raise PipelineError(
             f"{path}, line {line}: is not UTF-16 ({getattr(error, 'reason', error)}), as "
-            "datasets.*.csv.encoding declares"
+            "datasets.*.ingest.csv.encoding declares"
         ) from None
     except OSError as error:
         raise PipelineError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -19,13 +19,13 @@ DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 def suggestion(path: Path, dialect: Dialect) -> str:
     """One line to show behind the problems of a file, or nothing."""
     likely = _likely(path, dialect)
-    return f"the file looks {likely} (params.yaml: datasets.*.csv)" if likely else ""
+    return f"the file looks {likely} (params.yaml: datasets.*.ingest.csv)" if likely else ""
 
 
 def _likely(path: Path, dialect: Dialect) -> str:
-    head = _head(path, dialect)
-    if head.startswith(b"\x1f\x8b") and not dialect.gz:
-        return f"compressed: name it {path.name}.gz and declare gz: true"
+    head = _head(path)
+    if head.startswith(b"\x1f\x8b") and path.suffix != ".gz":
+        return f"compressed: name it {path.name}.gz, and its source too"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and dialect.encoding != "utf-16":
         return "like UTF-16: declare encoding: utf-16"
     few, many = sorted(head[k::2].count(0) for k in (0, 1))
@@ -64,11 +64,11 @@ def _likely(path: Path, dialect: Dialect) -> str:
     return ""
 
 
-def _head(path: Path, dialect: Dialect) -> bytes:
+def _head(path: Path) -> bytes:
     """The first bytes, unpacked, up to where an archive is damaged."""
     head = b""
     damaged = contextlib.suppress(PipelineError, OSError, EOFError, zlib.error)
-    with damaged, opened(path, dialect) as file:
+    with damaged, opened(path) as file:
         while len(head) < HEAD and (block := cast(BufferedReader, file).read1(HEAD)):
             head += block
     return head[:HEAD]

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from pipeline.artifacts.evaluated import Audit
-from pipeline.artifacts.models import Value
+from pipeline.artifacts.models import Model
 from pipeline.artifacts.splits import Split
-from pipeline.core.params import CrossValidation, Dataset, ModelName
+from pipeline.core.params import CrossValidation, Dataset
 from pipeline.core.tables import Array
 from pipeline.statistics.cross_validation import OutOfFold, cross_validate, folds
 from pipeline.statistics.intervals import area
@@ -20,9 +20,9 @@ SURE = 0.999  # one alarm in a thousand by chance
 
 
 def audits(
-    rows: Split, trained: Array, settings: Dataset, params: Mapping[ModelName, Mapping[str, Value]]
+    rows: Split, trained: Array, settings: Dataset, models: Mapping[str, Model]
 ) -> list[Audit]:
-    """All of them, for the trainers with these params.
+    """All of them, for the trainers and params of these models, by name.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def audits(
         _identical_rows(rows),
         _scaler(X, rows, trained),
         _giveaway(X, y, rows.features, settings),
-        _shuffled_labels(rows.X, rows.y, settings, params),
+        _shuffled_labels(rows.X, rows.y, settings, models),
     ]
 
 
@@ -92,9 +92,7 @@ def _auc(x: Array, y: Array) -> float:
     return 0.5 if found is None else max(found, 1 - found)
 
 
-def _shuffled_labels(
-    X: Array, y: Array, settings: Dataset, params: Mapping[ModelName, Mapping[str, Value]]
-) -> Audit:
+def _shuffled_labels(X: Array, y: Array, settings: Dataset, models: Mapping[str, Model]) -> Audit:
     """Trainers on a shuffled target: whoever foretells held-out rows there has seen them.
 
     The figure is what the best of them surely has beyond chance: of AUC - 0.5, or of the
@@ -105,8 +103,10 @@ def _shuffled_labels(
     cut = CrossValidation(folds=max(2, min(5, few)), repeats=1, seed=0)
     cuts = folds(shuffled, settings.task, cut)
     beyond = {
-        name: _beyond_chance(cross_validate(name, given, X, shuffled, cuts), shuffled, settings)
-        for name, given in params.items()
+        name: _beyond_chance(
+            cross_validate(one.trainer, one.params, X, shuffled, cuts), shuffled, settings
+        )
+        for name, one in models.items()
     }
     best = max(beyond, key=lambda name: float(f"{beyond[name]:.4g}"))  # not by the last digits
     unit = "correlation" if settings.task == "regression" else "AUC - 0.5"

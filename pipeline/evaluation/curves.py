@@ -81,7 +81,7 @@ def of_classification(
 def _confusion(
     values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float]
 ) -> Iterator[tuple[object, ...]]:
-    names = settings.classes or []
+    names = settings.evaluate.classes or []
     for trainer, z in values.items():
         label = sigmoid(z) >= thresholds[trainer]
         for actual, predicted in product((0, 1), repeat=2):
@@ -92,7 +92,7 @@ def _confusion(
 def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
     from sklearn.metrics import roc_curve
 
-    positive = settings.positive_label
+    positive = settings.evaluate.positive_label
     for trainer, z in values.items():
         false, true, _ = roc_curve(y, z if positive else -z, pos_label=positive)
         for k in thinned(len(false), MOST_POINTS):
@@ -102,7 +102,7 @@ def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, 
 def _pr(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
     from sklearn.metrics import precision_recall_curve
 
-    positive = settings.positive_label
+    positive = settings.evaluate.positive_label
     for trainer, z in values.items():
         precision, recall, _ = precision_recall_curve(y, z if positive else -z, pos_label=positive)
         for k in thinned(len(recall), MOST_POINTS):
@@ -113,7 +113,7 @@ def _calibration(
     values: Values, y: Array, settings: Dataset, sure: float
 ) -> Iterator[tuple[object, ...]]:
     """Ten bins of the predicted probability: its mean, and the share that was positive."""
-    positive = settings.positive_label
+    positive = settings.evaluate.positive_label
     for trainer, z in values.items():
         p = sigmoid(z if positive else -z)
         bins = np.minimum((p * BINS).astype(int), BINS - 1)

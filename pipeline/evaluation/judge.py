@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.artifacts.champions import Champion
-from pipeline.artifacts.evaluated import Judged, Role, Scheme
-from pipeline.artifacts.models import Model, Value
+from pipeline.artifacts.evaluated import Judged, Scheme
+from pipeline.artifacts.models import Model
 from pipeline.artifacts.splits import Split
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import REFERENCES, Dataset, Goal, Intervals, ModelName, Params
+from pipeline.core.params import Goal, Intervals, Params
 from pipeline.core.tables import Array
+from pipeline.core.trainers import TRAINERS, Value
 from pipeline.statistics.coefficients import coefficients
 from pipeline.statistics.cross_validation import (
     FEW,
@@ -27,8 +28,6 @@ from pipeline.statistics.scores import (
     fold_scores,
     judged_scores,
 )
-
-TRIVIAL = tuple(trivial for trivial, _ in REFERENCES.values())
 
 
 class Judge:
@@ -48,29 +47,31 @@ class Judge:
             seed=cut.seed,
             rows=n,
         )
-        if few and settings.metric == "roc_auc":
+        if few and settings.evaluate.metric == "roc_auc":
             raise PipelineError(
-                f"{layout.PARAMS}: datasets.{dataset}.metric: {n} rows are held out one by one, "
-                "and one row has no roc_auc; take log_loss"
+                f"{layout.PARAMS}: datasets.{dataset}.evaluate.metric: {n} rows are held out one "
+                "by one, and one row has no roc_auc; take log_loss"
             )
 
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
-    def model(self, name: ModelName, model: Model) -> Judged:
+    def model(self, model: Model) -> Judged:
         """Judge a trained model: by folds, on the test rows, and by how its weights vary."""
         rows, settings = self.rows, self.settings
-        wanted = settings.threshold
-        if wanted is not None and name in TRIVIAL:
+        wanted = settings.evaluate.threshold
+        if wanted is not None and TRAINERS[model.trainer].role == "baseline":
             wanted = 0.5  # the larger class, whatever recall is wanted
-        held, by_fold = self._held(name, model.params, rows.X, wanted)
+        held, by_fold = self._held(model.trainer, model.params, rows.X, wanted)
         threshold = None
         if wanted is not None:
             X, y = rows.X[rows.train], rows.y[rows.train]
-            threshold = choose_threshold(wanted, name, model.params, X, y, settings.classes or [])
+            threshold = choose_threshold(
+                wanted, model.trainer, model.params, X, y, settings.evaluate.classes or []
+            )
         train, test = rows.part(rows.train), rows.part(rows.test)
         scores = judged_scores(model, settings, train, test, threshold, self.intervals)
         return Judged(
-            role=_role(name, settings),
-            trainer=name,
+            role=TRAINERS[model.trainer].role,
+            trainer=model.trainer,
             params=model.params,
             threshold=threshold,
             scores=scores | self._scores(held, by_fold),
@@ -96,25 +97,22 @@ class Judge:
 
     def _held(
         self,
-        name: ModelName,
+        trainer: str,
         params: Mapping[str, Value],
         X: Array,
         threshold: float | Goal | None,
     ) -> tuple[list[OutOfFold], Folds]:
         settings, y = self.settings, self.rows.y
         cuts = self.cuts
-        if self.scheme.leave_one_out and name in TRIVIAL and settings.task == "classification":
+        baseline = TRAINERS[trainer].role == "baseline"
+        if self.scheme.leave_one_out and baseline and settings.task == "classification":
             # Of two classes of n/2 rows the one that a row was taken from is the smaller: the
             # trivial model would always be wrong, and any noise better. It may see all rows.
             cuts = [(np.arange(len(y)), out) for _, out in cuts]
-        held = cross_validate(name, params, X, y, cuts, threshold, settings.classes or [])
+        classes = settings.evaluate.classes or []
+        held = cross_validate(trainer, params, X, y, cuts, threshold, classes)
         return held, fold_scores(held, y, settings)
 
     def _scores(self, held: list[OutOfFold], by_fold: Folds) -> dict[str, float | None]:
         sure = self.intervals.confidence
         return cross_validated(by_fold, held, self.rows.y, self.scheme, self.settings, sure)
-
-
-def _role(name: ModelName, settings: Dataset) -> Role:
-    trivial, counterpart = REFERENCES[settings.task]
-    return "baseline" if name == trivial else "reference" if name == counterpart else "trainer"

@@ -1,7 +1,7 @@
 """Everything on disk about one dataset, read once."""
 
 import csv
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.artifacts.evaluated import Evaluated, Judged, Verdict, read_evaluated, read_warnings
-from pipeline.artifacts.models import Model, read_history, read_model
+from pipeline.artifacts.models import Model, read_history, read_models
 from pipeline.artifacts.splits import Split, read_split
 from pipeline.artifacts.validated import Validated
 from pipeline.core import layout
-from pipeline.core.altered import refuse_altered
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.escape import escape_formula
 from pipeline.core.files import damaged, md5, missing, read_as
 from pipeline.core.numbers import is_number
-from pipeline.core.params import Dataset
+from pipeline.core.params import Params
 from pipeline.core.tables import Array, read_table
 
 Columns = dict[str, list[str]]
@@ -106,7 +106,7 @@ class Gathered(Split):
         return scores.get(key), scores.get(f"{key}_low"), scores.get(f"{key}_high")
 
 
-def gather(dataset: str, settings: Dataset, verdicts: dict[str, Verdict]) -> Gathered:
+def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gathered:
     """Read what the stages left of one dataset.
 
     Raises
@@ -114,15 +114,12 @@ def gather(dataset: str, settings: Dataset, verdicts: dict[str, Verdict]) -> Gat
     PipelineError
         When a file is missing or damaged, or the files do not fit together.
     """
-    evaluated = read_evaluated(dataset)
+    settings, evaluated = params.dataset(dataset), read_evaluated(dataset)
     verdict = _verdict(dataset, verdicts)
     table = read_table(layout.ingested(dataset))
     split = read_split(dataset, settings.target, table)
     trained_on = md5(layout.split_part(dataset, "train"))
-    models: dict[str, Model] = {
-        name: read_model(layout.model(dataset, name), name, split.features, trained_on)
-        for name in settings.models
-    }
+    models = read_models(dataset, params.models_of(dataset), split.features, trained_on)
     plots = {
         name: read_columns(layout.plot(dataset, name), columns, texts_of(name))
         for name, columns in PLOTS[settings.task].items()
@@ -137,7 +134,7 @@ def gather(dataset: str, settings: Dataset, verdicts: dict[str, Verdict]) -> Gat
         checks=read_as(layout.validated(dataset), Validated).checks,
         warnings=read_warnings(dataset, evaluated),
         models=models,
-        histories=_histories(dataset, models.values()),
+        histories=_histories(dataset, models),
         plots=plots,
         hashes={path.as_posix(): md5(path) for path in _sources(dataset, models)},
     )
@@ -214,9 +211,9 @@ def _trainers(plot: Columns) -> list[str]:
     return plot.get("trainer", list(plot))
 
 
-def _histories(dataset: str, models: Iterable[Model]) -> dict[str, Array]:
+def _histories(dataset: str, models: Mapping[str, Model]) -> dict[str, Array]:
     """The losses of the trainers that take steps: those with a learning rate."""
-    descending = [model.trainer for model in models if "lr" in model.params]
+    descending = [name for name, model in models.items() if "lr" in model.params]
     return {name: read_history(layout.history(dataset, name)) for name in descending}
 
 

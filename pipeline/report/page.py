@@ -1,6 +1,5 @@
 """The page: what the template shows, in the order in which it shows it."""
 
-import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -45,9 +44,9 @@ def page(gathered: list[Gathered], pictures: dict[str, list[Picture]], t: Texts)
 def versions() -> dict[str, str]:
     """What computed the numbers; a package that is not installed is left out.
 
-    No patch release of Python and no build of torch: the same numbers come out of them.
+    Neither Python nor the build of torch: the same numbers come out of all of them.
     """
-    found = {"python": ".".join(platform.python_version_tuple()[:2])}
+    found = {}
     for package in PACKAGES:
         try:
             found[package] = version(package).split("+")[0]

@@ -1,4 +1,12 @@
-"""Stage `evaluate`: the models of a dataset, judged; the one stage that reads test rows."""
+"""Judge the models of a dataset.
+
+By cross-validation (below 30 rows leave-one-out) and on the test rows, which no other stage reads,
+with intervals; audits for leakage. The names of the scores say which rows they come from: cv_mse,
+loo_mse (leave-one-out), test_mse, train_mse.
+
+Reads data/1_ingested, data/3_split and data/4_models of the dataset, metrics/champion.json.
+Writes metrics/DATASET.json, data/5_evaluated/DATASET.json, and metrics/plots, the plots' data.
+"""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,14 +17,15 @@ import pyarrow as pa
 
 from pipeline.artifacts.champions import read_champion
 from pipeline.artifacts.evaluated import Evaluated, Judged
-from pipeline.artifacts.models import Model, read_model
+from pipeline.artifacts.models import Model, read_models, remove_strangers
 from pipeline.artifacts.splits import read_split
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.escape import csv_writer, escape_formula
 from pipeline.core.files import atomic_write, md5, write_json
-from pipeline.core.params import Dataset, ModelName, load_params
+from pipeline.core.params import Dataset, load_params
 from pipeline.core.tables import Array, as_arrays, read_table
+from pipeline.core.trainers import TRAINERS
 from pipeline.evaluation import curves
 from pipeline.evaluation.audits import audits
 from pipeline.evaluation.judge import Judge
@@ -32,37 +41,38 @@ def evaluate(dataset: str) -> None:
     """
     params = load_params()
     settings = params.dataset(dataset)
-    _refuse_strangers(dataset, settings)
+    remove_strangers(params, dataset)
     table = read_table(layout.ingested(dataset))
     rows = read_split(dataset, settings.target, table)
     train = layout.split_part(dataset, "train")
     trained_on = md5(train)
-    models = {name: _model(dataset, name, rows.features, trained_on) for name in settings.models}
+    models = read_models(dataset, params.models_of(dataset), rows.features, trained_on)
+    ours = [name for name, one in models.items() if TRAINERS[one.trainer].role == "trainer"]
     shown = rows.part(rows.test if len(rows.test) else rows.train)
     found = [
         *_of_one_value(dataset, settings, shown[1]),
-        *_separated(dataset, settings, models, rows.part(rows.train)),
+        *_separated(dataset, settings, {n: models[n] for n in ours}, rows.part(rows.train)),
     ]
     for text in found:
         warnings.warn(text, PipelineWarning, stacklevel=2)
     trained, _ = as_arrays(read_table(train))
     judge = Judge(rows, dataset, params)
-    judged: dict[str, Judged] = {name: judge.model(name, m) for name, m in models.items()}
+    judged: dict[str, Judged] = {name: judge.model(m) for name, m in models.items()}
     champion = _judge_champion(dataset, judge, models, judged, table)
     evaluated = Evaluated(
         task=settings.task,
         target=settings.target,
-        classes=settings.classes,
-        positive=settings.positive,
-        metric=settings.metric,
-        threshold=settings.threshold,
+        classes=settings.evaluate.classes,
+        positive=settings.evaluate.positive,
+        metric=settings.evaluate.metric,
+        threshold=settings.evaluate.threshold,
         confidence=params.intervals.confidence,
         scheme=judge.scheme,
         train_rows=len(rows.train),
         test_rows=len(rows.test),
         judged=judged,
         champion=champion,
-        audits=audits(rows, trained, settings, {n: models[n].params for n in settings.trainers}),
+        audits=audits(rows, trained, settings, {n: models[n] for n in ours}),
         warnings=found,
     )
     for name, data in _plots(evaluated, settings, models, shown).items():
@@ -71,20 +81,10 @@ def evaluate(dataset: str) -> None:
     write_json(layout.metrics(dataset), {name: judged[name].scores for name in models})
 
 
-def _model(dataset: str, name: ModelName, features: Sequence[str], trained_on: str) -> Model:
-    path = layout.model(dataset, name)
-    if not path.exists():
-        raise PipelineError(
-            f"{path} is missing: `dvc repro` makes it if {name} of {dataset} stands under a train_ "
-            f"stage of dvc.yaml; or take it from {layout.PARAMS}: datasets.{dataset}.trainers"
-        )
-    return read_model(path, name, features, trained_on)
-
-
 def _judge_champion(
     dataset: str,
     judge: Judge,
-    models: Mapping[ModelName, Model],
+    models: Mapping[str, Model],
     judged: dict[str, Judged],
     table: pa.Table,
 ) -> str | None:
@@ -93,9 +93,9 @@ def _judge_champion(
     champion = read_champion(dataset, settings, table.column_names)
     if champion is None:
         return None
-    model = models.get(champion.trainer)
-    if model and champion.is_(model, judge.rows.features, settings.threshold):
-        return champion.trainer
+    for name, model in models.items():
+        if champion.is_(model, judge.rows.features, settings.evaluate.threshold):
+            return name
     X, _ = as_arrays(table.select([*champion.features, settings.target]))
     try:
         judged["champion"] = judge.champion(champion, X)
@@ -107,11 +107,11 @@ def _judge_champion(
 def _plots(
     evaluated: Evaluated,
     settings: Dataset,
-    models: Mapping[ModelName, Model],
+    models: Mapping[str, Model],
     rows: tuple[Array, Array],
 ) -> dict[str, curves.PlotData]:
     values: dict[str, Array] = {name: m.predict(rows[0]) for name, m in models.items()}
-    data = curves.of_all(evaluated.judged, settings.metric)
+    data = curves.of_all(evaluated.judged, settings.evaluate.metric)
     if settings.task == "regression":
         return data | curves.of_regression(values, rows[1])
     thresholds = {name: evaluated.judged[name].threshold or 0.5 for name in values}
@@ -131,35 +131,18 @@ def _of_one_value(dataset: str, settings: Dataset, y: Array) -> Iterator[str]:
 
 
 def _separated(
-    dataset: str, settings: Dataset, models: Mapping[ModelName, Model], train: tuple[Array, Array]
+    dataset: str, settings: Dataset, models: Mapping[str, Model], train: tuple[Array, Array]
 ) -> Iterator[str]:
     """The warning that the cross-entropy has no minimum: larger weights always lower it."""
     if settings.task == "classification":
         X, y = train
-        names = [n for n in settings.trainers if (np.sign(models[n].predict(X)) == 2 * y - 1).all()]
+        names = [n for n, one in models.items() if (np.sign(one.predict(X)) == 2 * y - 1).all()]
         if names:
             yield (
                 f"{dataset}: {', '.join(names)} separates the classes of all {len(y)} training "
                 "rows: the weights grow with every epoch, and probabilities go to 0 and 1; "
                 "weight_decay above 0 bounds them"
             )
-
-
-def _refuse_strangers(dataset: str, settings: Dataset) -> None:
-    """A model left over from a trainer that was removed would make the folder's hash differ."""
-    expected = {layout.model(dataset, name) for name in settings.models}
-    expected |= {layout.history(dataset, name) for name in settings.models}
-    strangers = sorted(
-        str(path)
-        for path in layout.model(dataset, "any").parent.glob("[!.]*")
-        if path not in expected
-    )
-    if strangers:
-        raise PipelineError(
-            f"{', '.join(strangers)}: of no trainer in {layout.PARAMS}: "
-            f"datasets.{dataset}.trainers; add the trainer, or remove its line in dvc.yaml and the "
-            "file"
-        )
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,13 +1,19 @@
-"""Stage `ingest`: a CSV file, or scikit-learn's generator, to Parquet, values as received."""
+"""Turn data/raw/DATASET.csv, or generated rows, into Parquet.
 
+The values stay as received. A file that would have to be guessed about is refused: records with
+too few or too many fields, blank or doubled column names, text that is not UTF-8.
+
+Reads data/raw/DATASET.csv, or calls sklearn's make_regression (params.yaml: make_regression).
+Writes data/1_ingested/DATASET.parquet.
+"""
+
+import os
 from pathlib import Path
-
-import pyarrow as pa
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import MakeRegression, load_params
-from pipeline.core.tables import number_table, write_table
+from pipeline.core.params import load_params
+from pipeline.core.tables import write_table
 
 
 def ingest(dataset: str) -> None:
@@ -18,35 +24,24 @@ def ingest(dataset: str) -> None:
     `validate` comes next.
     """
     settings = load_params().dataset(dataset)
-    if settings.make_regression:
-        table = generate(settings.make_regression, settings.target)
+    if settings.ingest.make_regression:
+        from pipeline.generators.make_regression import generate
+
+        table = generate(settings.ingest.make_regression, settings.target)
         write_table(layout.ingested(dataset), table)
     else:
         from pipeline.csv.reader import CsvFile, write_csv
 
-        source = layout.raw_csv(dataset, settings.csv.gz)
+        source = settings.ingest.path
         _refuse_outside(source)
-        write_csv(layout.ingested(dataset), CsvFile(source, settings.csv))
+        write_csv(layout.ingested(dataset), CsvFile(source, settings.ingest.csv))
 
 
 def _refuse_outside(path: Path) -> None:
     """Refuse a link out of the repository: a clone elsewhere would not have the file."""
-    target = path.resolve()
-    if not target.is_relative_to(Path.cwd().resolve()):
+    target = Path(os.path.realpath(path))  # `resolve` raises where a link leads to itself
+    if not target.is_relative_to(os.path.realpath(Path.cwd())):
         raise PipelineError(
             f"{path}: is a link to {target}, outside of this folder; "
             "expected the file itself: copy it"
         )
-
-
-def generate(arguments: MakeRegression, target: str) -> pa.Table:
-    """Rows of sklearn.datasets.make_regression: features x1, x2, ... and the target."""
-    from sklearn.datasets import make_regression
-
-    X, y = make_regression(**arguments.model_dump())
-    names = [f"x{k}" for k in range(1, X.shape[1] + 1)]
-    if target in names:
-        raise PipelineError(
-            f"{layout.PARAMS}: target: {target} is the name of a feature; rename it"
-        )
-    return number_table([*names, target], [*X.T, y])

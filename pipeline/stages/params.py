@@ -1,11 +1,21 @@
-"""Stage `params`: params.yaml, checked."""
+"""Check params.yaml.
 
-from pipeline.core.errors import PipelineError, listed
+Unknown keys, wrong types and impossible values are named, all at once. What earlier stages made of
+datasets and models that params.yaml no longer has is removed.
+"""
+
+from pipeline.artifacts.models import remove_strangers
 from pipeline.core.params import load_params
-from pipeline.graph import unconnected
 
 
 def params() -> None:
-    """Refuse a params.yaml with unknown keys, wrong types and impossible values, all at once."""
-    if problems := listed(unconnected(load_params())):
-        raise PipelineError(problems)
+    """Check params.yaml, and remove the models that it has no line for any more.
+
+    Raises
+    ------
+    PipelineError
+        Names every key that is unknown, missing or impossible, all at once.
+    """
+    found = load_params()
+    for dataset in found.datasets:
+        remove_strangers(found, dataset)

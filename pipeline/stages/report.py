@@ -1,4 +1,8 @@
-"""Stage `report`: everything that was found, on one page that opens anywhere."""
+"""Write metrics/report.html.
+
+One page that opens from disk, with tables and pictures of every dataset; params.yaml: report has
+its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.
+"""
 
 from pipeline.artifacts.evaluated import read_verdicts
 from pipeline.core import layout
@@ -44,7 +48,7 @@ def report() -> None:
     params = load_params()
     t = Texts(params.report.language)
     verdicts = read_verdicts()
-    gathered = [gather(name, settings, verdicts) for name, settings in params.datasets.items()]
+    gathered = [gather(name, params, verdicts) for name in params.datasets]
     pictures = {d.name: draw(d, t) for d in gathered}
     files = {
         layout.picture(name, one.name): alone(one.svg, one.finding)

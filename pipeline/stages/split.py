@@ -1,9 +1,18 @@
-"""Stage `split`: training and test rows, standardized with what the training rows teach."""
+"""Cut into training and test rows, and standardize.
+
+Mean and scale are learned from the training rows alone. test_size: 0 trains on every row,
+features: {random: 20} keeps 20 features. Warns of constant and of collinear columns.
+
+Reads data/1_ingested/DATASET.parquet and the report of validate.
+Writes train.parquet, test.parquet, scaler.json, rows.json and warnings.json to
+data/3_split/DATASET.
+"""
 
 import warnings
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.artifacts.validated import Validated
 from pipeline.core import layout
@@ -35,21 +44,15 @@ def split(dataset: str) -> None:
     where = f"{layout.PARAMS}: datasets.{dataset}"
     _refuse_unvalidated(dataset)
     names, X, y = _numbers(read_table(layout.ingested(dataset)), settings, params.seed, where)
-    train, test = split_rows(len(y), settings.test_size, params.seed)
+    train, test = split_rows(len(y), settings.split.test_size, params.seed)
     found = _refuse_unfit(y[train], settings, where)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = fit_scaler(X[train])
-        Z = (X - mean) / scale
-    for name, spread, column, z in zip(names, scale, X[train].T, Z.T, strict=True):
-        if not np.isfinite([spread, *z]).all():
-            raise PipelineError(f"{where}: column {name} is too large to standardize; rescale it")
-        if spread < TINY or (spread == 1 and 0 < np.ptp(column) < TINY):
-            raise PipelineError(f"{where}: column {name} varies by less than {TINY}; rescale it")
-    found += _doubted_columns(names, Z[train], where)
+    mean, scale, Z = _standardized(names, X, train, where)
+    Z_train = Z[train]
+    found += _doubted_columns(names, Z_train, where)
     for text in found:
         warnings.warn(text, PipelineWarning, stacklevel=2)
-    for part, rows in (("train", train), ("test", test)):
-        table = number_table([*names, settings.target], [*Z[rows].T, y[rows]])
+    for part, of_part, target in (("train", Z_train, y[train]), ("test", Z[test], y[test])):
+        table = number_table([*names, settings.target], [*of_part.T, target])
         write_table(layout.split_part(dataset, part), table)
     learned = zip(names, mean.tolist(), scale.tolist(), strict=True)
     write_json(layout.scaler(dataset), {n: {"mean": m, "scale": s} for n, m, s in learned})
@@ -72,22 +75,24 @@ def _numbers(
         raise PipelineError(f"{where}.target: there is no column {settings.target}{hint}")
     if not names:
         raise PipelineError(f"{where}: has no feature, only its target {settings.target}")
-    if settings.features != "all":
-        wanted = settings.features.random
+    if settings.split.features != "all":
+        wanted = settings.split.features.random
         if wanted > len(names):
             raise PipelineError(
-                f"{where}.features.random: there are {len(names)} features, got {wanted}"
+                f"{where}.split.features.random: there are {len(names)} features, got {wanted}"
             )
         names = [names[k] for k in draw_features(len(names), wanted, seed)]
         table = table.select([*names, settings.target])
     texts = [n for n in table.column_names if table[n].type not in (pa.float64(), pa.int64())]
     if settings.target in texts:
-        labels = "numbers" if settings.classes is None else "labels 0 and 1, named by classes"
+        labels = (
+            "numbers" if settings.evaluate.classes is None else "labels 0 and 1, named by classes"
+        )
         raise PipelineError(f"{where}: target {settings.target} is text; expected {labels}")
     if texts:
         raise PipelineError(
             f"{where}: column {', '.join(texts)} is text; features are numbers: leave out the "
-            "column where the data come from, or declare in csv what makes numbers of it"
+            "column where the data come from, or declare in ingest.csv what makes numbers of it"
         )
     gaps = [n for n in table.column_names if table[n].null_count]
     if gaps:
@@ -100,6 +105,37 @@ def _numbers(
         if table[name].type == pa.int64() and np.abs(column).max() >= EXACT:
             raise PipelineError(f"{where}: column {name} has integers beyond 2^53; rescale it")
     return names, X, y
+
+
+def _standardized(
+    names: list[str], X: Array, train: NDArray[np.int64], where: str
+) -> tuple[Array, Array, Array]:
+    """Z = (X - mean) / scale of all rows, with mean and scale of the training rows.
+
+    Returns
+    -------
+    mean, scale : ndarray of shape (n_features,)
+    Z : ndarray of shape (n_rows, n_features)
+
+    Raises
+    ------
+    PipelineError
+        For the first column whose values are too large or too close to each other for floats.
+    """
+    X_train = X[train]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = fit_scaler(X_train)
+        Z = X - mean
+        Z /= scale
+        width = np.ptp(X_train, axis=0)
+    finite = np.isfinite(scale) & np.isfinite(Z).all(axis=0)
+    tiny = (scale < TINY) | ((scale == 1) & (width > 0) & (width < TINY))
+    for name, fits, varies_little in zip(names, finite, tiny, strict=True):
+        if not fits:
+            raise PipelineError(f"{where}: column {name} is too large to standardize; rescale it")
+        if varies_little:
+            raise PipelineError(f"{where}: column {name} varies by less than {TINY}; rescale it")
+    return mean, scale, Z
 
 
 def _doubted_columns(names: list[str], Z: Array, where: str) -> list[str]:
@@ -129,7 +165,8 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
     """Refuse training rows that no trainer of the task could learn from; what to warn of others."""
     if not len(y):
         raise PipelineError(
-            f"{where}.test_size: {settings.test_size:g} leaves no row for training; lower it"
+            f"{where}.split.test_size: {settings.split.test_size:g} leaves no row for training; "
+            "lower it"
         )
     if len(y) == 1:
         raise PipelineError(f"{where}: 1 training row; a line needs 2: add rows")

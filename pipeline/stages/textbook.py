@@ -1,4 +1,7 @@
-"""Stage `textbook`: what the chapter prints, recomputed listing by listing."""
+"""Recompute what the chapter prints, listing by listing.
+
+Writes metrics/textbook.json, docs/textbook.md and its pictures.
+"""
 
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from pipeline.core import layout
 from pipeline.core.files import write_json, write_text
 from pipeline.solvers.quadratic import analytic_iterate, mean_squared_error
 from pipeline.textbook import cancer, exercises, house, synthetic
-from pipeline.textbook.figures import Figure
+from pipeline.textbook.figures import Figure, listings
 from pipeline.textbook.page import page
 from pipeline.textbook.pictures import draw_house, draw_rates
 
@@ -23,14 +26,14 @@ def textbook(full: bool = False) -> None:
     if full:
         _take_all_steps()
         return
-    listings = [*house.listings(), *synthetic.listings(), *cancer.listings()]
-    text = page(listings, exercises.variants(), exercises.feature_counts())
+    found = [*listings({**house.ours(), **synthetic.ours(), **cancer.ours()})]
+    text = page(found, exercises.variants(), exercises.feature_counts())
     draw_house(DOCS / "house.png")
     draw_rates(DOCS / "learning_rates.png")
     write_text(DOCS / "textbook.md", text)
     figures = {
         listing.numbers: {figure.name: _facts(figure) for figure in listing.figures}
-        for listing in listings
+        for listing in found
     }
     write_json(layout.METRICS / "textbook.json", figures)
 

@@ -1,44 +1,59 @@
-"""Stage `train`: trainers on the training rows of one dataset."""
+"""Fit models to the training rows of a dataset.
 
-from pipeline.artifacts.models import fit, params_of, write_model
+Ends with exit code 3, and no model, when the loss stops being finite.
+
+Warns of a learning rate above the largest stable one, which the model file records. A training of
+more than a few seconds has a progress bar, and a run in MLflow that grows.
+
+Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
+weight_decay, loss, init, loss_threshold, seed, device.
+Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
+DATASET-MODEL_history.csv.
+"""
+
+from pipeline.artifacts.models import write_model
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, write_text
-from pipeline.core.params import Dataset, ModelName, load_params, nearest
-from pipeline.solvers.descent import batch_size
+from pipeline.core.params import Wanted, load_params
+from pipeline.core.tables import Array
+from pipeline.core.trainers import measures
+from pipeline.solvers.fit import fit
 from pipeline.solvers.parquet_rows import ParquetRows
-from pipeline.tracking.live import shown
+from pipeline.tracking.live import Training, shown
 
 
-def train(dataset: str, *trainers: str) -> None:
-    """Train on 3_split/<dataset>/train.parquet; it never reads the test rows.
+def train(dataset: str, *names: str) -> None:
+    """Train models on 3_split/<dataset>/train.parquet; the test rows are never read.
 
     Writes the weights with the params that made them to 4_models, and for a gradient trainer the
     loss of every epoch. A loss that stops being finite ends with exit code 3 and no model. A
     training that lasts is shown while it runs.
+
+    Raises
+    ------
+    PipelineError
+        When params.yaml has no model of a name.
     """
     params = load_params()
-    settings, descent = params.dataset(dataset), params.descent(dataset)
-    names = [_known(trainer, dataset, settings) for trainer in trainers]
+    wanted = [params.model_of(dataset, name) for name in names]
     path = layout.split_part(dataset, "train")
-    rows, trained_on = ParquetRows(path), md5(path)
-    for name in names:
-        chosen = params_of(name, descent)
-        with shown(dataset, name, chosen) as callback:
-            model, history = fit(name, chosen, rows, callback)
+    rows, train_md5 = ParquetRows(path), md5(path)
+    for one in wanted:
+        with shown(Training(dataset, one.name, one.trainer, one.params)) as callback:
+            model, history = fit(one.trainer, one.params, rows, callback)
             if len(history):
-                # before a step, or after an epoch
-                first = 0 if batch_size(rows, descent) is None else 1
-                lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
-                write_text(layout.history(dataset, name), "\n".join([f"epoch,{name}", *lines, ""]))
-            write_model(layout.model(dataset, name), rows.features, model, trained_on)
+                _write_history(dataset, one, history, rows.n_rows)
+            write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
 
 
-def _known(trainer: str, dataset: str, settings: Dataset) -> ModelName:
-    for name in settings.models:
-        if name == trainer:
-            return name
-    raise PipelineError(
-        f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, settings.models)}; "
-        f"{layout.PARAMS}: datasets.{dataset}.trainers has {', '.join(settings.trainers)}"
-    )
+def train_reference(dataset: str) -> None:
+    """Train what the models of a dataset are measured by: the reference model and the baseline."""
+    train(dataset, *measures(load_params().dataset(dataset).task))
+
+
+def _write_history(dataset: str, one: Wanted, history: Array, n_rows: int) -> None:
+    """The loss before a step, from epoch 0, or in batches after an epoch, from epoch 1."""
+    size = one.params["batch_size"]
+    first = 0 if isinstance(size, str) or size >= n_rows else 1
+    lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
+    write_text(layout.history(dataset, one.name), "\n".join([f"epoch,{one.name}", *lines, ""]))

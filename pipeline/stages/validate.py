@@ -1,4 +1,14 @@
-"""Stage `validate`: the ingested table against its pandera schema; it changes no value."""
+"""Check the table against its pandera schema.
+
+Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
+No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
+classes, columns that count the rows, that give the target away or whose digits are lost.
+
+Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
+the ranges on which the champion was trained; params task and target.
+Writes data/2_validated/DATASET.json, a report, and DATASET.txt, the same for people, when all is
+well.
+"""
 
 import warnings
 from typing import Any
@@ -16,7 +26,7 @@ from pipeline.core import layout
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.params import load_params
-from pipeline.core.tables import read_lines, row_groups, table_schema
+from pipeline.core.tables import read_lines, table_schema
 
 
 def validate(dataset: str) -> None:
@@ -29,29 +39,31 @@ def validate(dataset: str) -> None:
     """
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
-    rows = row_groups(path)[1][-1]
+    labels = (0, 1) if settings.task == "classification" else ()
+    profile = Profile.of(path, settings.target, labels, read_trained_on(dataset))
     where = (
-        Source(path, "row", range(1, rows + 1))
-        if settings.make_regression
+        Source(path, "row", range(1, profile.rows + 1))
+        if settings.ingest.make_regression
         else Source(
-            layout.raw_csv(dataset, settings.csv.gz), "line", read_lines(path), settings.csv.decimal
+            settings.ingest.path,
+            "line",
+            read_lines(path),
+            settings.ingest.csv.decimal,
         )
     )
     columns = check_columns(table_schema(path).names, schema, where.path)
-    problems = check_table(path, schema, where)
+    problems = check_table(path, schema, where, profile)
     count = len(columns) + problems.count
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    labels = (0, 1) if settings.task == "classification" else ()
-    profile = Profile.of(path, settings.target, labels, read_trained_on(dataset))
     found = doubts(profile, where)
     for text in found:
         warnings.warn(text, PipelineWarning, stacklevel=2)
     report = Validated(
         dataset=dataset,
         data_md5=md5(path),
-        rows=rows,
+        rows=profile.rows,
         repeated_rows=profile.repeated(0)[0],
         warnings=found,
         classes={str(label): n for label, n in profile.labels.items()},

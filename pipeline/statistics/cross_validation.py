@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts.models import Model, Value, fit
+from pipeline.artifacts.models import Model
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import CrossValidation, Goal, ModelName, Task
+from pipeline.core.params import CrossValidation, Goal
 from pipeline.core.tables import Array
+from pipeline.core.trainers import Task, Value
+from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
 from pipeline.solvers.rows import ArrayRows
 from pipeline.statistics.preprocessing import fit_scaler
@@ -70,7 +72,7 @@ def folds(
 
 
 def cross_validate(
-    trainer: ModelName,
+    trainer: str,
     params: Mapping[str, Value],
     X: Array,
     y: Array,
@@ -114,7 +116,7 @@ def cross_validate(
 
 def choose_threshold(
     wanted: float | Goal,
-    trainer: ModelName,
+    trainer: str,
     params: Mapping[str, Value],
     X: Array,
     y: Array,
@@ -157,7 +159,7 @@ def threshold_for(p: Array, y: Array, label: int, at_least: float) -> float:
 
 
 def _trained(
-    trainer: ModelName, params: Mapping[str, Value], X: Array, y: Array
+    trainer: str, params: Mapping[str, Value], X: Array, y: Array
 ) -> tuple[Model, Array, Array]:
     mean, scale = fit_scaler(X)
     model, _ = fit(trainer, params, ArrayRows((X - mean) / scale, y))

@@ -31,7 +31,7 @@ def score(z: Array, y: Array, settings: Dataset, threshold: float | None) -> Sco
     """All scores of predictions (regression) or of logits of label 1 (classification)."""
     if settings.task == "regression":
         return regression_scores(y, z)
-    positive, classes = settings.positive_label, settings.classes or []
+    positive, classes = settings.evaluate.positive_label, settings.evaluate.classes or []
     return classification_scores(y, z, threshold or 0.5, positive, classes)
 
 
@@ -95,7 +95,9 @@ def _fold_interval(
 
     Scores that are equal in all folds have no variance, which says nothing about the next fold.
     """
-    of_class = {f"recall_{c}": int(np.sum(y == k)) for k, c in enumerate(settings.classes or [])}
+    of_class = {
+        f"recall_{c}": int(np.sum(y == k)) for k, c in enumerate(settings.evaluate.classes or [])
+    }
     n = ({"accuracy": len(y)} | of_class).get(name)
     alike = min(scores) == max(scores)
     if n is not None and (alike or scheme.leave_one_out):
@@ -150,7 +152,7 @@ def _intervals(
             "mae": studentized(np.abs(z - y), sure, draws, generator),
             "r2": percentile(lambda n: _r2(z, y, n), [np.arange(len(y))], sure, draws, generator),
         }
-    positive, p = settings.positive_label, sigmoid(z)
+    positive, p = settings.evaluate.positive_label, sigmoid(z)
     label = (p >= (threshold or 0.5)).astype(float)
     found = counts(y, label, positive)
     right = found.true_positive + found.true_negative
@@ -164,7 +166,7 @@ def _intervals(
         "f1": percentile(lambda n: _f1(found, y, label, positive, n), both, sure, draws, generator),
         **{
             f"recall_{name}": wilson(int(np.sum(label[both[k]] == k)), len(both[k]), sure)
-            for k, name in enumerate(settings.classes or [])
+            for k, name in enumerate(settings.evaluate.classes or [])
         },
     }
 

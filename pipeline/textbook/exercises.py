@@ -53,22 +53,41 @@ class Measured:
     what : str
         The params that differ from the chapter's, as one types them.
     mean, deviation : float
+        Over the folds, or over the draws of features.
     """
 
     what: str
     mean: float
     deviation: float
 
+    @property
+    def shown(self) -> str:
+        """What differs, in Markdown: what one types stands as code."""
+        return f"`{self.what}`" if self.what.startswith("-S") else self.what
+
 
 def training_rows() -> tuple[Array, Array]:
-    """The chapter's 455 rows; its 114 test rows decide nothing here."""
+    """The chapter's training rows; its 114 test rows decide nothing here.
+
+    Returns
+    -------
+    X : ndarray of shape (455, 30)
+    y : ndarray of shape (455,)
+        0 is malignant, 1 benign.
+    """
     X, y = load_breast_cancer(return_X_y=True)
     train, _ = split_rows(len(y), 0.2, 1234)
     return X[train], y[train].astype(np.float64)
 
 
 def variants() -> Iterator[Measured]:
-    """Exercise 1: BCPM with other params, 5 x 5 folds each."""
+    """Exercise 1: BCPM with other params, 5 x 5 folds each.
+
+    Yields
+    ------
+    Measured
+        One for each entry of VARIANTS, then one for each of THRESHOLDS.
+    """
     X, y = training_rows()
     folds = list(RepeatedStratifiedKFold(n_splits=5, n_repeats=5, random_state=0).split(X, y))
     for changes in VARIANTS:
@@ -80,7 +99,13 @@ def variants() -> Iterator[Measured]:
 
 
 def feature_counts() -> Iterator[Measured]:
-    """Exercise 2: BCPM on features drawn at random, 20 draws for each count, 5 folds each."""
+    """Exercise 2: BCPM on features drawn at random, 20 draws for each count, 5 folds each.
+
+    Yields
+    ------
+    Measured
+        One for each of FEATURES; mean and deviation are over the draws.
+    """
     X, y = training_rows()
     folds = list(RepeatedStratifiedKFold(n_splits=5, n_repeats=1, random_state=0).split(X, y))
     for count in FEATURES:
@@ -93,9 +118,22 @@ def feature_counts() -> Iterator[Measured]:
 
 
 def rate_curves(rates: Array, epochs: int = 100) -> tuple[list[Array], float]:
-    """Exercise on the learning rate: the losses of each rate on the house prices, and the bound.
+    """Exercise on the learning rate: descent on the standardized house prices from zeros.
 
-    A history ends where the loss stops being finite.
+    Parameters
+    ----------
+    rates : ndarray of shape (n,)
+        Learning rates.
+    epochs : int
+        Steps of each descent.
+
+    Returns
+    -------
+    histories : list of ndarray
+        Mean squared error before each step and after the last, by rate; infinity alone where the
+        loss stops being finite.
+    bound : float
+        The largest stable rate, 2 / (largest eigenvalue of the Hessian).
     """
     X = AREA[:, None]
     mean, scale = fit_scaler(X)
@@ -111,7 +149,23 @@ def rate_curves(rates: Array, epochs: int = 100) -> tuple[list[Array], float]:
 
 
 def accuracies(X: Array, y: Array, fold: Fold, changes: Changes) -> list[float]:
-    """Accuracy on the held-out rows at each threshold; scaled by the others alone."""
+    """Accuracy on the held-out rows at each threshold; scaled by the others alone.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+    y : ndarray of shape (n,)
+        Labels, 0 or 1.
+    fold : pair of ndarray
+        Positions of the rows to train on and of those held out.
+    changes : mapping
+        Params that differ from the chapter's.
+
+    Returns
+    -------
+    list of float
+        Label 1 is predicted where p >= t, that is log-odds >= log(t / (1 - t)); by THRESHOLDS.
+    """
     train_rows, test_rows = fold
     mean, scale = fit_scaler(X[train_rows])
     rows = ArrayRows((X[train_rows] - mean) / scale, y[train_rows])

@@ -1,7 +1,14 @@
-"""A figure of the chapter beside ours."""
+"""A figure of the chapter beside ours; chapter.toml holds the chapter's words and figures."""
 
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+
+CHAPTER = Path(__file__).with_name("chapter.toml")
+# By the numbers of a listing: a value for each of its figures, then those of its remarks.
+Ours = Mapping[str, Sequence[float | str]]
 
 
 @dataclass(frozen=True)
@@ -15,6 +22,7 @@ class Figure:
     book : str
         As the chapter prints it; empty where it prints nothing that could be compared.
     ours : float or str
+        The same, recomputed; text where it is no number.
     """
 
     name: str
@@ -23,7 +31,11 @@ class Figure:
 
     @property
     def digits(self) -> tuple[int, int] | None:
-        """How many leading digits agree when rounded, of how many printed; None without both."""
+        """How many leading digits agree when rounded, of how many printed; None without both.
+
+        >>> Figure("loss", "178.3555", 178.35556).digits  # rounds to 178.356, the book's does, too
+        (6, 7)
+        """
         if not self.book or isinstance(self.ours, str):
             return None
         book = Decimal(self.book)
@@ -42,7 +54,11 @@ class Figure:
 
     @property
     def shown(self) -> str:
-        """Ours as text, with three digits more than the book prints."""
+        """Ours as text, with three digits more than the book prints.
+
+        >>> Figure("mse", "70.8946", 70.89464479278).shown
+        '70.8946448'
+        """
         if isinstance(self.ours, str):
             return self.ours
         printed = len(Decimal(self.book).as_tuple().digits) if self.book else 6
@@ -51,12 +67,47 @@ class Figure:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a listing, or several that belong together, does, and its figures."""
+    """What a listing, or several that belong together, does, and its figures.
+
+    Attributes
+    ----------
+    numbers : str
+        As the chapter counts them: `3-2, 3-3`.
+    shows : str
+        What the listing is about, in one line.
+    figures : list of Figure
+        In the order in which the listing prints them.
+    remarks : list of str
+        What a reader should know beside the figures; Markdown.
+    """
 
     numbers: str
     shows: str
     figures: list[Figure]
     remarks: list[str] = field(default_factory=list)
+
+
+def listings(ours: Ours) -> Iterator[Listing]:
+    """Every listing of the chapter, with our values in their places.
+
+    Parameters
+    ----------
+    ours : mapping
+        Values of each listing in the order of its figures. What follows them fills the places,
+        `{}`, of the text above the table and of the remarks below it, one after another.
+
+    Raises
+    ------
+    KeyError, IndexError
+        When the values are not those that chapter.toml asks for.
+    """
+    for listing in tomllib.loads(CHAPTER.read_text(encoding="utf-8"))["listing"]:
+        values = ours[listing["numbers"]]
+        pairs = listing["figures"]
+        figures = [Figure(*pair, values[k]) for k, pair in enumerate(pairs)]
+        words = "\n".join([listing["shows"], *listing.get("remarks", [])])
+        shows, *remarks = words.format(*values[len(pairs) :]).split("\n")
+        yield Listing(listing["numbers"], shows, figures, remarks)
 
 
 def _rounded(value: Decimal, like: Decimal, digits: int) -> Decimal:

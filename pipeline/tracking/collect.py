@@ -21,7 +21,7 @@ from pipeline.artifacts.models import Model, read_history, read_model
 from pipeline.artifacts.splits import Split, read_split
 from pipeline.core import layout
 from pipeline.core.files import md5, missing
-from pipeline.core.params import ModelName, Params
+from pipeline.core.params import Params
 from pipeline.core.tables import read_table
 from pipeline.core.thin import thinned
 from pipeline.tracking.committed import baseline, committed_params, differing
@@ -72,47 +72,48 @@ class _Collector:
         self.champion = holder(dataset, self.evaluated, verdict)
 
     def entries(self) -> Iterator[Entry]:
-        for trainer in self.settings.models:
-            path = layout.model(self.dataset, trainer)
-            model = read_model(path, trainer, self.split.features, self.split_md5s[0])
-            yield self._entry(trainer, model, md5(path))
+        for name, one in self.now.models_of(self.dataset).items():
+            path = layout.model(self.dataset, name)
+            model = read_model(path, one.trainer, self.split.features, self.split_md5s[0])
+            yield self._entry(name, model, md5(path))
 
-    def _entry(self, trainer: ModelName, model: Model, model_md5: str) -> Entry:
-        judged = self.evaluated.judged[trainer]
+    def _entry(self, name: str, model: Model, model_md5: str) -> Entry:
+        judged = self.evaluated.judged[name]
         data = [self.data_md5, *self.split_md5s]
-        scores = {name: value for name, value in judged.scores.items() if value is not None}
-        facts = {name: float(v) for name, v in model.facts.items() if v is not None}
-        word, reason = self.verdict.standing(trainer)
+        scores = {key: value for key, value in judged.scores.items() if value is not None}
+        facts = {key: float(v) for key, v in model.facts.items() if v is not None}
+        word, reason = self.verdict.standing(name)
         tags = {
             "dataset": self.dataset,
-            "trainer": trainer,
+            "trainer": model.trainer,
+            "model": name,
             "data_md5": self.data_md5,
             "split_md5": _hash(self.split_md5s),
             **({"warnings": self.warnings[:TAG_LENGTH]} if self.warnings else {}),
         }
-        changed = differing(self.dataset, model.params, self.now, self.committed)
-        identity = [self.dataset, trainer, model.params, data, model_md5, judged.scores]
+        changed = differing(self.dataset, name, model.params, self.now, self.committed)
+        identity = [self.dataset, name, model.params, data, model_md5, judged.scores]
         return Entry(
             experiment=self.dataset,
-            name=" ".join([trainer, *(f"{key}={value}" for key, value in changed.items())])[:NAME],
+            name=" ".join([name, *(f"{key}={value}" for key, value in changed.items())])[:NAME],
             fingerprint=_hash([*identity, judged.threshold]),
-            training=training_key(self.dataset, trainer, model.params, self.split_md5s[0]),
+            training=training_key(self.dataset, name, model.params, self.split_md5s[0]),
             tags=tags | self.where.tags,
             links=self.where.links,
             judgement={"verdict": word, "verdict_reason": reason},
-            params={"trainer": trainer} | {key: str(v) for key, v in model.params.items()},
+            params={"trainer": model.trainer} | {key: str(v) for key, v in model.params.items()},
             metrics=_allowed(scores | facts),
-            loss=_history(layout.history(self.dataset, trainer)) if "lr" in model.params else [],
+            loss=_history(layout.history(self.dataset, name)) if "lr" in model.params else [],
             model=self._fitted(model, judged.threshold),
             data=Data(md5=self.data_md5, rows=self.table.num_rows),
-            registered=self._registered(trainer),
+            registered=self._registered(name),
             files=self.where.files,
-            experiment_tags=self._experiment(scores) if trainer == self.verdict.best else {},
+            experiment_tags=self._experiment(scores) if name == self.verdict.best else {},
         )
 
     def _experiment(self, scores: Mapping[str, float]) -> dict[str, str]:
         """What MLflow shows above the runs, and in the columns of their table."""
-        best, metric = self.verdict.best, self.settings.metric
+        best, metric = self.verdict.best, self.settings.evaluate.metric
         word, reason = self.verdict.standing(best)
         kinds = [kind for kind in ("loo", "cv", "test", "train") if f"{kind}_{metric}" in scores]
         return {
@@ -126,7 +127,7 @@ class _Collector:
         return Fitted(
             task=self.settings.task,
             target=self.settings.target,
-            classes=self.settings.classes,
+            classes=self.settings.evaluate.classes,
             threshold=threshold,
             features=[*split.features],
             mean=split.mean.tolist(),
@@ -138,11 +139,11 @@ class _Collector:
             example=split.X[split.train[:5]].tolist(),
         )
 
-    def _registered(self, trainer: str) -> Registered:
+    def _registered(self, name: str) -> Registered:
         """The best trainer is a version of the dataset's model; so is the champion of a person."""
-        champion = trainer == self.champion.trainer
+        champion = name == self.champion.model
         return Registered(
-            version=champion or trainer == self.verdict.best,
+            version=champion or name == self.verdict.best,
             # A temporary or queued experiment says nothing about what is in use.
             champion=champion if in_main_repository() else None,
             override=self.champion.override if champion else None,

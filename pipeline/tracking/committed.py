@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dataset, Descent, Params, Settings, parse_params
+from pipeline.core.params import (
+    Dataset,
+    Descent,
+    Evaluate,
+    Ingest,
+    Params,
+    Settings,
+    SplitRows,
+    parse_params,
+)
 
 if TYPE_CHECKING:
-    from pipeline.artifacts.models import Value  # which imports numpy
+    from pipeline.core.trainers import Value  # which imports numpy
 
-# Of all settings, and of a dataset's, those that change a run and are no params of its trainer.
+# Of all settings those that change a run and are no params of its trainer.
 JUDGING = {"seed", "cross_validation", "intervals"}
-OF_DATASET = Dataset.model_fields.keys() - {"trainers", "descent", "metric"}
 
 
 def git(*arguments: str, allowed: Collection[int] = (0,)) -> str | None:
@@ -48,15 +56,15 @@ def committed_params(commit: str = "HEAD") -> Params | None:
         return None
 
 
-def given_params(dataset: str, committed: Params) -> dict[str, "Value"]:
-    """What a file gives the trainers of a dataset; its top-level values where it knows it not."""
-    known = dataset in committed.datasets
-    descent = committed.descent(dataset) if known else committed
+def given_params(dataset: str, name: str, committed: Params) -> dict[str, "Value"]:
+    """What a file gives a model; its top-level values where it has no line of it."""
+    line = committed.models.lines.get(f"{dataset}-{name}")
+    descent = committed.descent(line) if line else committed
     return {name: getattr(descent, name) for name in Descent.model_fields}
 
 
 def differing(
-    dataset: str, params: Mapping[str, "Value"], now: Params, committed: Params | None
+    dataset: str, name: str, params: Mapping[str, "Value"], now: Params, committed: Params | None
 ) -> dict[str, "Value"]:
     """What made a model, and what it is judged by, that the committed file has not.
 
@@ -72,13 +80,21 @@ def differing(
     """
     if committed is None:
         return {}
-    given = given_params(dataset, committed)
+    given = given_params(dataset, name, committed)
     of_trainer = {k: v for k, v in params.items() if v != given.get(k)}
     before, after = (dict(_leaves(of, JUDGING)) for of in (committed, now))
     if dataset in committed.datasets:
-        before |= dict(_leaves(committed.datasets[dataset], OF_DATASET))
-        after |= dict(_leaves(now.datasets[dataset], OF_DATASET))
+        before |= dict(_of_dataset(committed.datasets[dataset]))
+        after |= dict(_of_dataset(now.datasets[dataset]))
     return of_trainer | {k: v for k, v in after.items() if before.get(k) != v}
+
+
+def _of_dataset(dataset: Dataset) -> Iterator[tuple[str, "Value"]]:
+    """Those of a dataset, without the names of its blocks; the metric changes no run."""
+    yield from _leaves(dataset, {"task", "target"})
+    yield from _leaves(dataset.ingest, Ingest.model_fields)
+    yield from _leaves(dataset.split, SplitRows.model_fields)
+    yield from _leaves(dataset.evaluate, Evaluate.model_fields.keys() - {"metric"})
 
 
 def _leaves(settings: Settings, keys: Collection[str]) -> Iterator[tuple[str, "Value"]]:

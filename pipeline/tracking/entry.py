@@ -15,7 +15,8 @@ from pydantic import Field, ValidationError
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import atomic_write, write_text
 from pipeline.core.layout import RETRY, UNPUBLISHED
-from pipeline.core.params import Settings, Task
+from pipeline.core.params import Settings
+from pipeline.core.trainers import Task
 
 Numbers = list[float]
 

@@ -1,42 +1,63 @@
 """A long training while it runs: a bar on the terminal, and a run in MLflow that grows.
 
-The solver tells its epochs to `Losses`, which keeps few of them. A thread looks there four times a
-second, draws the bar, and hands new points to a process of its own (`live_run.py`) that talks to
-MLflow. There, because importing mlflow here would take the interpreter from the solver for a second
-or two; because a server that is waited for holds up no exit; and because the process sees the
-training end however that is killed.
+The solver tells its epochs to a callback, which draws the bar and keeps few of the losses. A thread
+hands these to MLflow. It only reads them, so that the numbers of the training do not depend on it;
+and it is a daemon: the end of the training waits for it a bounded time, whatever the store does.
 """
 
 import contextlib
-import signal
+import os
+import socket
 import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.core import layout
 from pipeline.core.errors import PipelineWarning
+from pipeline.core.files import md5
 from pipeline.solvers.descent import Callback, no_callback
-from pipeline.tracking.progress import Bar
+from pipeline.tracking.progress import Bar, warnings_above_bars
+from pipeline.tracking.store import (
+    Point,
+    Store,
+    StoreError,
+    main_repository,
+    milliseconds,
+    open_store,
+    saying_why,
+    tracking_uri,
+    training_key,
+)
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 MOST = 500  # points kept; also, about, what each doubling of the time adds to a run
-TICK = 0.25
 FLUSH = 10  # seconds that MLflow may take for the last points, the model being on disk
 SETTLE = 3  # and for a last word when the training was interrupted
 
-Point = tuple[int, float, int]
-
 
 class Pace(NamedTuple):
-    """Seconds from the first loss to the bar, and to the run in MLflow; and between its points."""
+    """Seconds from the first loss to the bar and to the run, and between states of each."""
 
     bar: float = 2.0
     run: float = 3.0
+    draw: float = 0.25
     every: float = 2.0
 
 
 PACE = Pace()
+
+
+class Training(NamedTuple):
+    """What is trained: the NAME of a model within its dataset, and the params that reach it."""
+
+    dataset: str
+    name: str
+    trainer: str
+    params: Mapping[str, float | int | str]
 
 
 class Losses:
@@ -60,7 +81,7 @@ class Losses:
         """Remember the loss of an epoch."""
         self.latest = epoch, loss
         if self._calls % self._stride == 0:
-            self.points.append(_now(epoch, loss))
+            self.points.append((epoch, loss, milliseconds()))
             if len(self.points) == MOST:
                 self.points = self.points[::2]
                 self._stride *= 2
@@ -71,184 +92,167 @@ class Losses:
         points = [point for point in self.points if point[0] > epoch]
         known = points[-1][0] if points else epoch
         if to_the_end and self.latest and self.latest[0] > known:
-            points.append(_now(*self.latest))
+            points.append((*self.latest, milliseconds()))
         return points
 
 
 @contextlib.contextmanager
-def shown(
-    dataset: str,
-    trainer: str,
-    params: Mapping[str, float | int | str],
-    pace: Pace = PACE,
-) -> Iterator[Callback]:
+def shown(training: Training, pace: Pace = PACE) -> Iterator[Callback]:
     """Show the training in the block, if it lasts; gives the callback of its solver.
 
     The run's status is RUNNING, then SCHEDULED (it waits for evaluate and track, which replaces
-    it), FAILED with the reason in the tag `error`, or KILLED. A store that is down, or any other
+    it), FAILED with the reason in the tag `error`, or KILLED where it was interrupted. After a
+    SIGKILL it stays RUNNING until `end_abandoned` finds it. A store that is down, or any other
     failure to show it, is one warning and leaves the training alone. Trainers without params take
     no steps: nothing is shown of them.
     """
-    if not params:
+    if not training.params:
         yield no_callback
         return
-    view = _View({"dataset": dataset, "trainer": trainer, "params": dict(params)}, pace)
-    with view.bar.below_warnings():
-        view.start()
+    view = _View(training, pace)
+    with warnings_above_bars():
         try:
-            yield view.losses
+            yield view.tell
         except Exception as error:
-            view.end(status="FAILED", error=str(error))
+            view.end("FAILED", str(error))
             raise
         except BaseException:  # interrupted
-            view.end()
+            view.end("KILLED")
             raise
-        view.end(status="SCHEDULED")
+        view.end("SCHEDULED")
+
+
+def end_abandoned(store: Store, experiment: str, training: str | None = None) -> None:
+    """End the live runs of an experiment that nobody feeds any more.
+
+    Their process is dead; of one on another machine, the same training begins anew.
+
+    Parameters
+    ----------
+    experiment : str
+        Its id.
+    training : str, optional
+        The key of the training that begins.
+    """
+    for run in store.client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if _abandoned(run, training):
+            store.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _abandoned(run: "Run", training: str | None) -> bool:
+    tags = run.data.tags
+    if "live_pid" not in tags or "fingerprint" in tags:
+        return False  # not a live run
+    if tags["live_host"] != socket.gethostname():
+        return bool(tags["training"] == training)
+    process = int(tags["live_pid"])
+    return process == os.getpid() or not _lives(process)  # ours: an earlier one of that number
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # asks without sending
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True
 
 
 class _View:
-    """The thread that looks at the losses."""
+    """The bar and the run of one training; both begin to wait at its first loss."""
 
-    def __init__(self, about: dict[str, Any], pace: Pace) -> None:
-        self.losses = Losses()
-        self.bar = Bar(about["trainer"], about["params"]["epochs"])
-        self._about, self._pace = about, pace
-        self._handed = 0.0
-        self._run: _Run | None = None
-        self._warned = False
-        self._last: dict[str, str] = {}
+    def __init__(self, training: Training, pace: Pace) -> None:
+        self._losses, self._pace = Losses(), pace
+        self._bar = Bar(training.name, int(training.params["epochs"]))
+        self._run = _LiveRun(training, self._losses, pace)
+        self._begun: float | None = None
+        self._due = 0.0  # when to draw next
+
+    def tell(self, epoch: int, loss: float) -> None:
+        """Take the loss of an epoch: the callback of the solver."""
+        now = time.monotonic()
+        if self._begun is None:
+            self._begun, self._due = now, now + self._pace.bar
+            self._run.start()
+        self._losses(epoch, loss)
+        if now >= self._due:
+            self._due = now + self._pace.draw
+            self._bar.draw(epoch, loss, now - self._begun)
+
+    def end(self, status: str, error: str | None = None) -> None:
+        """End both, in a bounded time."""
+        if self._losses.latest:
+            self._bar.close(*self._losses.latest)
+            self._run.end(status, error)
+
+
+class _LiveRun(threading.Thread):
+    """The thread that makes the run and feeds it."""
+
+    def __init__(self, training: Training, losses: Losses, pace: Pace) -> None:
+        super().__init__(name="live run", daemon=True)
+        self._training, self._losses, self._pace = training, losses, pace
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._status, self._error = "RUNNING", ""
+        self._warned = False
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def end(self, **last: str) -> None:
-        """End the view; `last` says how the training ended, or nothing if it was interrupted."""
-        self._last, seconds = last, FLUSH if last else SETTLE
-        self._over.set()
-        self._thread.join(seconds)
-        if self._thread.is_alive():
-            self._warn(f"no answer within {seconds} s")
-            if self._run:
-                self._run.kill()
-
-    def _work(self) -> None:
-        begin: float | None = None
+    def run(self) -> None:
+        """Wait for the training to last; then make its run, and feed it until the end."""
+        if self._over.wait(self._pace.run):
+            return
         try:
-            while not self._over.wait(min(TICK, self._pace.every)):
-                if self.losses.latest is None:
-                    continue  # its libraries are being imported, its rows read
-                now = time.monotonic()
-                begin = begin or now
-                if now - begin >= self._pace.bar:
-                    self.bar.draw(*self.losses.latest, now - begin)
-                if now - begin >= self._pace.run:
-                    self._feed(now)
-            self.bar.close(self.losses.latest)
-            if self._run:
-                self._warn(self._run.end(self.losses, self._last))
+            with open_store(main_repository()) as store:
+                if self._over.is_set():
+                    return
+                run = _create(store, self._training)
+            self._feed(store, run)
         except Exception as error:
-            self._warn(f"{type(error).__name__}: {error}")
+            self._warn(str(error) or type(error).__name__)
 
-    def _feed(self, now: float) -> None:
-        if self._run is None:
-            self._run = _Run(self._about)
-        elif now - self._handed >= self._pace.every:
-            self._handed = now
-            self._warn(self._run.feed(self.losses))
+    def end(self, status: str, error: str | None) -> None:
+        """Say how the training ended, and wait until the store knows, or for a few seconds."""
+        seconds = SETTLE if status == "KILLED" else FLUSH
+        self._status, self._error = status, error or ""
+        self._over.set()
+        self.join(seconds)
+        if self.is_alive():
+            self._warn(f"no answer within {seconds} s")
 
-    def _warn(self, reason: str | None) -> None:
-        if reason and not self._warned:
+    def _feed(self, store: Store, run: str) -> None:
+        known, over = -1, False  # the last epoch that the store has; none yet
+        while not over:
+            over = self._over.wait(self._pace.every)
+            points = self._losses.points_after(known, to_the_end=over)
+            try:
+                with saying_why(tracking_uri(main_repository())):
+                    store.log_losses(run, points)
+                    known = points[-1][0] if points else known
+                    if over:
+                        self._terminate(store, run)
+            except StoreError as error:  # and try again with the next points
+                self._warn(str(error))
+
+    def _terminate(self, store: Store, run: str) -> None:
+        if self._error:
+            store.client.set_tag(run, "error", self._error)
+        store.client.set_terminated(run, self._status)
+
+    def _warn(self, reason: str) -> None:
+        if not self._warned:
             self._warned = True
             warnings.warn(
                 f"training is not shown in MLflow: {reason}", PipelineWarning, stacklevel=2
             )
 
 
-class _Run:
-    """The process that shows the run, fed one message at a time, so that no pipe fills up.
-
-    It answers each message with a line: empty, or what went wrong.
-    """
-
-    def __init__(self, about: dict[str, Any]) -> None:
-        import os
-        import subprocess
-        import sys
-
-        root = str(Path(__file__).parents[2])  # the code that runs here runs there
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.tracking.live_run"],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # what ends this process's group should not end it
-            env=os.environ | {"PYTHONPATH": path},
-        )
-        assert process.stdin
-        assert process.stdout
-        self._process, self._to, self._from = process, process.stdin, process.stdout
-        self._is_there = False
-        self._last_epoch = -1  # that it knows; none yet
-        self._send(about)
-
-    def feed(self, losses: Losses) -> str | None:
-        """Hand over what is new, if it has dealt with what came before.
-
-        Returns
-        -------
-        str or None
-            What went wrong with what came before.
-        """
-        if not self._has_answered():
-            return None
-        answer = self._from.readline().decode()
-        if not answer:
-            return self._cause_of_death()
-        self._is_there = True
-        points = losses.points_after(self._last_epoch)
-        self._last_epoch = points[-1][0] if points else self._last_epoch
-        self._send({"points": points})
-        return answer.strip()
-
-    def end(self, losses: Losses, last: dict[str, str]) -> str | None:
-        """Say how the training ended, and wait for the answer if the run is there already."""
-        is_there = self._is_there or self._has_answered()
-        if last:
-            points = losses.points_after(self._last_epoch, to_the_end=True)
-            self._send(last | {"points": points})
-        self._to.close()
-        with self._from:
-            if not is_there:
-                return None  # and never will be: it sees that it is too late
-            answers = self._from.read().decode().splitlines()
-        return self._cause_of_death() or (answers[-1] if answers else None)
-
-    def kill(self) -> None:
-        """End it: it hangs, and nobody waits for it any more."""
-        self._process.kill()
-
-    def _has_answered(self) -> bool:
-        from select import select
-
-        return bool(select([self._from], [], [], 0)[0])
-
-    def _send(self, message: dict[str, Any]) -> None:
-        import json
-
-        with contextlib.suppress(BrokenPipeError):  # it is dead; its last answer says why
-            self._to.write(json.dumps(message).encode() + b"\n")
-
-    def _cause_of_death(self) -> str | None:
-        code = self._process.wait()
-        if code == -signal.SIGALRM:
-            return "no answer in time"
-        return f"its process ended with exit code {code}" if code else None
-
-
-def _now(epoch: int, loss: float) -> Point:
-    return epoch, loss, int(time.time() * 1000)
+def _create(store: Store, training: Training) -> str:
+    dataset, name, trainer, params = training
+    experiment = store.experiment(dataset)
+    key = training_key(dataset, name, params, md5(layout.split_part(dataset, "train")))
+    end_abandoned(store, experiment, key)
+    tags = {"dataset": dataset, "model": name, "trainer": trainer, "training": key}
+    owner = {"live_host": socket.gethostname(), "live_pid": str(os.getpid())}
+    given = {"trainer": trainer, **params}
+    with store.new_run(experiment, f"{name} (training)", tags | owner, given, {}) as run:
+        return run

@@ -2,15 +2,16 @@
 
 import contextlib
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from tqdm import tqdm
+
 
 class Bar:
-    """A bar on stderr, where that is a terminal; tqdm is imported when it is first drawn.
+    """A bar on stderr, where that is a terminal; it is there from the first `draw` on.
 
     Parameters
     ----------
@@ -21,57 +22,40 @@ class Bar:
     """
 
     def __init__(self, name: str, epochs: int) -> None:
-        self._name, self._epochs = name, epochs
-        self._lock = threading.Lock()
+        self._look = {"desc": name, "total": epochs, "unit": "epoch", "dynamic_ncols": True}
         self._bar: Any = None
 
     def draw(self, epoch: int, loss: float, elapsed: float) -> None:
-        """Show how far it is after so many seconds."""
-        with self._lock:
-            if self._bar is None:
-                self._bar = self._made()
-            self._bar.start_t = time.time() - elapsed
-            self._set(epoch, loss)
-            self._bar.refresh()
+        """Show how far the training is after so many seconds."""
+        if self._bar is None:
+            # disable: None leaves it out where stderr is no terminal; delay: until its clock is set
+            self._bar = tqdm(**self._look, file=sys.stderr, disable=None, delay=1)
+        self._bar.start_t = time.time() - elapsed
+        self._set(epoch, loss)
+        self._bar.refresh()
 
-    def close(self, latest: tuple[int, float] | None) -> None:
+    def close(self, epoch: int, loss: float) -> None:
         """Leave the last state on a line of its own, if there is a bar."""
-        with self._lock:
-            if self._bar is not None and latest:
-                self._set(*latest)
-                self._bar.close()
-                self._bar = None
-
-    @contextlib.contextmanager
-    def below_warnings(self) -> Iterator[None]:
-        """Give warnings a line of their own; the bar comes back under them when next drawn."""
-        others = warnings.showwarning
-
-        def show(*warning: Any, **where: Any) -> None:
-            with self._lock:
-                if self._bar is not None:
-                    self._bar.clear()
-                others(*warning, **where)
-
-        warnings.showwarning = show
-        try:
-            yield
-        finally:
-            warnings.showwarning = others
+        if self._bar is not None:
+            self._set(epoch, loss)
+            self._bar.close()
 
     def _set(self, epoch: int, loss: float) -> None:
         self._bar.n = epoch
         self._bar.set_postfix_str(f"loss {loss:.6g}", refresh=False)
 
-    def _made(self) -> Any:
-        from tqdm import tqdm
 
-        return tqdm(
-            desc=self._name,
-            total=self._epochs,
-            unit="epoch",
-            file=sys.stderr,
-            disable=None,  # where stderr is no terminal
-            delay=1,  # until its clock is set
-            dynamic_ncols=True,
-        )
+@contextlib.contextmanager
+def warnings_above_bars() -> Iterator[None]:
+    """Give warnings a line of their own; a bar is drawn again below them."""
+    others = warnings.showwarning
+
+    def show(*warning: Any, **where: Any) -> None:
+        with tqdm.external_write_mode(sys.stderr):
+            others(*warning, **where)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = others

@@ -1,6 +1,5 @@
 """Entries to runs: each is in the store once, complete and FINISHED."""
 
-import contextlib
 import socket
 import tempfile
 import time
@@ -8,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tracking.entry import Data, Entry, Fitted
-from pipeline.tracking.mlflow_model import write_model
 from pipeline.tracking.registry import register
-from pipeline.tracking.store import ANSWER, Store, StoreError
+from pipeline.tracking.sklearn_model import save_model
+from pipeline.tracking.store import ANSWER, Store, StoreError, milliseconds
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -123,38 +122,20 @@ def _link(store: Store, run: "Run", entry: Entry) -> None:
 
 
 def _log(store: Store, experiment: str, entry: Entry) -> str:
-    from mlflow.entities import Metric, Param
-
-    client, now = store.client, int(time.time() * 1000)
-    own = {"fingerprint": entry.fingerprint} | (
-        {"training": entry.training} if entry.training else {}
-    )
-    run = client.create_run(
-        experiment,
-        tags=entry.tags | entry.links | _verdict(entry) | own | _version(entry) | _source(entry),
-        run_name=entry.name,
-    )
-    id_, begun = str(run.info.run_id), time.monotonic()
-    try:
-        metrics = [Metric(name, value, now, 0) for name, value in entry.metrics.items()]
-        params = [Param(name, value) for name, value in entry.params.items()]
-        client.log_batch(id_, metrics=metrics, params=params)
-        if entry.loss:
-            loss = [Metric("loss", value, now, epoch) for epoch, value in entry.loss]
-            client.log_batch(id_, metrics=loss)
+    client, now = store.client, milliseconds()
+    own = {"fingerprint": entry.fingerprint}
+    own |= {"training": entry.training} if entry.training else {}
+    tags = entry.tags | entry.links | _verdict(entry) | own | _version(entry) | _source(entry)
+    with store.new_run(experiment, entry.name, tags, entry.params, entry.metrics) as run:
+        store.log_losses(run, [(epoch, loss, now) for epoch, loss in entry.loss])
         if entry.data:
-            client.log_inputs(id_, [_dataset(entry.experiment, entry.data)])
+            client.log_inputs(run, [_dataset(entry.experiment, entry.data)])
         for path, text in entry.files.items():
-            client.log_text(id_, text, path)
+            client.log_text(run, text, path)
         if entry.model:
-            _log_model(store, experiment, id_, entry, entry.model)
-    except BaseException:
-        if time.monotonic() - begun < ANSWER:  # else the store has fallen silent
-            with contextlib.suppress(Exception):
-                client.set_terminated(id_, "FAILED")
-        raise
-    client.set_terminated(id_, "FINISHED")
-    return id_
+            _log_model(store, experiment, run, entry, entry.model)
+    client.set_terminated(run, "FINISHED")
+    return run
 
 
 def _verdict(entry: Entry) -> dict[str, str]:
@@ -188,7 +169,7 @@ def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: 
     )
     metadata = {"dataset": entry.experiment, "trainer": entry.params.get("trainer", "")}
     with tempfile.TemporaryDirectory() as name:
-        write_model(Path(name), model, metadata, logged.model_id, run_id)
+        save_model(Path(name), model, metadata, logged.model_id, run_id)
         client.log_model_artifacts(logged.model_id, name)
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])

@@ -9,9 +9,10 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_write
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 ANSWER = 5  # seconds that a server has for its first answer
+BATCH = {"metrics": 1000, "params": 100}  # the most that MLflow takes at once
+Point = tuple[int, float, int]  # epoch, loss, milliseconds since 1970
 # With MLflow's own limits a server that is down costs four minutes.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -76,6 +79,59 @@ class Store:
         if found.lifecycle_stage == "deleted":  # by hand, in the UI; its name stays taken
             self.client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+    @contextlib.contextmanager
+    def new_run(
+        self,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+    ) -> Iterator[str]:
+        """Create a run that holds all this; what ends the block early leaves it FAILED.
+
+        After the block it is RUNNING, unless the block has ended it.
+
+        Parameters
+        ----------
+        experiment : str
+            The id of the experiment.
+
+        Yields
+        ------
+        str
+            The id of the run.
+        """
+        from mlflow.entities import Metric, Param
+
+        now, begun = milliseconds(), time.monotonic()
+        run = str(self.client.create_run(experiment, now, dict(tags), name).info.run_id)
+        try:
+            self._log(run, "params", [Param(key, str(value)) for key, value in params.items()])
+            self._log(run, "metrics", [Metric(key, of, now, 0) for key, of in metrics.items()])
+            yield run
+        except BaseException:  # Ctrl-C, too
+            if time.monotonic() - begun < ANSWER:  # else the store has fallen silent
+                with contextlib.suppress(Exception):
+                    self.client.set_terminated(run, "FAILED")
+            raise
+
+    def log_losses(self, run: str, points: Iterable[Point]) -> None:
+        """Add points to the metric `loss` of a run."""
+        from mlflow.entities import Metric
+
+        self._log(run, "metrics", [Metric("loss", loss, ms, epoch) for epoch, loss, ms in points])
+
+    def _log(self, run: str, kind: str, entities: list[Any]) -> None:
+        most = BATCH[kind]
+        for start in range(0, len(entities), most):
+            self.client.log_batch(run, **{kind: entities[start : start + most]})
+
+
+def milliseconds() -> int:
+    """Now, as MLflow counts time: in milliseconds since 1970."""
+    return int(time.time() * 1000)
 
 
 def main_repository() -> Path:

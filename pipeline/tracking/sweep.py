@@ -1,21 +1,20 @@
 """A sweep in MLflow: a parent run, and a run below it for each point."""
 
-import contextlib
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts.models import Value
 from pipeline.commands.sweep.search import REPEATS, Point
 from pipeline.commands.sweep.table import Ranking
 from pipeline.core.params import METRICS
+from pipeline.core.trainers import Value
 from pipeline.tracking.committed import baseline, git
 from pipeline.tracking.store import Store, main_repository, open_store
 
 FOUND = 50_000  # at most so many runs in an answer; a sweep has fewer
+PARENT = "mlflow.parentRunId"
 LONG = 500  # characters of a param: what was typed may be longer than MLflow takes
 
 
@@ -36,7 +35,7 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
     """
     bench = ranking.bench
     key, times = fingerprint(ranking), " \N{MULTIPLICATION SIGN} "
-    name = f"{bench.trainer} {times.join(ranking.space.axes)}"
+    name = f"{bench.model} {times.join(ranking.space.axes)}"
     place = f"experiment `{bench.dataset} sweeps`, run `{name}`"
     with open_store(main_repository()) as store:
         experiment = store.experiment(f"{bench.dataset} sweeps")
@@ -44,30 +43,34 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
             return f"{place}, was there already"
         if store.artifacts:  # the lock is ours: who left these is dead
             _end_running(store, experiment)
-        own = {"dataset": bench.dataset, "trainer": bench.trainer, "sweep": key}
+        own = {
+            "dataset": bench.dataset,
+            "trainer": bench.trainer,
+            "model": bench.model,
+            "sweep": key,
+        }
         own["data_md5"] = bench.data_md5
         tags = own | _origin() | ({"interrupted": "true"} if interrupted else {})
-        try:
-            parent = _run(store, experiment, name, tags, _facts(ranking), _best(ranking))
+        with store.new_run(experiment, name, tags, _facts(ranking), _best(ranking)) as parent:
             for point in ranking.points:
-                below = own | {"mlflow.parentRunId": parent}
-                label = ranking.name(point)
-                child = _run(store, experiment, label, below, point.params, _scores(ranking, point))
-                store.client.set_terminated(child, "FINISHED" if point.folds else "FAILED")
+                _log_point(store, experiment, ranking, point, own | {PARENT: parent})
             for path in files:
                 store.client.log_artifact(parent, str(path))
-        except BaseException:  # Ctrl-C, too
-            with contextlib.suppress(Exception):
-                _end_running(store, experiment, key)
-            raise
         store.client.set_terminated(parent, "KILLED" if interrupted else "FINISHED")
     return place
 
 
-def _end_running(store: Store, experiment: str, key: str | None = None) -> None:
-    """End the runs that nobody will: those of one sweep, or of all."""
-    which = f" and tags.sweep = '{key}'" if key else ""
-    running = f"attributes.status = 'RUNNING'{which}"
+def _log_point(
+    store: Store, experiment: str, ranking: Ranking, point: Point, tags: Mapping[str, str]
+) -> None:
+    name, scores = ranking.name(point), _scores(ranking, point)
+    with store.new_run(experiment, name, tags, point.params, scores) as run:
+        store.client.set_terminated(run, "FINISHED" if point.folds else "FAILED")
+
+
+def _end_running(store: Store, experiment: str) -> None:
+    """End the runs that nobody will."""
+    running = "attributes.status = 'RUNNING'"
     for run in store.client.search_runs([experiment], running, max_results=FOUND):
         store.client.set_terminated(run.info.run_id, "KILLED")
 
@@ -75,7 +78,7 @@ def _end_running(store: Store, experiment: str, key: str | None = None) -> None:
 def fingerprint(ranking: Ranking) -> str:
     """SHA-256 over what was asked, of which data, and what came out."""
     bench, space = ranking.bench, ranking.space
-    asked = [bench.dataset, bench.trainer, dict(space.words), space.trials, bench.params.seed]
+    asked = [bench.dataset, bench.model, dict(space.words), space.trials, bench.params.seed]
     cut = [bench.scheme.model_dump(), bench.current, bench.data_md5]
     return hashlib.sha256(json.dumps([*asked, *cut, ranking.csv]).encode()).hexdigest()
 
@@ -83,33 +86,12 @@ def fingerprint(ranking: Ranking) -> str:
 def _is_there(store: Store, experiment: str, key: str) -> bool:
     """Whether a finished one is there; what is left of an unfinished one goes."""
     found = store.client.search_runs([experiment], f"tags.sweep = '{key}'", max_results=FOUND)
-    parents = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    parents = [run for run in found if PARENT not in run.data.tags]
     if any(run.info.status == "FINISHED" for run in parents):
         return True
     for run in found:
         store.client.delete_run(run.info.run_id)
     return False
-
-
-def _run(
-    store: Store,
-    experiment: str,
-    name: str,
-    tags: Mapping[str, str],
-    params: Mapping[str, Value],
-    metrics: Mapping[str, float],
-) -> str:
-    """A run with all it holds in two calls, still RUNNING."""
-    from mlflow.entities import Metric, Param
-
-    now = int(time.time() * 1000)
-    id_ = str(store.client.create_run(experiment, now, dict(tags), name).info.run_id)
-    store.client.log_batch(
-        id_,
-        metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
-        params=[Param(key, str(value)) for key, value in params.items()],
-    )
-    return id_
 
 
 def _facts(ranking: Ranking) -> dict[str, Value]:

@@ -1,38 +1,39 @@
 import re
 import warnings
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from pipeline.artifacts.models import PARAMS_OF, fit, params_of
 from pipeline.core.errors import PipelineWarning
-from pipeline.core.params import Descent, ModelName, ReferenceName, TrainerName, load_params
+from pipeline.core.params import Descent, load_params, params_of
+from pipeline.core.trainers import TRAINERS, measures
+from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
 
 
 def test_every_trainer_has_its_params_listed(workspace: object) -> None:
-    assert set(PARAMS_OF) == {*get_args(TrainerName), *get_args(ReferenceName)}
-    params = load_params().descent("house")
+    params = load_params()
+    for task in ("regression", "classification"):
+        roles = [TRAINERS[name].role for name in measures(task)]
+        assert roles == ["reference", "baseline"]
+    assert {one.loss is None for one in TRAINERS.values() if not one.params} == {True}
     assert params_of("closed_form", params) == {}
     assert set(params_of("torch_sgd", params)) == set(Descent.model_fields)
     assert set(params_of("bcpm", params)) == set(Descent.model_fields) - {"loss"}
 
 
 @pytest.mark.parametrize(
-    "trainer", [*get_args(TrainerName), "linear_regression", "logistic_regression"]
+    "trainer", [name for name, one in TRAINERS.items() if one.role != "baseline"]
 )
-def test_every_trainer_fits_and_predicts(trainer: ModelName, workspace: object) -> None:
+def test_every_trainer_fits_and_predicts(trainer: str, workspace: object) -> None:
     x = np.linspace(-1, 1, 20)[:, None]
     y = (x[:, 0] > 0).astype(float)
-    model, history = fit(
-        trainer, params_of(trainer, load_params().descent("house")), ArrayRows(x, y)
-    )
+    model, history = fit(trainer, params_of(trainer, load_params()), ArrayRows(x, y))
     assert model.coef.shape == (1,)
     assert model.coef[0] > 0
     assert np.corrcoef(model.predict(x), y)[0, 1] > 0.8
-    assert bool(len(history)) == ("lr" in PARAMS_OF[trainer])
+    assert bool(len(history)) == ("lr" in TRAINERS[trainer].params)
 
 
 ROWS = ArrayRows(np.linspace(-1, 1, 20)[:, None], np.linspace(0, 3, 20))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.checks.profile import Profile
 from pipeline.checks.schema import Source, check_rows, load_schema
 from pipeline.checks.table import check_table
 
@@ -37,7 +38,7 @@ def test_row_groups_change_nothing(rows: list[tuple[object, ...]], group: int) -
         pq.write_table(pa.table(columns), path, row_group_size=group)
         (rules := Path(folder) / "a.yaml").write_text(f"columns:\n{SCHEMA}strict: true\n")
         schema, source = load_schema(rules), Source(Path("a.csv"), "line", range(2, 10**9))
-        found = check_table(path, schema, source)
+        found = check_table(path, schema, source, Profile.of(path, "x"))
         expected = check_rows(pd.DataFrame(columns), schema, source)
     assert found.count == len(expected)
     assert [text for _, _, text in found.first] == expected[:20]

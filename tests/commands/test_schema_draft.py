@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.checks.profile import Profile
 from pipeline.checks.schema import Source, check_columns, load_schema
 from pipeline.checks.table import check_table
 from pipeline.commands.schema_draft import draft
@@ -54,7 +55,9 @@ def test_a_draft_accepts_the_file_it_came_from(rows: list[list[str]]) -> None:
         draft(source, rules)
         schema = load_schema(rules)
         assert check_columns(rows[0], schema, source) == []
-        found = check_table(table, schema, Source(source, "line", range(2, 10**9)))
+        found = check_table(
+            table, schema, Source(source, "line", range(2, 10**9)), Profile.of(table, rows[0][0])
+        )
         assert (found.first, found.count) == ([], 0)
 
 
@@ -114,24 +117,22 @@ def test_a_draft_says_what_would_make_numbers_of_text(run: Run, workspace: Path)
     file = workspace / "data/raw/rent.csv"
     file.write_text(f"rooms;price\n{rows}NA;3,5\n")
     params = workspace / "params.yaml"
-    block = (
-        '\n  rent:\n    csv: {delimiter: ";"}\n'  # no more: nothing else is known before the draft
-    )
+    block = '\n  rent:\n    ingest: {csv: {delimiter: ";"}}\n'  # no more is known before the draft
     params.write_text(params.read_text().rstrip() + block)
     code, message = run("schema draft data/raw/rent.csv")
     assert code == 0
     assert (
-        'column rooms, price would be of numbers with csv: {decimal: ",", missing: ["NA"]}; '
+        'column rooms, price would be of numbers with ingest.csv: {decimal: ",", missing: ["NA"]}; '
         "declare it if that is right, and draft again"
     ) in message
     (workspace / "data/schema/rent.yaml").unlink()
-    params.write_text(params.read_text().replace('";"}', '";", decimal: ",", missing: [NA]}'))
+    params.write_text(params.read_text().replace('";"}}', '";", decimal: ",", missing: [NA]}}'))
     assert run("schema draft data/raw/rent.csv") == (0, "")
     assert "dtype: str" not in (workspace / "data/schema/rent.yaml").read_text()
     params.write_text(params.read_text().replace("missing: [NA]", "misssing: [NA]"))
     code, message = run("schema draft data/raw/rent.csv -o other.yaml")
     assert code == 2
-    assert "datasets.rent.csv.misssing: unknown key (did you mean missing?)" in message
+    assert "datasets.rent.ingest.csv.misssing: unknown key (did you mean missing?)" in message
 
 
 @pytest.mark.parametrize(
@@ -154,8 +155,10 @@ def test_only_what_would_be_right_is_said_of_text(
     rows = "".join(f"{cell}{between}x\n" for cell in cells)
     (workspace / "data/raw/rent.csv").write_text(f"a{between}b\n{rows}", encoding="utf-8")
     with (workspace / "params.yaml").open("a", encoding="utf-8") as params:
-        params.write(f"\n  rent: {{csv: {json.dumps(dialect)}}}\n")
+        params.write(f"\n  rent: {{ingest: {{csv: {json.dumps(dialect)}}}}}\n")
     code, message = run("schema draft data/raw/rent.csv")
     assert code == 0
-    assert (f"column a would be of numbers with csv: {hint}; declare" in message) == bool(hint)
+    assert (f"column a would be of numbers with ingest.csv: {hint}; declare" in message) == bool(
+        hint
+    )
     assert hint or message == ""

@@ -16,7 +16,7 @@ def change(workspace: Path, old: str, new: str) -> None:
 def test_committed_params_are_accepted(workspace: Path) -> None:
     params = load_params()
     assert (params.seed, params.lr, params.epochs) == (1234, 0.1, 100)
-    assert params.dataset("breast_cancer").positive == "malignant"
+    assert params.dataset("breast_cancer").evaluate.positive == "malignant"
 
 
 @pytest.mark.parametrize("written", ["1e-05", "1e-5", "0.00001", "1.0E-5"])
@@ -74,9 +74,17 @@ def test_impossible_value_is_refused_by_name(
             r"traget: unknown key \(did you mean target\?\)",
         ),
         ("  house:", "  ../house:", r"\.\./house"),
-        ("positive: malignant", "positive: sick", r"breast_cancer: task: classification needs"),
-        ("[bcpm]", "[torch_sgd]", r"trainers: torch_sgd cannot do task: classification"),
-        ("classes: [malignant, benign]", "classes: [malignant, malignant]", r"two different names"),
+        (
+            "positive: malignant",
+            "positive: sick",
+            r"evaluate: task: classification needs",
+        ),
+        (
+            "trainer: bcpm",
+            "trainer: torch_sgd",
+            r"gradient\.breast_cancer-bcpm\.trainer: torch_sgd cannot do task: classification",
+        ),
+        ("- benign", "- malignant", r"two different names"),
         ("n_samples: 100", "n_samples: 1000000000000", r"n_samples: expected less than"),
         ("lr: 0.1", "lr: &a [*a]", r"line \d+, column 9: an alias \(\*\) is not taken"),
         ("lr: 0.1", "lr: " + 1000 * "[", r"params\.yaml"),
@@ -97,9 +105,43 @@ def test_impossible_value_is_refused_by_name(
             r"batch_size: expected full or a whole number",
         ),
         ("  house:", "  textbook:", r"datasets\.textbook: the name is taken; rename it"),
-        ("[bcpm]", "[bcpm, bcpm]", r"trainers: a name is given twice"),
-        ("[bcpm]", "[magic]", r"trainers\.0: expected"),
-        ("threshold: 0.5", "", r"breast_cancer: threshold: is missing"),
+        (
+            "house-torch_sgd:",
+            "house-manual_gd:",
+            r"line \d+, column \d+: found duplicate key",
+        ),
+        ("trainer: bcpm", "trainer: magic", r"breast_cancer-bcpm\.trainer: expected one of"),
+        ("trainer: bcpm", "trainer: bcpmm", r"got \"bcpmm\" \(did you mean bcpm\?\)"),
+        ("trainer: bcpm", "trainer: majority", r"trainer: expected one of .*, got \"majority\""),
+        (
+            "house-torch_sgd:",
+            "synthetic-a:",
+            r"expected a key that begins with house-",
+        ),
+        ("house-torch_sgd:", "house-mean:", r"house-mean: mean means something else; give"),
+        ("house-torch_sgd:", "house:", r"models\.gradient\.house.*: expected a name"),
+        (
+            "house-torch_sgd: {dataset: house,",
+            "hause-x: {dataset: hause,",
+            r"hause .*mean house",
+        ),
+        (
+            "house-torch_sgd: {dataset: house, trainer: torch_sgd}",
+            "house-x: {dataset: house, trainer: closed_form}",
+            r"house-x: closed_form belongs under models\.direct; move the line there",
+        ),
+        ("trainer: closed_form}", "trainer: closed_form, lr: 1}", r"lr: unknown key; closed_form"),
+        ("batch_size: 32}", "loss: mse}", r"bcpm\.loss: unknown key.*; bcpm takes lr, epochs"),
+        ("models:", "moddels:", r"moddels: unknown key \(did you mean models\?\)"),
+        ("  direct:", "  directt:", r"directt: unknown key \(did you mean direct\?\)"),
+        ("source: data/raw/house.csv", "source: ../x.csv", r"ingest\.source: expected data/raw/"),
+        ("source: data/raw/house.csv", "source: data/raw/../x.csv", r"ingest\.source: expected"),
+        (
+            "source: data/raw/house.csv",
+            "source: pipeline/generators/make_regression.py",
+            r"make_regression goes with source",
+        ),
+        ("threshold: 0.5", "", r"breast_cancer: evaluate\.threshold: is missing"),
         ("threshold: 0.5", "threshold: 1", r"threshold: expected a probability between 0 and 1"),
         ("threshold: 0.5", "threshold: true", r"threshold: expected a probability"),
         (
@@ -119,9 +161,13 @@ def test_impossible_value_is_refused_by_name(
         ),
         ("metric: accuracy", "metric: mse", r"metric: expected one of accuracy, .* got mse"),
         ("metric: mse", "metric: acuracy", r"metric: expected 'mse'"),
-        ("descent: {}", "descent: {lr: -1}", r"datasets\.house\.descent\.lr: expected greater"),
-        ("descent: {}", "descent: {epoch: 1}", r"house\.descent\.epoch: unknown key .*epochs"),
-        ("descent: {}", "descent: 3", r"house\.descent: expected"),
+        ("batch_size: 32", "lr: -1", r"gradient\.breast_cancer-bcpm\.lr: expected greater than 0"),
+        ("batch_size: 32", "epoch: 1", r"breast_cancer-bcpm\.epoch: unknown key .*mean epochs"),
+        (
+            "{dataset: breast_cancer, trainer: bcpm, batch_size: 32}",
+            "3",
+            r"models\.gradient\.breast_cancer-bcpm: expected keys and values",
+        ),
         ("folds: 5", "folds: 1", r"cross_validation\.folds: expected greater than or equal to 2"),
         ("folds: 5", "fold: 5", r"cross_validation\.fold: unknown key \(did you mean folds"),
         (
@@ -155,3 +201,36 @@ def test_missing_file_is_named(workspace: Path) -> None:
 def test_unknown_dataset_gets_a_suggestion(workspace: Path) -> None:
     with pytest.raises(PipelineError, match=r"'hause' \(did you mean house\?\)"):
         load_params().dataset("hause")
+
+
+def test_models_of_a_dataset_take_the_top_and_what_their_line_says(workspace: Path) -> None:
+    params = workspace / "params.yaml"
+    line = "    breast_cancer-bcpm_adam: {dataset: breast_cancer, trainer: bcpm, optimizer: adam}\n"
+    params.write_text(params.read_text().replace("    # Its batch size was", line + "    # Its"))
+    models = load_params().models_of("breast_cancer")
+    assert [*models] == ["bcpm_adam", "bcpm", "logistic_regression", "majority"]
+    assert {one.trainer for name, one in models.items() if "bcpm" in name} == {"bcpm"}
+    assert models["bcpm"].params["batch_size"] == 32
+    assert models["bcpm"].params["optimizer"] == "sgd"
+    assert models["bcpm_adam"].params["batch_size"] == "full"
+    assert models["bcpm_adam"].params["optimizer"] == "adam"
+    assert "loss" not in models["bcpm"].params
+    with pytest.raises(PipelineError, match=r"'bcmp' is no model of breast_cancer \(did you mean"):
+        load_params().model_of("breast_cancer", "bcmp")
+
+
+def test_a_block_needs_little_and_has_the_usual_for_the_rest(workspace: Path) -> None:
+    block = "  neu: {task: regression, target: y, ingest: {source: data/raw/neu.csv}, %s}\n"
+    params = workspace / "params.yaml"
+    params.write_text(params.read_text() + block % "split: {}, evaluate: {}")
+    neu = load_params().dataset("neu")
+    assert (neu.split.features, neu.split.test_size, neu.evaluate.metric) == ("all", 0.2, "mse")
+    assert [*load_params().models_of("neu")] == ["linear_regression", "mean"]
+
+
+def test_a_file_of_before_is_told_what_moved_where(workspace: Path) -> None:
+    old = "  old: {task: regression, target: y, trainers: [closed_form], descent: {}, csv: {}}\n"
+    (workspace / "params.yaml").write_text((workspace / "params.yaml").read_text() + old)
+    with pytest.raises(PipelineError, match=r"(?s)is of version 0\.1; .* models\.direct") as error:
+        load_params()
+    assert len(str(error.value).splitlines()) == 1

@@ -103,7 +103,7 @@ def test_an_archive_is_refused_where_it_is_cut_off(folder: Path) -> None:
     path = folder / "a.csv.gz"
     path.write_bytes(packed[:-2000])
     with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d{5,}: the archive is damaged"):
-        read_csv(path, Dialect(gz=True))
+        read_csv(path)
 
 
 def test_an_archive_that_is_damaged_anywhere_is_refused(folder: Path) -> None:
@@ -114,16 +114,16 @@ def test_an_archive_that_is_damaged_anywhere_is_refused(folder: Path) -> None:
     for at in range(10, len(packed) - 20, 400):  # behind gzip's own header
         path.write_bytes(packed[:at] + draws.randbytes(20) + packed[at + 20 :])
         with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d+"):
-            read_csv(path, Dialect(gz=True))
+            read_csv(path)
         path.write_bytes(packed[:at])
         with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d+: the archive is damaged"):
-            read_csv(path, Dialect(gz=True))
+            read_csv(path)
 
 
 def test_a_mark_may_come_in_pieces(folder: Path) -> None:
     path = folder / "a.csv.gz"
     path.write_bytes(gzip.compress(b"\xef") + gzip.compress(b"\xbb\xbfa,b\n1,2\n"))
-    assert read_csv(path, Dialect(gz=True)).to_pydict() == {"a": [1], "b": [2]}
+    assert read_csv(path).to_pydict() == {"a": [1], "b": [2]}
 
 
 @pytest.mark.parametrize("row", INTERPRETED)
@@ -138,13 +138,21 @@ NUMBERS = st.sampled_from(
 )
 
 
-@given(rows=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1), tile=st.integers(1, 20))
-def test_cells_are_looked_at_wherever_they_stand(rows: list[tuple[str, str]], tile: int) -> None:
-    text = "".join(f"{a},{b}\n" for a, b in rows)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "TILE", tile)
-        odd = any(re.match(r"\+|-?0[0-9xX]", cell) for row in rows for cell in row)
-        assert fast.plain(text.encode(), Dialect(), ["a", "b"]) != odd
+@given(
+    rows=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1), delimiter=st.sampled_from(",;\t |^]\\")
+)
+def test_cells_are_looked_at_wherever_they_stand(
+    rows: list[tuple[str, str]], delimiter: str
+) -> None:
+    text = "".join(f"{a}{delimiter}{b}\n" for a, b in rows)
+    odd = any(re.match(r"\+|-?0[0-9xX]", cell) for row in rows for cell in row)
+    assert fast.plain(text.encode(), Dialect(delimiter=delimiter), ["a", "b"]) != odd
+
+
+def test_other_bytes_than_utf_8_are_looked_at() -> None:
+    for text in (b"\xff,1\n2,3\n", "é,1\n2,3\n".encode()):
+        assert fast.plain(text, Dialect(), ["a", "b"])
+        assert not fast.plain(text + b"\xe9,007\n", Dialect(), ["a", "b"])
 
 
 def test_common_numbers_and_words_are_plain() -> None:

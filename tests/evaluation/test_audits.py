@@ -1,15 +1,13 @@
 """Each audit passes on honest rows and fails on the leak it is there for."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipeline.artifacts.evaluated import Audit
-from pipeline.artifacts.models import Value
 from pipeline.artifacts.splits import Split
-from pipeline.core.params import ModelName, load_params
+from pipeline.core.params import load_params
 from pipeline.evaluation.audits import audits
 from pipeline.statistics.preprocessing import fit_scaler
 
@@ -29,8 +27,8 @@ def honest(task: str, n: int = 100) -> Split:
 
 def found(rows: Split, task: str) -> dict[str, Audit]:
     name = {"regression": "synthetic", "classification": "breast_cancer"}[task]
-    trainer: ModelName = "closed_form" if task == "regression" else "logistic_regression"
-    params: Mapping[ModelName, Mapping[str, Value]] = {trainer: {}}
+    trainer = "closed_form" if task == "regression" else "logistic_regression"
+    models = {trainer: Model(trainer, {}, {}, np.zeros(1), 0.0)}
     trained = rows.part(rows.train)[0]
     settings = load_params().dataset(name)
     return {audit.name: audit for audit in audits(rows, trained, settings, params)}

@@ -5,12 +5,12 @@ import pytest
 
 from pipeline.artifacts.champions import Champion
 from pipeline.artifacts.evaluated import Evaluated, Judged
-from pipeline.artifacts.models import fit, params_of
 from pipeline.artifacts.splits import Split
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import load_params
+from pipeline.core.params import load_params, params_of
 from pipeline.evaluation.comparison import compare
 from pipeline.evaluation.judge import Judge
+from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from pipeline.statistics.preprocessing import fit_scaler
 from tests.conftest import descent

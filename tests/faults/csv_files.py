@@ -28,9 +28,17 @@ class House:
         Path("data/raw", name).write_bytes(raw)
 
     def declare(self, **dialect: Any) -> None:
+        self._set("csv", dialect)
+
+    def name(self, file: str) -> None:
+        """Read another file of data/raw."""
+        self._set("source", f"data/raw/{file}")
+
+    @staticmethod
+    def _set(key: str, value: Any) -> None:
         yaml = YAML()
         params = yaml.load(Path("params.yaml"))
-        params["datasets"]["house"]["csv"] = dialect
+        params["datasets"]["house"]["ingest"][key] = value
         yaml.dump(params, Path("params.yaml"))
 
     def read(self) -> tuple[int, str]:

@@ -4,21 +4,26 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 REGRESSION = """\
+models:
+  direct:
+    small-closed_form: {dataset: small, trainer: closed_form}
+datasets:
+  small:
     task: regression
     target: y
-    trainers: [closed_form]
-    descent: {}
-    metric: mse
+    ingest: {source: data/raw/small.csv}
+    evaluate: {metric: mse}
 """
 CLASSIFICATION = """\
+models:
+  gradient:
+    small-bcpm: {dataset: small, trainer: bcpm}
+datasets:
+  small:
     task: classification
     target: y
-    classes: [low, high]
-    positive: high
-    threshold: 0.5
-    trainers: [bcpm]
-    descent: {}
-    metric: accuracy
+    ingest: {source: data/raw/small.csv}
+    evaluate: {classes: [low, high], positive: high, threshold: 0.5, metric: accuracy}
 """
 TRAIN = {
     REGRESSION: "train small closed_form linear_regression mean",
@@ -31,9 +36,8 @@ def write_small(
 ) -> None:
     """Its file, its schema (what is asked of each column, by name) and its params."""
     params = workspace / "params.yaml"
-    top = params.read_text().split("datasets:\n")[0]
-    own = f"datasets:\n  small:\n{block}    features: all\n    test_size: {test}\n"
-    params.write_text(top + own)
+    top = params.read_text().split("# The models to train")[0]
+    params.write_text(f"{top}{block}    split: {{features: all, test_size: {test}}}\n")
     (workspace / "data/raw/small.csv").write_text(csv)
     lines = "".join(f"  {name}: {{{rules}}}\n" for name, rules in columns.items())
     (workspace / "data/schema/small.yaml").write_text(f"columns:\n{lines}strict: true\n")

@@ -185,8 +185,8 @@ def test_fault_22_ten_thousand_columns(house: House) -> None:
 
 def test_fault_23_truncated_gzip(house: House) -> None:
     packed = gzip.compress(("area_m2,price_wan\n" + "50,100\n" * 5000).encode(), mtime=0)
-    house.refused(packed, "declare gz: true")
-    house.declare(gz=True)
+    house.refused(packed, r"name it house\.csv\.gz, and its source too")
+    house.name("house.csv.gz")
     house.accepted(gzip.compress(GOOD.encode(), mtime=0), "house.csv.gz")
     house.write(packed[:-20], "house.csv.gz")
     code, said = house.read()
@@ -194,11 +194,18 @@ def test_fault_23_truncated_gzip(house: House) -> None:
     assert re.search(r"house\.csv\.gz, line \d{3,}: the archive is damaged or cut off", said)
     Path("data/raw/house.csv.gz").write_bytes(GOOD.encode())
     assert "house.csv.gz: is not gzip" in house.read()[1]
-    house.declare()
+    house.name("house.csv")
     Path("data/raw/house.csv").unlink(missing_ok=True)
-    assert (
-        "house.csv is missing; data/raw/house.csv.gz is there: declare gz: true" in house.read()[1]
-    )
+    there, said = "data/raw/house.csv.gz", house.read()[1]
+    assert f"house.csv is missing; {there} is there: declare source: {there}" in said
+
+
+def test_a_link_to_itself_is_refused(house: House) -> None:
+    Path("data/raw/house.csv").unlink()
+    Path("data/raw/house.csv").symlink_to("house.csv")
+    code, said = house.read()
+    assert code == 2
+    assert "data/raw/house.csv: cannot be read: Too many levels of symbolic links" in said
 
 
 def test_fault_24_duplicate_header(house: House) -> None:

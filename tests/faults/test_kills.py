@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Clone, copied
-from tests.kills import STAGES, Kill, Killer, commands_in, hashes, parts, wait_for
+from tests.kills import Kill, Killer, commands_in, cover, hashes, parts, wait_for
 
 Run = Callable[[str], tuple[int, str]]
 
@@ -24,27 +24,12 @@ def killer(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Kille
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
-def test_fault_80_sigkill_of_a_stage_is_mended(killer: Killer, stage: str) -> None:
-    assert killer.kill(Kill(stage, "stage", signal.SIGKILL, changed=True)) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
-def test_fault_81_sigkill_of_dvc_ends_the_stage_and_is_mended(killer: Killer, stage: str) -> None:
-    assert killer.kill(Kill(stage, "dvc", signal.SIGKILL, changed=False)) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
-def test_fault_82_sigterm_of_dvc_ends_the_stage_and_is_mended(killer: Killer, stage: str) -> None:
-    assert killer.kill(Kill(stage, "dvc", signal.SIGTERM, changed=False)) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
-def test_fault_83_sigint_of_a_stage_is_mended(killer: Killer, stage: str) -> None:
-    assert killer.kill(Kill(stage, "stage", signal.SIGINT, changed=True)) == []
+@pytest.mark.parametrize("how", cover(), ids=str)
+def test_fault_80_and_81_and_82_and_83_a_kill_is_mended_by_one_repro(
+    killer: Killer, how: Kill
+) -> None:
+    """The others are in `make kills`."""
+    assert killer.kill(how) == []
 
 
 @pytest.mark.slow

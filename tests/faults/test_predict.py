@@ -321,6 +321,7 @@ def test_a_later_chunk_is_checked_before_anything_is_printed(ask: Predict) -> No
         (("-o", "in.csv/out.csv"), "cannot be written"),
         (("-o", "new/out.csv"), "there is no folder"),
         (("-o", "loop"), "is a link that leads to itself"),
+        (("-o", "loop/out.csv"), "is a link that leads to itself"),
     ],
 )
 def test_what_cannot_be_taken_or_written_is_named(

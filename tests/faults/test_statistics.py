@@ -115,7 +115,7 @@ def test_fault_49_empty_training_part(
     write_small(workspace, csv, schema_of("x,y"), REGRESSION, test)
     assert run("ingest small")[0] == run("validate small")[0] == 0
     message = refused(run, workspace, "split small")
-    assert f"params.yaml: datasets.small.test_size: {test} {left}" in message
+    assert f"params.yaml: datasets.small.split.test_size: {test} {left}" in message
     assert "lower it" in message
 
 

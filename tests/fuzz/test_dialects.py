@@ -27,7 +27,6 @@ DIALECTS = st.fixed_dictionaries(
         "quote": st.sampled_from(['"', "'", None]),
         "encoding": st.sampled_from(["utf-8", "utf-16", "latin-1"]),
         "decimal": st.sampled_from(".,"),
-        "gz": st.booleans(),
         "strip_spaces": st.booleans(),
         "skip_lines": st.integers(0, 2),
         "missing": st.sampled_from([[], ["NA", ""]]),
@@ -46,11 +45,14 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[str], list[list[Any]]]:
     )
 
 
-@given(table=tables(), written=DIALECTS, end=st.sampled_from(["\n", "\r\n", "\r"]))
+@given(
+    table=tables(), written=DIALECTS, gz=st.booleans(), end=st.sampled_from(["\n", "\r\n", "\r"])
+)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory,
     table: tuple[list[str], list[str], list[list[Any]]],
     written: dict[str, Any],
+    gz: bool,
     end: str,
 ) -> None:
     names, kinds, rows = table
@@ -74,8 +76,8 @@ def test_what_is_written_is_read(
     writer.writerows(lines)
     text = f"above{end}" * written["skip_lines"] + file.getvalue()
     raw = text.encode(written["encoding"])
-    path = tmp_path_factory.mktemp("dialect") / "a.csv"
-    path.write_bytes(gzip.compress(raw) if written["gz"] else raw)
+    path = tmp_path_factory.mktemp("dialect") / ("a.csv.gz" if gz else "a.csv")
+    path.write_bytes(gzip.compress(raw) if gz else raw)
     read = read_csv(path, Dialect(**written))
     assert read.column_names == names
     for column, (name, kind) in enumerate(zip(names, kinds, strict=True)):
@@ -85,11 +87,15 @@ def test_what_is_written_is_read(
         assert read[name].to_pylist() == values
 
 
-@given(raw=st.binary(max_size=200), written=DIALECTS, names=st.booleans())
+@given(raw=st.binary(max_size=200), written=DIALECTS, names=st.booleans(), gz=st.booleans())
 def test_any_bytes_are_a_table_or_one_message(
-    tmp_path_factory: pytest.TempPathFactory, raw: bytes, written: dict[str, Any], names: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    raw: bytes,
+    written: dict[str, Any],
+    names: bool,
+    gz: bool,
 ) -> None:
-    path = tmp_path_factory.mktemp("bytes") / "a.csv"
+    path = tmp_path_factory.mktemp("bytes") / ("a.csv.gz" if gz else "a.csv")
     path.write_bytes(raw)
     try:
         read_csv(path, Dialect(**written | ({"header": ["a", "b"]} if names else {})))

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline.artifacts.models import fit
 from pipeline.core.params import CrossValidation
 from pipeline.solvers.closed_form import least_squares
+from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from pipeline.statistics.coefficients import coefficients
 from pipeline.statistics.cross_validation import cross_validate, folds

@@ -12,9 +12,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.artifacts.models import params_of
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import CrossValidation, Goal, ModelName
+from pipeline.core.params import CrossValidation, Goal, params_of
 from pipeline.statistics.cross_validation import (
     choose_threshold,
     cross_validate,
@@ -123,7 +122,7 @@ def test_a_goal_is_met_on_held_out_training_rows() -> None:
 
 
 @pytest.mark.parametrize("trainer", ["bcpm", "majority"])
-def test_every_classifier_can_be_judged(trainer: ModelName) -> None:
+def test_every_classifier_can_be_judged(trainer: str) -> None:
     X, y = problem(40)
     y = (y > np.median(y)).astype(float)
     params = params_of(trainer, descent(loss="mse"))

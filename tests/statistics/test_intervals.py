@@ -7,8 +7,8 @@ import pytest
 from scipy.special import expit
 from scipy.stats import binomtest, bootstrap
 
-from pipeline.artifacts.models import fit
 from pipeline.core.params import CrossValidation
+from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import bce_with_logits
 from pipeline.solvers.rows import ArrayRows
 from pipeline.statistics.cross_validation import cross_validate, folds

@@ -1,4 +1,5 @@
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 
@@ -7,7 +8,8 @@ import pytest
 
 from pipeline.solvers.quadratic import analytic_iterate, mean_squared_error
 from pipeline.textbook import cancer, exercises, house, synthetic
-from pipeline.textbook.figures import Figure, Listing
+from pipeline.textbook import figures as figures_of_the_chapter
+from pipeline.textbook.figures import CHAPTER, Figure, Listing, Ours
 from pipeline.textbook.page import page
 from tests.conftest import ROOT
 
@@ -18,7 +20,12 @@ MISPRINT = ("3-31", "nearest accuracies of 114 rows")
 
 @cache
 def listings() -> list[Listing]:
-    return [*house.listings(), *synthetic.listings(), *cancer.listings()]
+    return [*figures_of_the_chapter.listings(values())]
+
+
+@cache
+def values() -> Ours:
+    return {**house.ours(), **synthetic.ours(), **cancer.ours()}
 
 
 def figures() -> Iterator[tuple[str, Figure]]:
@@ -34,6 +41,15 @@ def ours(numbers: str, name: str) -> float | str:
 def test_every_listing_is_there_once_and_in_order() -> None:
     numbers = re.findall(r"3-(\d+)", " ".join(listing.numbers for listing in listings()))
     assert numbers == [str(k) for k in range(1, 32)]
+
+
+def test_every_value_has_its_place_in_the_words_of_the_chapter() -> None:
+    chapter = tomllib.loads(CHAPTER.read_text())["listing"]
+    places = {
+        one["numbers"]: len(one["figures"]) + str([one["shows"], one.get("remarks")]).count("{")
+        for one in chapter
+    }
+    assert {numbers: len(found) for numbers, found in values().items()} == places
 
 
 def test_all_that_can_agree_with_the_book_does() -> None:

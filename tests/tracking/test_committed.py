@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts.models import Value, params_of
-from pipeline.core.params import ModelName, Params, load_params, parse_params
+from pipeline.core.params import Params, load_params, parse_params
+from pipeline.core.trainers import Value
 from pipeline.tracking.committed import committed_params, differing, git
 
 
@@ -140,14 +140,14 @@ def test_git_keeps_every_byte(repository: Path) -> None:
 def test_a_run_differs_by_what_reached_it(
     workspace: Path,
     dataset: str,
-    trainer: ModelName,
+    trainer: str,
     changes: dict[str, object],
     expected: dict[str, Value],
 ) -> None:
     committed = load_params()
     now = changed(committed, changes)
     assert trainer in now.datasets[dataset].models
-    params = params_of(trainer, now.descent(dataset))
+    params = params_of(trainer, now)
     assert differing(dataset, params, now, committed) == expected
 
 
@@ -156,7 +156,7 @@ def test_a_dataset_that_is_not_committed_differs_from_the_params_at_the_top(
 ) -> None:
     now = load_params()
     text = Path("params.yaml").read_text().replace("  house:", "  flats:")
-    params = params_of("torch_sgd", now.descent("house")) | {"lr": 0.5}
+    params = params_of("torch_sgd", now) | {"lr": 0.5}
     committed = parse_params(text, "params.yaml")
     assert differing("house", params, now, committed) == {"lr": 0.5}
     assert differing("house", params, now, None) == {}

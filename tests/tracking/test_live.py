@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts import models
-from pipeline.artifacts.models import params_of
 from pipeline.core import layout
 from pipeline.core.errors import Diverged
 from pipeline.core.files import md5
-from pipeline.core.params import ModelName
+from pipeline.core.params import params_of
 from pipeline.solvers.rows import ArrayRows
 from pipeline.stages import train
 from pipeline.tracking.live import MOST, Losses, Pace, shown
@@ -41,7 +40,7 @@ def rows(classes: bool = False) -> ArrayRows:
     return ArrayRows(X, (y > 0).astype(float) if classes else y)
 
 
-TRAININGS: list[tuple[ModelName, dict[str, object]]] = [
+TRAININGS: list[tuple[str, dict[str, object]]] = [
     ("manual_gd", {"epochs": 3000}),  # by powers of the step
     ("manual_gd", {"optimizer": "adam"}),
     ("manual_gd", {"loss": "mae"}),
@@ -56,7 +55,7 @@ TRAININGS: list[tuple[ModelName, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("trainer", "changes"), TRAININGS)
 def test_watching_changes_no_byte_and_tells_what_the_history_holds(
-    trainer: ModelName, changes: dict[str, object]
+    trainer: str, changes: dict[str, object]
 ) -> None:
     params = params_of(trainer, descent(**changes))
     told: dict[int, float] = {}

@@ -1,10 +1,23 @@
-"""Command `predict`: a CSV file in, the same rows with the model's answers behind them out.
+"""Predict the rows of a CSV file.
 
-Rows are read, checked, predicted and written a chunk at a time, so memory does not grow with the
-file; what is written has a temporary name, or no name, until the last row has passed.
+Gives the input's columns, as received and in their order, and behind them predicted_TARGET; for
+classification the label, its name (class) and probability_POSITIVE; and out_of_range: the features
+that lie outside the range of the training rows, where a model is a guess. Warns of such rows.
+
+The model is the champion of DATASET (where the verdict is undecided the best, with a warning), or
+--model's; neither needs MLflow. --run takes the model of a run there.
+
+A file that breaks the schema is refused as a whole: file, line, column and text of the first 20
+problems, and a count. OUT.csv appears whole or not at all; memory does not grow with the file.
+Text that a spreadsheet would execute (=, +, -, @ in front) gets a quote in front.
+
+Reads INPUT, data/schema, data/1_ingested, data/3_split, data/4_models, data/5_evaluated and
+metrics/verdict.json; --run: MLflow. Writes OUT.csv, or prints it.
+Exit codes: 0 done; 2 bad input, an unknown model, or a store that does not answer.
 """
 
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +26,14 @@ import numpy as np
 
 from pipeline.artifacts.champions import champion_model
 from pipeline.checks.schema import load_schema, row_by_row, text_columns
-from pipeline.commands.predict.loading import from_disk, from_run, known_trainer
+from pipeline.commands.predict.loading import from_disk, from_run
 from pipeline.commands.predict.model import OutOfRange, Predictor
 from pipeline.commands.predict.output import opened, quoted, refuse_place
 from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.escape import csv_writer, escape_formula
-from pipeline.core.params import Dataset, Dialect, load_params
+from pipeline.core.params import Dataset, Dialect, Params, load_params
 from pipeline.solvers.losses import sigmoid
 
 
@@ -28,13 +41,13 @@ def predict(
     dataset: str,
     source: Path,
     output: Path | None = None,
-    trainer: str | None = None,
+    name: str | None = None,
     run: str | None = None,
     at_once: int = CHUNK,
 ) -> None:
     """Predict the rows of a CSV file, to `output` or stdout.
 
-    By the champion of the dataset, one of its trainers, or the model of a run in MLflow. A file
+    By the champion of the dataset, another of its models, or the model of a run in MLflow. A file
     that breaks the schema anywhere is refused, and nothing is written.
 
     Parameters
@@ -45,12 +58,13 @@ def predict(
     Raises
     ------
     PipelineError
-        For a bad file, with its first problems; an unknown trainer or run; a place that cannot be
+        For a bad file, with its first problems; an unknown model or run; a place that cannot be
         written to.
     """
-    settings = load_params().dataset(dataset)
+    params = load_params()
+    settings = params.dataset(dataset)
     refuse_place(source, output)
-    model = _model(dataset, settings, trainer, run)
+    model = _model(dataset, params, name, run)
     rules = layout.schema(dataset)
     schema = row_by_row(load_schema(rules), settings.target)
     undeclared = [name for name in model.features if name not in schema.columns]
@@ -85,27 +99,27 @@ def predict(
         )
 
 
-def _model(dataset: str, settings: Dataset, trainer: str | None, run: str | None) -> Predictor:
+def _model(dataset: str, params: Params, name: str | None, run: str | None) -> Predictor:
+    settings = params.dataset(dataset)
     if run is not None:
         return from_run(run, dataset, settings)
-    if trainer is not None:
-        return from_disk(dataset, settings, known_trainer(trainer, dataset, settings))
-    name, doubt = champion_model(dataset)
-    if doubt:
-        _warn(doubt)
-    return from_disk(dataset, settings, name)
+    if name is None:
+        name, doubt = champion_model(dataset)
+        if doubt:
+            _warn(doubt)
+    return from_disk(dataset, settings, params.model_of(dataset, name))
 
 
 def _dialect(settings: Dataset, source: Path) -> Dialect:
     """That of the dataset's own file; without a header it lacks the target's name, too."""
-    names = settings.csv.header
+    names = settings.ingest.csv.header
     header = names if names is True else [name for name in names if name != settings.target]
-    return settings.csv.model_copy(update={"gz": source.suffix == ".gz", "header": header})
+    return settings.ingest.csv.model_copy(update={"header": header})
 
 
 def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
     """The names of the new columns."""
-    of_class = ["class", f"probability_{settings.positive}"]
+    of_class = ["class", f"probability_{settings.evaluate.positive}"]
     added = [
         f"predicted_{settings.target}",
         *(of_class if settings.task == "classification" else []),
@@ -129,11 +143,11 @@ def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) ->
             f"{source}, line {chunk.lines[bad[0]]}: the prediction is not finite: "
             "values are too large for the model; correct or remove the row"
         )
-    if settings.classes is None:
+    if settings.evaluate.classes is None:
         return [z.tolist()]
     labels = model.labels(z).astype(int).tolist()
-    towards = z if settings.positive_label == 1 else -z
-    names = [escape_formula(settings.classes[label]) for label in labels]
+    towards = z if settings.evaluate.positive_label == 1 else -z
+    names = [escape_formula(settings.evaluate.classes[label]) for label in labels]
     return [labels, names, sigmoid(towards).tolist()]
 
 
@@ -143,3 +157,20 @@ def _comma(value: object) -> object:
 
 def _warn(message: str) -> None:
     warnings.warn(message, PipelineWarning, stacklevel=2)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `predict`."""
+    parser.add_argument("DATASET", help="a name under params.yaml: datasets")
+    meaning = "a CSV file: the columns of the schema, not the target"
+    parser.add_argument("INPUT", type=Path, help=meaning)
+    output = "without it, to stdout"
+    parser.add_argument("-o", "--output", metavar="OUT.csv", type=Path, help=output)
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--model", metavar="NAME", dest="name", help="of params.yaml: models")
+    model.add_argument("--run", metavar="RUN_ID", help="of DATASET's experiment in MLflow")
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    predict(options.DATASET, options.INPUT, options.output, options.name, options.run)

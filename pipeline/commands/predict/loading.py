@@ -15,8 +15,9 @@ from pipeline.commands.runs.find import one, refuse_no_id
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
-from pipeline.core.params import Dataset, ModelName, Settings, Task, nearest
+from pipeline.core.params import Dataset, Settings, Wanted
 from pipeline.core.tables import read_table
+from pipeline.core.trainers import Task
 from pipeline.tracking.store import StoreError, main_repository, open_store
 
 if TYPE_CHECKING:
@@ -36,18 +37,7 @@ class Metadata(Settings):
     ranges: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 
 
-def known_trainer(name: str, dataset: str, settings: Dataset) -> ModelName:
-    """The name, if the dataset has such a model."""
-    for known in settings.models:
-        if known == name:
-            return known
-    raise PipelineError(
-        f"--trainer: {name!r} is no model of {dataset}{nearest(name, settings.models)}; "
-        f"expected one of {', '.join(settings.models)}"
-    )
-
-
-def from_disk(dataset: str, settings: Dataset, trainer: ModelName) -> Predictor:
+def from_disk(dataset: str, settings: Dataset, wanted: Wanted) -> Predictor:
     """A model of data/4_models, with the scaling and the ranges of its training rows.
 
     Raises
@@ -57,20 +47,21 @@ def from_disk(dataset: str, settings: Dataset, trainer: ModelName) -> Predictor:
     """
     split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
     trained_on = md5(layout.split_part(dataset, "train"))
-    model = read_model(layout.model(dataset, trainer), trainer, split.features, trained_on)
-    threshold = 0.5 if settings.task == "regression" else _threshold(dataset, model)
+    path = layout.model(dataset, wanted.name)
+    model = read_model(path, wanted.trainer, split.features, trained_on)
+    threshold = 0.5 if settings.task == "regression" else _threshold(dataset, wanted.name, model)
     return Predictor(
         split.features, split.mean, split.scale, model.coef, model.intercept,
         *split.ranges(), threshold,
     )  # fmt: skip
 
 
-def _threshold(dataset: str, model: Model) -> float:
-    judged = read_evaluated(dataset).judged.get(model.trainer)
+def _threshold(dataset: str, name: str, model: Model) -> float:
+    judged = read_evaluated(dataset).judged.get(name)
     if judged is None or judged.params != model.params or judged.threshold is None:
         raise PipelineError(
             f"{layout.evaluated(dataset)} judged another model than "
-            f"{layout.model(dataset, model.trainer)}; run `dvc repro`"
+            f"{layout.model(dataset, name)}; run `dvc repro`"
         )
     return judged.threshold
 
@@ -94,11 +85,11 @@ def from_run(run_id: str, dataset: str, settings: Dataset) -> Predictor:
             raise PipelineError(
                 f"--run {run_id}: {error}. Without --run, no MLflow is needed"
             ) from None
-    now = settings.task, settings.target, settings.classes
+    now = settings.task, settings.target, settings.evaluate.classes
     if (metadata.task, metadata.target, metadata.classes) != now:
         raise PipelineError(
             f"--run {run_id}: predicts {metadata.target} ({_classes(metadata.classes)}), "
-            f"{layout.PARAMS} has {settings.target} ({_classes(settings.classes)}); "
+            f"{layout.PARAMS} has {settings.target} ({_classes(settings.evaluate.classes)}); "
             "`git checkout` the commit of the run"
         )
     return _predictor(estimator, metadata, run_id)

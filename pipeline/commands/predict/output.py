@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Iterator
+from errno import ELOOP
 from pathlib import Path
 from typing import IO
 
@@ -32,13 +33,13 @@ def refuse_place(source: Path, output: Path | None) -> None:
     """Refuse an output that is the input, the project's, or no file: a device would become one."""
     if output is None:
         return
+    place = Path(os.path.realpath(output))  # links lead there
     try:
-        place = output.resolve()  # links lead there
-        is_there, folder = place.exists(), place.parent.is_dir()
+        is_there, folder = _is_there(output), place.parent.is_dir()
     except OSError as error:
+        if error.errno == ELOOP:
+            raise PipelineError(f"{output}: is a link that leads to itself; name a file") from None
         raise PipelineError(f"{output}: cannot be written: {error.strerror or error}") from None
-    except RuntimeError:
-        raise PipelineError(f"{output}: is a link that leads to itself; name a file") from None
     here = Path.cwd().resolve()
     if place.is_relative_to(here) and OURS & {*place.relative_to(here).parts[:1]}:
         raise PipelineError(f"{output}: lies where the project keeps its own; name another file")
@@ -54,12 +55,21 @@ def refuse_place(source: Path, output: Path | None) -> None:
         raise PipelineError(f"{output}: is a file of this repository; name another file")
 
 
+def _is_there(path: Path) -> bool:
+    """Whether a file is there; of a link, where it leads. `Path.exists` takes a loop for none."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def opened(output: Path | None) -> Iterator[IO[str]]:
     """A text file that becomes `output`, or is copied to stdout, when the block succeeds."""
     if output is not None:
-        # resolved, so that a link stays one
-        with atomic_write(output.resolve()) as part, _text(part.open("wb")) as file:
+        # the real path, so that a link stays one
+        with atomic_write(Path(os.path.realpath(output))) as part, _text(part.open("wb")) as file:
             yield file
         return
     if sys.stdout is None:

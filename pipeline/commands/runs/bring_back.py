@@ -117,10 +117,10 @@ def _checkout(commit: str, head: str) -> Iterator[str]:
 def _agrees(ref: str, run: Found) -> bool | None:
     """Whether a commit has the params and scores of a run; None where that cannot be told."""
     params = committed_params(ref)
-    scores = _scores(ref, run.dataset).get(run.tags.get("trainer", ""))
+    scores = _scores(ref, run.dataset).get(run.model_name)
     if params is None or not scores:
         return None
-    given = given_params(run.dataset, params)
+    given = given_params(run.dataset, run.model_name, params)
     same_params = all(str(given.get(k, v)) == v for k, v in run.params.items())
     both = [name for name in scores if name in run.metrics]
     return same_params and bool(both) and all(scores[name] == run.metrics[name] for name in both)

@@ -60,6 +60,11 @@ class Found:
         return name if re.fullmatch("[a-z][a-z0-9_]*", name) else ""
 
     @property
+    def model_name(self) -> str:
+        """The name of its model within the dataset."""
+        return self.tags.get("model", self.tags.get("trainer", ""))
+
+    @property
     def commits(self) -> list[str]:
         """The commits it is linked to, the one that it was made at first."""
         return [c for c in self._names("git_commit") if re.fullmatch("[0-9a-f]{40,64}", c)]

@@ -52,7 +52,7 @@ def _facts(run: Found) -> Iterator[str]:
 def _params(run: Found) -> Iterator[str]:
     """Each in a line, with the committed value where that is another."""
     committed = committed_params()
-    given = given_params(run.dataset, committed) if committed else {}
+    given = given_params(run.dataset, run.model_name, committed) if committed else {}
     width = max(map(len, run.params), default=0)
     for name, value in run.params.items():
         line = f"{name.ljust(width)}  {shortened(value)}"
@@ -106,7 +106,9 @@ def _metrics(run: Found) -> Iterator[str]:
     committed = committed_params()
     datasets = committed.datasets if committed else {}
     settings = datasets.get(run.dataset)
-    names = [settings.metric] if settings else [m for task in METRICS.values() for m in task]
+    names = (
+        [settings.evaluate.metric] if settings else [m for task in METRICS.values() for m in task]
+    )
     for name in (f"{rows}_{metric}" for metric in names for rows in ("cv", "loo", "test")):
         if name in run.metrics:
             low, high = (run.metrics.get(f"{name}_{end}") for end in ("low", "high"))

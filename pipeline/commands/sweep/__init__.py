@@ -1,15 +1,29 @@
-"""Command `sweep`: many values of a trainer's params, cross-validated in one process."""
+"""Try many params of a trainer in one process.
+
+Every point of the grid is cross-validated on the training rows, by the same folds (params.yaml:
+cross_validation, one repeat); the current params are always among them. The table is ranked by the
+dataset's metric. The test rows are never used: `dvc repro` has the last word.
+
+  python -m pipeline sweep house torch_sgd lr=0.001,0.01,0.1 epochs=50,100
+  python -m pipeline sweep breast_cancer bcpm lr=0.001..1 batch_size=16,full --trials 30
+
+Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
+
+Reads data/1_ingested and data/3_split of the dataset. Writes table.csv and pictures to
+data/sweeps/DATASET_MODEL, and runs to MLflow's experiment `DATASET sweeps`.
+"""
 
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.artifacts.models import PARAMS_OF
 from pipeline.commands.sweep.apply import apply_winner
 from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dataset, ModelName, load_params, nearest
+from pipeline.core.params import Params, Wanted, load_params, nearest
+from pipeline.core.run import say
 from pipeline.tracking.store import StoreError
 
 if TYPE_CHECKING:
@@ -49,12 +63,12 @@ def sweep(
         At the end, when the search was interrupted.
     """
     params = load_params()
-    name = _known(trainer, dataset, params.dataset(dataset))
-    space = parse_space(arguments, name, params.descent(dataset), trials)
+    wanted = _swept(trainer, dataset, params)
+    space = parse_space(arguments, wanted, trials)
     from pipeline.commands.sweep.search import DIVERGED, Bench, search  # they import half of scipy
     from pipeline.commands.sweep.table import ranked
 
-    bench = Bench(dataset, name, params)
+    bench = Bench(dataset, wanted, params)
     interrupted = search(bench, space, params.seed)
     if not bench.points:
         raise KeyboardInterrupt
@@ -67,7 +81,7 @@ def sweep(
         failure.exit_code = DIVERGED
         raise failure
     if apply:
-        yield apply_winner(dataset, ranking.changes())
+        yield apply_winner(f"{dataset}-{wanted.name}", ranking.changes())
 
 
 def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str]:
@@ -90,17 +104,35 @@ def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str
         )
 
 
-def _known(trainer: str, dataset: str, settings: Dataset) -> ModelName:
-    """The name of a trainer that has params to sweep."""
-    able = [name for name in settings.models if PARAMS_OF[name]]
-    for name in able:
-        if name == trainer:
-            return name
-    if trainer in settings.models:
-        problem = f"{trainer} has no params to sweep"
-    else:
-        problem = f"{trainer!r} is not a trainer of {dataset}{nearest(trainer, settings.models)}"
+def _swept(name: str, dataset: str, params: Params) -> Wanted:
+    """A model of the dataset that has params to sweep."""
+    models = params.models_of(dataset)
+    able = [key for key, one in models.items() if one.params]
+    if name in able:
+        return models[name]
+    problem = f"{name} has no params to sweep"
+    if name not in models:
+        problem = f"{name!r} is no model of {dataset}{nearest(name, models)}"
     raise PipelineError(
-        f"{problem}; those of {layout.PARAMS}: datasets.{dataset}.trainers that have some: "
+        f"{problem}; those of {layout.PARAMS}: models.gradient that have some: "
         f"{', '.join(able) or 'none'}"
     )
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `sweep`."""
+    parser.add_argument("DATASET", help="a name under params.yaml: datasets")
+    parser.add_argument("MODEL", help="a model of DATASET that descends")
+    values = "values lr=0.001,0.01 or, with --trials, a range lr=0.001..1"
+    parser.add_argument("arguments", nargs="+", metavar="PARAM=VALUES", help=values)
+    trials = "draw N points, each where those before were good (Optuna), instead of a grid"
+    parser.add_argument("--trials", type=int, metavar="N", help=trials)
+    winner = "write the winner to the line of the model in params.yaml"
+    parser.add_argument("--apply", action="store_true", help=winner)
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    given = options.arguments, options.trials, options.apply
+    for text in sweep(options.DATASET, options.MODEL, *given):
+        say(text)

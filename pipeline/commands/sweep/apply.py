@@ -7,35 +7,33 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode
 
-from pipeline.artifacts.models import PARAMS_OF, Value
 from pipeline.commands.sweep.space import listed, shown
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
-from pipeline.core.params import load_params, parse_params
+from pipeline.core.params import parse_params
+from pipeline.core.trainers import Value
 
 # Where, until where, and what comes there instead.
 Splice = tuple[int, int, str]
 
 
-def apply_winner(dataset: str, changes: Mapping[str, Value]) -> str:
-    """Write params to datasets.DATASET.descent, and say so; other datasets keep theirs.
+def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
+    """Write params to the line models.gradient.KEY, and say so; other models keep theirs.
 
     A param that has its value already, from there or from the top level, needs no entry: `changes`
     are those that differ.
     """
-    place = f"{layout.PARAMS}: datasets.{dataset}.descent"
+    place = f"{layout.PARAMS}: models.gradient.{key}"
     if not changes:
         return f"{layout.PARAMS} stays as it is"
     text = layout.PARAMS.read_bytes().decode("utf-8")  # as bytes: line ends stay
-    write_text(layout.PARAMS, edited(text, dataset, changes))
-    shared = [t for t in load_params().dataset(dataset).trainers if PARAMS_OF[t]]
-    note = f", for {' and '.join(shared)}" if len(shared) > 1 else ""
-    return f"{place} has {listed(changes)} now{note}; `dvc repro` confirms it"
+    write_text(layout.PARAMS, edited(text, key, changes))
+    return f"{place} has {listed(changes)} now; `dvc repro` confirms it"
 
 
-def edited(text: str, dataset: str, changes: Mapping[str, Value]) -> str:
-    """A params.yaml with changes in the descent block of one dataset.
+def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
+    """A params.yaml with changes in the line of one model.
 
     ruamel's own writer would rewrite indents and blanks that it finds unusual; here every
     character outside of the entries stays.
@@ -46,23 +44,23 @@ def edited(text: str, dataset: str, changes: Mapping[str, Value]) -> str:
         Where that cannot be done safely (a tag, say); tells what to write by hand.
     """
     expected = parse_params(text, str(layout.PARAMS)).model_dump()
-    expected["datasets"][dataset]["descent"] |= changes
+    expected["models"]["gradient"][key] |= changes
     try:
-        result = _spliced(text, _splices(text, dataset, changes))
+        result = _spliced(text, _splices(text, key, changes))
         if parse_params(result, "").model_dump() == expected:
             return result
     except (PipelineError, YAMLError, LookupError):
         pass
     raise PipelineError(
-        f"{layout.PARAMS}: datasets.{dataset}.descent: cannot be edited safely as it is written; "
+        f"{layout.PARAMS}: models.gradient.{key}: cannot be edited safely as it is written; "
         f"put {listed(changes)} there by hand"
     )
 
 
-def _splices(text: str, dataset: str, changes: Mapping[str, Value]) -> list[Splice]:
+def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
     block: Any = YAML(typ="safe", pure=True).compose(text)
-    for key in ("datasets", dataset, "descent"):
-        block = _entries(block)[key]
+    for step in ("models", "gradient", key):
+        block = _entries(block)[step]
     entries = _entries(block)
     splices = [
         (entries[k].start_mark.index, entries[k].end_mark.index, shown(value))

@@ -9,10 +9,10 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from pipeline.artifacts.models import Value
 from pipeline.commands.sweep.search import Point
 from pipeline.commands.sweep.space import LOGARITHMIC, listed, shown
 from pipeline.commands.sweep.table import Ranking
+from pipeline.core.trainers import Value
 from pipeline.figures.canvas import add_legend, finish, log_axis, panels, style
 from pipeline.figures.looks import Style
 from pipeline.figures.svg import COLOURS, INK, alone
@@ -47,7 +47,7 @@ def draw(ranking: Ranking, param: str) -> str:
     value. The star is the winner, the ring the current params; a cross below is a point that
     diverged.
     """
-    metric, score = ranking.bench.settings.metric, ranking.bench.score
+    metric, score = ranking.bench.settings.evaluate.metric, ranking.bench.score
     x_of = _places([point.params[param] for point in ranking.points])
     spots = [
         Spot(p, x_of[p.params[param]], float(p.scores[score] or 0))
@@ -74,7 +74,7 @@ def draw(ranking: Ranking, param: str) -> str:
         axes.set_xlabel(param)
         axes.set_ylabel(metric)
         add_legend(canvas, handles, labels)
-        svg = finish(canvas, f"{ranking.bench.dataset}-{ranking.bench.trainer}-{param}")
+        svg = finish(canvas, f"{ranking.bench.dataset}-{ranking.bench.model}-{param}")
     finding = (
         f"{metric} by {param}: best {spots[0].y:.4g} at {listed(ranking.swept(spots[0].point))}"
     )

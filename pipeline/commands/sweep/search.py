@@ -8,14 +8,14 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.artifacts.evaluated import LOWER_IS_BETTER, Scores
-from pipeline.artifacts.models import Value, params_of
 from pipeline.artifacts.splits import Split, read_split
 from pipeline.commands.sweep.space import Range, Space
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
-from pipeline.core.params import ModelName, Params
+from pipeline.core.params import Params, Wanted
 from pipeline.core.tables import read_table
+from pipeline.core.trainers import Value
 from pipeline.evaluation.judge import Judge
 from pipeline.statistics.cross_validation import cross_validate
 from pipeline.statistics.scores import Folds, cross_validated, fold_scores
@@ -62,8 +62,9 @@ class Bench:
         What was measured so far, by the values of all params, in order.
     """
 
-    def __init__(self, dataset: str, trainer: ModelName, params: Params) -> None:
-        self.dataset, self.trainer, self.params = dataset, trainer, params
+    def __init__(self, dataset: str, wanted: Wanted, params: Params) -> None:
+        self.dataset, self.model, self.trainer = dataset, wanted.name, wanted.trainer
+        self.params = params
         self.settings = settings = params.dataset(dataset)
         split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
         self.data_md5 = md5(layout.ingested(dataset))
@@ -76,9 +77,11 @@ class Bench:
                 f"{dataset}: {len(split.train)} training rows are too few to cross-validate"
             )
         self.rows, self.cuts, self.scheme = judge.rows, judge.cuts, judge.scheme
-        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{settings.metric}"
-        self.sign = 1 if settings.metric in LOWER_IS_BETTER else -1  # times a score: less is better
-        self.current = params_of(trainer, params.descent(dataset))
+        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{settings.evaluate.metric}"
+        self.sign = (
+            1 if settings.evaluate.metric in LOWER_IS_BETTER else -1
+        )  # times a score: less is better
+        self.current = wanted.params
         self.points: dict[tuple[Value, ...], Point] = {}
 
     def measure(self, changes: Mapping[str, Value]) -> Point:
@@ -93,7 +96,7 @@ class Bench:
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
     def _judged(self, params: Mapping[str, Value]) -> tuple[Folds, Scores]:
         X, y, settings = self.rows.X, self.rows.y, self.settings
-        wanted, classes = settings.threshold, settings.classes or []
+        wanted, classes = settings.evaluate.threshold, settings.evaluate.classes or []
         try:
             held = cross_validate(self.trainer, params, X, y, self.cuts, wanted, classes)
         except PipelineError as error:

@@ -8,9 +8,9 @@ from math import prod
 
 from ruamel.yaml.error import YAMLError
 
-from pipeline.artifacts.models import PARAMS_OF, Value
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Descent, ModelName, nearest
+from pipeline.core.params import Descent, Wanted, nearest
+from pipeline.core.trainers import Value
 from pipeline.core.yaml import load_yaml
 
 MOST = 10_000  # points
@@ -58,9 +58,7 @@ class Space:
         return all(isinstance(a, Range) or params[name] in a for name, a in self.axes.items())
 
 
-def parse_space(
-    arguments: Sequence[str], trainer: ModelName, settings: Descent, trials: int | None = None
-) -> Space:
+def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = None) -> Space:
     """Read PARAM=VALUE,VALUE and PARAM=LOW..HIGH; values are read and checked as in params.yaml.
 
     Raises
@@ -71,11 +69,11 @@ def parse_space(
     words: dict[str, str] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
-        known = PARAMS_OF[trainer]
+        known = [*model.params]
         if not equals:
             problem = f"expected PARAM=VALUES, such as {EXAMPLE}"
         elif name not in known:
-            problem = f"{trainer} has no param {name!r}{nearest(name, known)}; it has "
+            problem = f"{model.name} has no param {name!r}{nearest(name, known)}; it has "
             problem += ", ".join(known)
         elif name in words:
             problem = f"{name} is given twice; write all of its values in one argument"
@@ -91,7 +89,7 @@ def parse_space(
             f"{' '.join(map(_short, arguments))}: {count:,} points are more than {MOST:,}; take "
             "fewer values, or ranges with --trials"
         )
-    space = Space({k: _axis(k, text, settings) for k, text in words.items()}, words, trials)
+    space = Space({k: _axis(k, text, model) for k, text in words.items()}, words, trials)
     ranges = [name for name, axis in space.axes.items() if isinstance(axis, Range)]
     if ranges and trials is None:
         name = ranges[0]
@@ -124,25 +122,25 @@ def listed(values: Mapping[str, Value], equals: str = ": ", between: str = ", ")
     return between.join(f"{name}{equals}{shown(value)}" for name, value in values.items())
 
 
-def _axis(name: str, text: str, settings: Descent) -> Axis:
+def _axis(name: str, text: str, model: Wanted) -> Axis:
     argument = f"{name}={text}"
     ends = re.fullmatch(r"([^,]+?)\.\.([^,]+)", text)
     if ends:
-        low, high = (_value(name, end, settings, argument) for end in ends.groups())
+        low, high = (_value(name, end, model, argument) for end in ends.groups())
         if isinstance(low, str) or isinstance(high, str):
             raise _refusal(argument, f"a range is of numbers; write {name}=A,B")
         if low >= high:
             raise _refusal(argument, "the lower end of a range comes first, as in lr=0.001..1")
         log = name in LOGARITHMIC and low > 0
         return Range(low, high, whole=isinstance(low, int), log=log)
-    values = tuple(_value(name, one, settings, argument) for one in text.split(","))
+    values = tuple(_value(name, one, model, argument) for one in text.split(","))
     for k, value in enumerate(values):
         if value in values[:k]:
             raise _refusal(argument, f"{shown(value)} is given twice")
     return values
 
 
-def _value(name: str, text: str, settings: Descent, argument: str) -> Value:
+def _value(name: str, text: str, model: Wanted, argument: str) -> Value:
     if not text.strip():
         raise _refusal(argument, f"a value is missing; expected values such as {EXAMPLE}")
     if ".." in text:
@@ -150,7 +148,7 @@ def _value(name: str, text: str, settings: Descent, argument: str) -> Value:
     try:
         # as params.yaml would: 1e-3 is a number, full is a word
         given = load_yaml(text)
-        checked = Descent.of(**settings.model_dump() | {name: given})
+        checked = Descent.of(**model.params | {name: given})
     except (YAMLError, RecursionError):
         raise _refusal(argument, f"{_short(text)} is no value") from None
     except ValueError as error:

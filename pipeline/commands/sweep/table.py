@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.artifacts.evaluated import Comparison
-from pipeline.artifacts.models import Value
 from pipeline.commands.sweep.search import REPEATS, Bench, Point
 from pipeline.commands.sweep.space import Space, listed, shown
 from pipeline.core.files import write_text
 from pipeline.core.params import METRICS
+from pipeline.core.trainers import Value
 from pipeline.evaluation.comparison import contrast
 
 FOLDER = Path("data/sweeps")
@@ -87,7 +87,7 @@ class Ranking:
     @property
     def folder(self) -> Path:
         """Where the results lie."""
-        return FOLDER / f"{self.bench.dataset}_{self.bench.trainer}"
+        return FOLDER / f"{self.bench.dataset}_{self.bench.model}"
 
     def write(self) -> list[Path]:
         """Write table.csv, and a picture for each param; pictures of other params go."""
@@ -126,7 +126,7 @@ class Ranking:
 
     @property
     def _metric(self) -> str:
-        return self.bench.settings.metric
+        return self.bench.settings.evaluate.metric
 
     def _about(self) -> str:
         scheme, bench = self.bench.scheme, self.bench
@@ -137,7 +137,7 @@ class Ranking:
         better = "lower" if bench.sign == 1 else "higher"
         sure = f"{100 * bench.params.intervals.confidence:g} %"
         return (
-            f"{bench.dataset} {bench.trainer}: {self._metric} ({better} is better), {cut}; "
+            f"{bench.dataset} {bench.model}: {self._metric} ({better} is better), {cut}; "
             f"{sure} intervals; best of {len(self.points)} points first"
         )
 
@@ -160,7 +160,7 @@ class Ranking:
 
     def _against_current(self) -> Comparison:
         """The winner against the current params, as verdict compares trainers."""
-        bench, metric = self.bench, self.bench.settings.metric
+        bench, metric = self.bench, self.bench.settings.evaluate.metric
         pair = {"best": self.points[0], "current": self.current}
         scores = {
             name: [score for score in point.folds[metric] if score is not None]

@@ -1,15 +1,30 @@
-"""The committed results, made again from the committed state, and compared byte by byte."""
+"""Make the committed results anew and compare every byte.
+
+Clones HEAD to a temporary folder, runs every stage there, whatever DVC's cache holds, and compares
+all outputs with dvc.lock. Where they differ it says in which number, and by how much. Uncommitted
+changes are no part of it; the MLflow store is left alone. It takes as long as a first `dvc repro`.
+
+Reads the git repository, and DVC's cache where something differs. Writes nothing here.
+Exit codes: 0 all identical; 1 something differs.
+"""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tabulate import tabulate
+
 from pipeline.commands.verify.difference import difference
-from pipeline.commands.verify.recorded import Checkout
+from pipeline.core.dvc_lock import LOCK, Output, outputs, with_files
 from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5
+from pipeline.core.run import say
+from pipeline.tracking.committed import git
 
 
 class Differs(PipelineError):
@@ -21,8 +36,13 @@ class Differs(PipelineError):
 def verify(threads: Sequence[int]) -> Iterator[str]:
     """Run every stage of HEAD anew, in a temporary clone, and compare with dvc.lock of HEAD.
 
-    Once for each number of threads that the libraries may use, or once with one. Nothing comes
-    from DVC's cache, and nothing goes to the MLflow store.
+    Nothing comes from DVC's cache, and nothing goes to the MLflow store.
+
+    Parameters
+    ----------
+    threads : sequence of int
+        How many threads the libraries may use: all stages run once for each number, or once with
+        one thread where there is none.
 
     Yields
     ------
@@ -38,30 +58,53 @@ def verify(threads: Sequence[int]) -> Iterator[str]:
         yield "uncommitted changes are no part of this: what is verified is HEAD"
     differing: list[str] = []
     for number in threads or (None,):
-        with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-            yield f"running every stage{f', {number} threads allowed' if number else ''}"
-            clone = Path(folder) / "clone"
-            _git(Path(), "clone", "--quiet", ".", str(clone))
-            before = Checkout.of(clone, Path.cwd())
-            _repro(clone, number)
-            after = Checkout.of(clone, clone)
-            paths = sorted(before.outputs.keys() | after.outputs.keys())
-            width = max(map(len, paths))
-            same = 0
-            for path in paths:
-                result = "identical"
-                if before.outputs.get(path) == after.outputs.get(path):
-                    same += 1
-                else:
-                    result = difference(path, before.content(path), after.content(path))
-                    differing.append(f"{path}: {result}")
-                yield f"{path:{width}}  {result}"
-            yield f"{same}/{len(paths)} identical"
+        yield f"running every stage{f', {number} threads allowed' if number else ''}"
+        found = _compared(number)
+        yield tabulate(found, tablefmt="plain", disable_numparse=True)
+        different = [f"{path}: {result}" for path, result in found if result != "identical"]
+        yield f"{len(found) - len(different)}/{len(found)} identical"
+        differing += different
     if differing:
         raise Differs(
             f"{differing[0]}\nOn a CPU that is not x86-64 with AVX2 and FMA the last digits may "
             "differ; else the results do not follow from what is committed"
         )
+
+
+def _compared(threads: int | None) -> list[tuple[str, str]]:
+    """Every output's path, and `identical` or how it differs."""
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        clone = Path(folder) / "clone"
+        _git(Path(), "clone", "--quiet", ".", str(clone))
+        before = {str(output.path): output for output in outputs(clone / LOCK)}
+        _repro(clone, threads)
+        after = {str(output.path): output for output in outputs(clone / LOCK)}
+        return [
+            (path, _result(clone, path, before.get(path), after.get(path)))
+            for path in sorted(before | after)
+        ]
+
+
+def _result(clone: Path, path: str, before: Output | None, after: Output | None) -> str:
+    if before and after and before.md5 == after.md5:
+        return "identical"
+    old = before and (_kept(Path(), before) or _committed(path))
+    new = after and (_kept(clone, after) or (clone / path).read_bytes())
+    return difference(path, old, new)
+
+
+def _kept(root: Path, output: Output) -> bytes | None:
+    """What DVC's cache of a checkout has of an output, of a folder its list, if it is undamaged."""
+    if output.md5.endswith(".dir"):
+        _, *files = with_files([output], root)
+        return "\n".join(f"{file.path} {file.md5}" for file in files).encode()
+    cached = root / output.cached
+    return cached.read_bytes() if cached.is_file() and md5(cached) == output.md5 else None
+
+
+def _committed(path: str) -> bytes | None:
+    text = git("show", f"HEAD:./{path}")
+    return None if text is None else text.encode("utf-8", "surrogateescape")
 
 
 def _repro(clone: Path, threads: int | None) -> None:
@@ -85,3 +128,21 @@ def _git(folder: Path, *arguments: str) -> str:
     if ended.returncode:
         raise PipelineError(f"git {arguments[0]}: {ended.stderr.strip()}")
     return ended.stdout
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `verify`."""
+    once = "once with each, as 1,2"
+    parser.add_argument("--threads", type=_counts, default=(), metavar="N,N", help=once)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    if not re.fullmatch("[1-9][0-9]?(,[1-9][0-9]?)*", text):
+        raise ArgumentTypeError(f"expected numbers from 1 to 99, as 1,2, got {text!r}")
+    return tuple(map(int, text.split(",")))
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    for text in verify(options.threads):
+        say(text)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.artifacts.models import Value
 from pipeline.commands.sweep.apply import apply_winner, edited
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params, parse_params
+from pipeline.core.trainers import Value
 from tests.conftest import ROOT
 
 COMMITTED = (ROOT / "params.yaml").read_text(encoding="utf-8")

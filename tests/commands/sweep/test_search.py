@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pipeline.artifacts.models import params_of
 from pipeline.artifacts.splits import read_split
 from pipeline.commands.sweep.search import Bench, search
 from pipeline.commands.sweep.space import parse_space
@@ -22,7 +21,7 @@ Prepare = Callable[[str], None]
 def bench(dataset: str, trainer: str, *arguments: str, trials: int | None = None) -> Bench:
     params = load_params()
     made = Bench(dataset, trainer, params)
-    space = parse_space(arguments, trainer, params.descent(dataset), trials)
+    space = parse_space(arguments, trainer, params, trials)
     assert search(made, space, params.seed) is False
     return made
 
@@ -43,7 +42,7 @@ def test_the_committed_params_score_as_the_pipeline_scores_them(
     split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
     X, y = split.X[split.train], split.y[split.train]
     cuts = folds(y, settings.task, CrossValidation(folds=5, repeats=1, seed=0))
-    own = params_of(trainer, params.descent(dataset))
+    own = params_of(trainer, params)
     threshold, classes = settings.threshold, settings.classes or []
     held = cross_validate(trainer, own, X, y, cuts, threshold, classes)
     expected = fold_scores(held, y, settings)

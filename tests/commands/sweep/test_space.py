@@ -1,8 +1,8 @@
 import pytest
 
-from pipeline.artifacts.models import Value
 from pipeline.commands.sweep.space import Range, Space, parse_space
 from pipeline.core.errors import PipelineError
+from pipeline.core.trainers import Value
 from tests.conftest import descent
 
 

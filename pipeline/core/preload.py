@@ -8,11 +8,11 @@ The server is a chain of processes, one for each of `LEVELS`. Each has imported 
 it has, and one group more, and listens on a socket of its own: no stage waits for a group that it
 does not need. All of them end with the dvc command, at once.
 
-The process that dvc started stays as a proxy: it passes signals on, and ends as the worker does. The
-worker has its arguments and standard streams. Environment, folder, umask and limits are the
-server's, because the sockets' name holds a hash of them: where one differs, that stage gets a server
-of its own. Where none can be had (`why_plain` says why) stages run in their own processes, slower
-and with the same bytes.
+The process that dvc started stays as a proxy: it passes signals on, and ends as the worker does.
+The worker has its arguments and standard streams. Environment, folder, umask and limits are the
+server's, because the sockets' name holds a hash of them: where one differs, that stage gets a
+server of its own. Where none can be had (`unavailable` says why) stages run in their own processes,
+slower and with the same bytes.
 """
 
 import ctypes
@@ -28,12 +28,21 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from typing import NamedTuple
 
 # In the order in which stages come to need them; the first process imports nothing, and watches.
 LEVELS: tuple[tuple[str, ...], ...] = (
     (),
-    ("numpy", "pyarrow.parquet", "pyarrow.csv", "pyarrow.compute", "pydantic", "ruamel.yaml"),
+    (
+        "numpy.typing",
+        "pyarrow.parquet",
+        "pyarrow.csv",
+        "pyarrow.compute",
+        "pydantic.main",
+        "pydantic.type_adapter",
+        "ruamel.yaml",
+    ),
     ("pandera.pandas", "scipy.special"),
     (
         "sklearn.datasets",
@@ -76,7 +85,7 @@ STREAMS = (0, 1, 2)
 MOST = 65_536  # bytes of a stage's arguments
 
 
-def why_plain() -> str | None:
+def unavailable() -> str | None:
     """Why stages run as plain processes here; None where a server can serve them."""
     if os.environ.get("PIPELINE_PRELOAD") == "0":
         return "PIPELINE_PRELOAD is 0"
@@ -121,7 +130,7 @@ def hand_over(arguments: Sequence[str]) -> int | None:
     """
     dvc, level = os.getppid(), LEVEL_OF.get(os.environ["DVC_STAGE"].partition("@")[0])
     closed = None in (sys.stdin, sys.stdout, sys.stderr)
-    if level is None or closed or why_plain() or not _is_dvc(dvc):
+    if level is None or closed or unavailable() or not _is_dvc(dvc):
         return None
     try:
         with _connected(dvc, level) as server:
@@ -176,7 +185,7 @@ def _socket() -> socket.socket:
 
 
 def _name(dvc: int) -> str:
-    """The sockets' name without the level: of this dvc, for processes that begin as this one does."""
+    """The sockets' name without the level: of this dvc, and of what this process begins with."""
     umask = os.umask(0o77)
     os.umask(umask)
     kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
@@ -407,7 +416,8 @@ def work(proxy: socket.socket) -> None:
     for descriptor, stream in zip(descriptors, STREAMS, strict=True):
         os.dup2(descriptor, stream)
         os.close(descriptor)
-    sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
     stage, *arguments = map(os.fsdecode, words.split(b"\0"))
     os.environ |= {"DVC_STAGE": stage, "PIPELINE_PRELOAD": "0"}
     sys.argv[1:] = arguments

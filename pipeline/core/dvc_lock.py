@@ -1,0 +1,164 @@
+"""dvc.lock: what DVC records of each stage. No other module reads the file.
+
+DVC writes the file anew after each stage, for a third of a second. A dvc that is killed meanwhile
+leaves the beginning of it.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.core.errors import PipelineError
+
+LOCK = Path("dvc.lock")
+CACHE = Path(".dvc/cache/files/md5")
+STAGE = re.compile(r"(?m)^  (?=\S)")
+
+Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
+
+
+class Output(NamedTuple):
+    """A file or folder that a stage has made.
+
+    Attributes
+    ----------
+    stage : str
+        The stage's name, such as `ingest@house`.
+    path : Path
+        Where it lies, relative to dvc.lock.
+    md5 : str
+        The checksum by which DVC knows the content; that of a folder ends in `.dir`, and is the
+        checksum of DVC's list of the files in it.
+    """
+
+    stage: str
+    path: Path
+    md5: str
+
+    @property
+    def cached(self) -> Path:
+        """Where DVC keeps a copy, unless the stage asks for none."""
+        return CACHE / self.md5[:2] / self.md5[2:]
+
+
+class _Out(BaseModel):
+    path: str
+    md5: Checksum
+    size: int  # DVC's last line of an output: a file may be cut just before it
+
+
+class _Stage(BaseModel):
+    outs: list[_Out] = []
+
+
+class _File(BaseModel):
+    relpath: str
+    md5: Checksum
+
+
+def outputs(lock: Path = LOCK) -> list[Output]:
+    """List the outputs of all stages, in the order of the file.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing, is no YAML or does not have DVC's form.
+    """
+    try:
+        stages = TypeAdapter(dict[str, _Stage]).validate_python(_stages(lock), strict=True)
+    except ValidationError:
+        raise _damaged(lock) from None
+    return [
+        Output(name, Path(out.path), out.md5)
+        for name, stage in stages.items()
+        for out in stage.outs
+    ]
+
+
+def with_files(found: Collection[Output], root: Path = Path()) -> Iterator[Output]:
+    """Give each output and, after a folder, the files in it, by the list in DVC's cache.
+
+    A list that is missing or damaged gives no files; its own checksum tells of the damage.
+    """
+    for output in found:
+        yield output
+        if output.md5.endswith(".dir"):
+            with contextlib.suppress(OSError, ValidationError):
+                listing = (root / output.cached).read_bytes()
+                for file in TypeAdapter(list[_File]).validate_json(listing):
+                    yield Output(output.stage, output.path / file.relpath, file.md5)
+
+
+def lock_checksum(without: Collection[str]) -> str:
+    """Compute the MD5 of what dvc.lock says, whatever the order of its stages.
+
+    Parameters
+    ----------
+    without : collection of str
+        Names of stages that are left out.
+
+    Returns
+    -------
+    md5 : str
+        32 hexadecimal digits; "" where there is no dvc.lock.
+
+    Raises
+    ------
+    PipelineError
+        When the file is damaged.
+    """
+    if not LOCK.exists():
+        return ""
+    kept = {name: stage for name, stage in _stages(LOCK).items() if name not in without}
+    text = json.dumps(kept, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def whole(lock: Path = LOCK) -> bool:
+    """Whether the file can be read and ends as DVC ends it, in a line break."""
+    with contextlib.suppress(PipelineError):
+        outputs(lock)
+        return lock.read_bytes().endswith(b"\n")
+    return False
+
+
+def mended(cut: str, committed: str) -> str:
+    r"""Put the stages that are whole in a file that was cut short in the place of committed ones.
+
+    A stage is whole where another one follows it. What is not whole and not committed is left out:
+    `dvc repro` takes it from the run cache, or runs it.
+
+    >>> mended("stages:\n  a:\n    new\n  b:\n    ne", "stages:\n  a:\n    old\n  b:\n    old\n")
+    'stages:\n  a:\n    new\n  b:\n    old\n'
+    """
+    head, *stages = STAGE.split(cut)
+    committed_head, *committed_stages = STAGE.split(committed)
+    entries = {_name(stage): stage for stage in [*committed_stages, *stages[:-1]]}
+    return (committed_head or head) + "".join(f"  {stage}" for stage in entries.values())
+
+
+def _name(stage: str) -> str:
+    return stage.split(":", 1)[0]
+
+
+def _stages(lock: Path) -> dict[str, Any]:
+    """The entries of the stages, by ruamel's C parser where `ruamel.yaml.clib` is installed."""
+    try:
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+    except (OSError, ValueError, YAMLError, LookupError, TypeError, RecursionError):
+        raise _damaged(lock) from None
+    if not isinstance(stages, dict):
+        raise _damaged(lock)
+    return stages
+
+
+def _damaged(lock: Path) -> PipelineError:
+    return PipelineError(f"{lock}: is missing or damaged; `python -m pipeline doctor` says more")

@@ -1,0 +1,60 @@
+"""A trainer by its name, fitted to rows; solvers are imported on use."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from pipeline.artifacts.models import Model
+from pipeline.core.params import Descent
+from pipeline.core.tables import Array
+from pipeline.core.trainers import TRAINERS, Value
+from pipeline.solvers.descent import (
+    Callback,
+    advise,
+    batch_size,
+    no_callback,
+    stable_lr,
+    warn_if_grown,
+)
+from pipeline.solvers.rows import Rows
+
+
+def fit(
+    trainer: str, params: Mapping[str, Value], rows: Rows, callback: Callback = no_callback
+) -> tuple[Model, Array]:
+    """Train on standardized rows.
+
+    Warns, before it starts, of a learning rate above the largest stable one. A trainer that
+    descends tells `callback` its epochs (`solvers.descent.train`).
+
+    Parameters
+    ----------
+    trainer : str
+        A key of TRAINERS.
+    params : dict
+        Those that the table says it takes.
+    rows : Rows
+    callback : callable, optional
+
+    Returns
+    -------
+    model : Model
+    history : ndarray of shape (n_epochs,) or (n_epochs + 1,)
+        The loss; empty where the trainer takes no steps.
+
+    Raises
+    ------
+    Diverged
+        When the loss stops being finite.
+    """
+    one = TRAINERS[trainer]
+    solver = import_module(f"pipeline.solvers.{one.solver}")
+    if one.loss is None:
+        theta, history, facts = solver.fit(rows)
+    else:
+        settings = Descent.of(**params)
+        stable = stable_lr(rows, settings, settings.loss if one.loss == "choice" else one.loss)
+        advise(rows, settings, stable)
+        theta, history, _ = solver.fit(rows, settings, callback=callback)
+        warn_if_grown(history, whole=batch_size(rows, settings) is None)
+        facts = {"stable_lr": stable}
+    return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history
