@@ -25,7 +25,7 @@ from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
 from pipeline.solvers.moments import Spread, column_spread, moments
 from pipeline.solvers.optimizers import Optimizer, optimizer
 from pipeline.solvers.rows import ArrayRows
-from pipeline.statistics.preprocessing import columns_to_doubt
+from pipeline.statistics.preprocessing import columns_to_doubt, is_constant, standardized
 
 
 class _Linear(BaseEstimator):
@@ -215,13 +215,12 @@ def _warn_of_columns(X: Array, spread: Spread, fit_intercept: bool) -> None:
     What depends on each other in all rows does so in the first of them, which costs little.
     """
     few = X[: max(1024, 4 * X.shape[1])]
-    constant = np.flatnonzero(np.ptp(few, axis=0) == 0)
-    constant = np.array([k for k in constant if np.ptp(X[:, k]) == 0], dtype=int)
-    _, dependent, _ = columns_to_doubt((few - spread.mean) / spread.scale())
+    constant = [k for k in np.flatnonzero(is_constant(few)).tolist() if is_constant(X[:, k])]
+    _, dependent, _ = columns_to_doubt(standardized(few, spread.mean, spread.scale()))
     if dependent and len(X) > len(few):
-        _, dependent, _ = columns_to_doubt((X - spread.mean) / spread.scale())
+        _, dependent, _ = columns_to_doubt(standardized(X, spread.mean, spread.scale()))
     problems = []
-    if fit_intercept and len(constant):  # without one, a constant feature takes its place
+    if fit_intercept and constant:  # without one, a constant feature takes its place
         problems.append(f"features {_shown(constant)} are constant; nothing is learned from them")
     if len(X) <= X.shape[1]:
         problems.append(
