@@ -1,4 +1,8 @@
-"""Stage `report`: everything that was found, on one page that opens anywhere."""
+"""Write metrics/report.html.
+
+One page that opens from disk, with tables and pictures of every dataset; params.yaml: report has
+its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.
+"""
 
 from pipeline.artifacts.evaluated import read_verdicts
 from pipeline.core import layout

@@ -1,6 +1,20 @@
-"""Command `sweep`: many values of a model's params, cross-validated in one process."""
+"""Try many params of a trainer in one process.
+
+Every point of the grid is cross-validated on the training rows, by the same folds (params.yaml:
+cross_validation, one repeat); the current params are always among them. The table is ranked by the
+dataset's metric. The test rows are never used: `dvc repro` has the last word.
+
+  python -m pipeline sweep house torch_sgd lr=0.001,0.01,0.1 epochs=50,100
+  python -m pipeline sweep breast_cancer bcpm lr=0.001..1 batch_size=16,full --trials 30
+
+Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
+
+Reads data/1_ingested and data/3_split of the dataset. Writes table.csv and pictures to
+data/sweeps/DATASET_MODEL, and runs to MLflow's experiment `DATASET sweeps`.
+"""
 
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +23,7 @@ from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Params, Wanted, load_params
+from pipeline.core.run import say
 from pipeline.tracking.store import StoreError
 
 if TYPE_CHECKING:
@@ -103,3 +118,22 @@ def _swept(dataset: str, name: str, params: Params) -> Wanted:
             f"{name} has no params to sweep; those of {layout.PARAMS}: models.gradient have some"
         )
     return wanted
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `sweep`."""
+    parser.add_argument("DATASET", help="a name under params.yaml: datasets")
+    parser.add_argument("MODEL", help="a model of DATASET that descends")
+    values = "values lr=0.001,0.01 or, with --trials, a range lr=0.001..1"
+    parser.add_argument("arguments", nargs="+", metavar="PARAM=VALUES", help=values)
+    trials = "draw N points, each where those before were good (Optuna), instead of a grid"
+    parser.add_argument("--trials", type=int, metavar="N", help=trials)
+    winner = "write the winner to the line of the model in params.yaml"
+    parser.add_argument("--apply", action="store_true", help=winner)
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    given = options.arguments, options.trials, options.apply
+    for text in sweep(options.DATASET, options.MODEL, *given):
+        say(text)
