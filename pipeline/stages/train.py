@@ -1,4 +1,15 @@
-"""Stage `train`: trainers on the training rows of one dataset."""
+"""Fit models to the training rows of a dataset.
+
+Ends with exit code 3, and no model, when the loss stops being finite.
+
+Warns of a learning rate above the largest stable one, which the model file records. A training of
+more than a few seconds has a progress bar, and a run in MLflow that grows.
+
+Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
+weight_decay, loss, init, loss_threshold, seed, device.
+Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
+DATASET-MODEL_history.csv.
+"""
 
 from pipeline.artifacts.models import write_model
 from pipeline.core import layout
@@ -8,7 +19,7 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import measures
 from pipeline.solvers.fit import fit
 from pipeline.solvers.parquet_rows import ParquetRows
-from pipeline.tracking.live import Training, shown
+from pipeline.tracking.live import shown
 
 
 def train(dataset: str, *names: str) -> None:
@@ -28,7 +39,7 @@ def train(dataset: str, *names: str) -> None:
     path = layout.split_part(dataset, "train")
     rows, train_md5 = ParquetRows(path), md5(path)
     for one in wanted:
-        with shown(Training(dataset, one.name, one.trainer, one.params)) as callback:
+        with shown(dataset, one) as callback:
             model, history = fit(one.trainer, one.params, rows, callback)
             if len(history):
                 _write_history(dataset, one, history, rows.n_rows)

@@ -1,4 +1,14 @@
-"""Stage `validate`: the ingested table against its pandera schema; it changes no value."""
+"""Check the table against its pandera schema.
+
+Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
+No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
+classes, columns that count the rows, that give the target away or whose digits are lost.
+
+Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
+the ranges on which the champion was trained; params task and target.
+Writes data/2_validated/DATASET.json, a report, and DATASET.txt, the same for people, when all is
+well.
+"""
 
 import warnings
 from typing import Any

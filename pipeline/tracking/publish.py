@@ -1,12 +1,12 @@
 """Entries to runs: each is in the store once, complete and FINISHED."""
 
-import socket
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tracking.entry import Data, Entry, Fitted
+from pipeline.tracking.owner import runs_elsewhere
 from pipeline.tracking.registry import register
 from pipeline.tracking.sklearn_model import save_model
 from pipeline.tracking.store import ANSWER, Store, StoreError, milliseconds
@@ -78,19 +78,13 @@ def _same(store: Store, experiment: str, entry: Entry) -> tuple["Run | None", li
     name = "training" if entry.training else "fingerprint"
     found = store.client.search_runs([experiment], f"tags.{name} = '{getattr(entry, name)}'")
     ours = [run for run in found if run.data.tags.get("fingerprint") == entry.fingerprint]
-    live = [run for run in found if "fingerprint" not in run.data.tags and not _elsewhere(run)]
+    live = [run for run in found if "fingerprint" not in run.data.tags and not runs_elsewhere(run)]
     finished = sorted(
         (run for run in ours if run.info.status == "FINISHED"),
         key=lambda run: (run.info.start_time, run.info.run_id),
     )
     unfinished = [run for run in ours if run.info.status != "FINISHED"]
     return (finished[0] if finished else None), [*finished[1:], *unfinished, *live]
-
-
-def _elsewhere(run: "Run") -> bool:
-    """Whether it is the live run of a training that another machine is at."""
-    host = run.data.tags.get("live_host", socket.gethostname())
-    return bool(run.info.status == "RUNNING" and host != socket.gethostname())
 
 
 def _delete(store: Store, run: "Run") -> None:
@@ -156,7 +150,7 @@ def _source(entry: Entry) -> dict[str, str]:
     """What made the run, as MLflow shows it."""
     if entry.model is None:
         return {}
-    command = f"python -m pipeline train {entry.experiment} {entry.params['trainer']}"
+    command = f"python -m pipeline train {entry.experiment} {entry.model_name}"
     return {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
 
 

@@ -28,7 +28,7 @@ def register(store: Store, entry: Entry, place: Registered, run: "Run") -> None:
     if version is None:
         return
     number = str(version.version)
-    tags = entry.judgement | {"trainer": entry.params["trainer"]}
+    tags = entry.judgement | {"trainer": entry.params["trainer"], "model": entry.model_name}
     if place.override:
         tags["override"] = place.override
     for tag, value in tags.items():

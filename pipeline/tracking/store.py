@@ -12,10 +12,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_write
+from pipeline.core.trainers import Value
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,7 +89,7 @@ class Store:
         name: str,
         tags: Mapping[str, str],
         params: Mapping[str, object],
-        metrics: Mapping[str, float],
+        metrics: Mapping[str, float] = MappingProxyType({}),
     ) -> Iterator[str]:
         """Create a run that holds all this; what ends the block early leaves it FAILED.
 
@@ -151,11 +153,9 @@ def tracking_uri(root: Path) -> str:
     return f"sqlite:///{str(root).replace('?', '%3F')}/{relative[1]}" if relative else uri
 
 
-def training_key(
-    dataset: str, trainer: str, params: Mapping[str, float | int | str], train_md5: str
-) -> str:
+def training_key(dataset: str, name: str, params: Mapping[str, Value], train_md5: str) -> str:
     """What names a training before it has a result: the tag `training` of a run."""
-    identity = json.dumps([dataset, trainer, dict(params), train_md5], sort_keys=True)
+    identity = json.dumps([dataset, name, dict(params), train_md5], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
