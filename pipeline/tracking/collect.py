@@ -24,7 +24,7 @@ from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
 from pipeline.core.tables import read_table
 from pipeline.core.thin import thinned
-from pipeline.tracking.committed import baseline, committed_params, differing
+from pipeline.tracking.committed import base_revision, committed_params, differing
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 from pipeline.tracking.provenance import Origin, origin
 from pipeline.tracking.store import in_main_repository, training_key
@@ -38,7 +38,7 @@ REPORT = "report"
 
 def collect(params: Params) -> list[Entry]:
     """An entry for each model of each dataset, and one for the report."""
-    where, committed = origin(list(params.datasets)), committed_params(baseline())
+    where, committed = origin(list(params.datasets)), committed_params(base_revision())
     verdicts = read_verdicts()
     entries = [
         entry

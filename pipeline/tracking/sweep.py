@@ -10,7 +10,7 @@ from pipeline.commands.sweep.search import REPEATS, Point
 from pipeline.commands.sweep.table import Ranking
 from pipeline.core.params import METRICS
 from pipeline.core.trainers import Value
-from pipeline.tracking.committed import baseline, git
+from pipeline.tracking.committed import base_commit
 from pipeline.tracking.store import Store, main_repository, open_store
 
 FOUND = 50_000  # at most so many runs in an answer; a sweep has fewer
@@ -50,7 +50,9 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
             "sweep": key,
         }
         own["data_md5"] = bench.data_md5
-        tags = own | _origin() | ({"interrupted": "true"} if interrupted else {})
+        tags = own | ({"interrupted": "true"} if interrupted else {})
+        if commit := base_commit():
+            tags["git_commit"] = commit
         with store.new_run(experiment, name, tags, _facts(ranking), _best(ranking)) as parent:
             for point in ranking.points:
                 _log_point(store, experiment, ranking, point, own | {PARENT: parent})
@@ -127,8 +129,3 @@ def _scores(ranking: Ranking, point: Point) -> dict[str, float]:
     names = [f"{prefix}_{metric}" for metric in METRICS[ranking.bench.settings.task]]
     kept = {name for one in names for name in (one, f"{one}_sd")}
     return {k: v for k, v in point.scores.items() if k in kept and v is not None}
-
-
-def _origin() -> dict[str, str]:
-    commit = (git("rev-parse", "--verify", "-q", baseline()) or "").strip()
-    return {"git_commit": commit} if commit else {}
