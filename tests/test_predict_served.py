@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline.tracking.sklearn_model import save_model
 
 from pipeline.__main__ import main
 from pipeline.commands.predict.loading import _load, _predictor
 from pipeline.core.errors import PipelineError
 from pipeline.tracking.entry import Fitted
+from pipeline.tracking.sklearn_model import save_model
 from pipeline.tracking.store import open_store
 from tests.conftest import ROOT, Clone
 from tests.servers import START, dead_server, free_port

@@ -1,12 +1,21 @@
-"""What stops or spoils the work of DVC in this folder, and what mends it."""
+"""Look for what stops or spoils work, and say what mends it.
+
+What killed commands leave (locks, dvc.lock cut short, begun files, processes), damaged files of
+DVC's cache, outputs that something else has changed, results that wait for MLflow, faults of
+params.yaml. Says, too, when every stage has to import its libraries anew.
+
+Reads .dvc, dvc.lock, params.yaml, the outputs and the list of processes. Changes nothing, but with
+--mend a lock of DVC's that was left, a dvc.lock that was cut short (every stage that is whole in
+it is kept, for the others the committed ones are taken) and files that were begun.
+Exit codes: 0 nothing found, or all mended; 2 something is left.
+"""
 
 import contextlib
 import fcntl
 import json
 import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +26,8 @@ from pipeline.core.dvc_lock import LOCK, mended, outputs, whole, with_files
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
+from pipeline.core.preload import unavailable
+from pipeline.core.run import say
 from pipeline.tracking.committed import git
 
 TEMPORARY = Path(".dvc/tmp")
@@ -69,10 +80,8 @@ def doctor(mend: bool = False) -> Iterator[str]:
 
 def _notes() -> Iterator[str]:
     """Whether stages run as plain processes, each with its own imports: slower, the same bytes."""
-    if find_spec("pipeline.preload"):
-        reason = import_module("pipeline.preload").unavailable()
-        if reason:
-            yield f"note: every stage imports its libraries anew, which is slower: {reason}"
+    if reason := unavailable():
+        yield f"note: every stage imports its libraries anew, which is slower: {reason}"
 
 
 def _findings() -> Iterator[Finding]:
@@ -212,3 +221,15 @@ def _is_dvc(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
         return any(Path(word).name == "dvc" for word in process.cmdline()[:3])
     return False
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `doctor`."""
+    mend = "mend what DVC cannot start with: its rwlock, a dvc.lock cut short, begun files"
+    parser.add_argument("--mend", action="store_true", help=mend)
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    for text in doctor(options.mend):
+        say(text)

@@ -1,5 +1,9 @@
-"""The results of all datasets as one table."""
+"""Print one table of all datasets and trainers.
 
+Reads metrics/*.json.
+"""
+
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -12,6 +16,7 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
 from pipeline.core.params import Dataset, load_params
+from pipeline.core.run import say
 
 Row = tuple[str, ...]
 
@@ -113,3 +118,13 @@ def _text(rows: Sequence[Row]) -> str:
     for _, of_dataset in groupby(others, key=itemgetter(0)):
         lines += [SEPARATING_LINE, *of_dataset]
     return str(tabulate(lines, header, tablefmt="plain", disable_numparse=True))
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `results`."""
+    parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    say(results(options.markdown))

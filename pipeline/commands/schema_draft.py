@@ -1,9 +1,18 @@
-"""`schema draft`: a first schema of a CSV file, for a person to edit."""
+"""Draft the schema of a new dataset, for a person to edit.
+
+  python -m pipeline schema draft FILE [-o data/schema/NAME.yaml]
+
+Types, ranges wider than what was seen, the labels of columns with few values; and in comments what
+was seen and what to check. An existing file is never overwritten.
+
+Reads FILE, a CSV file. Writes data/schema/NAME.yaml, NAME as of FILE, or another file.
+"""
 
 import json
 import re
 import sys
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -18,6 +27,7 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.numbers import INT64, is_number, pointed
 from pipeline.core.params import Dialect, declared_dialect
+from pipeline.core.run import say
 from pipeline.csv.reader import read_csv
 
 FEW = 10  # different values of a column that is a choice between them
@@ -188,3 +198,16 @@ def _quoted(text: str) -> str:
     escaped = {'"': '\\"', "\\": "\\\\"}
     shown = (escaped.get(c, c) if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
     return f'"{"".join(shown)}"'
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `schema`."""
+    what = parser.add_subparsers(dest="what", required=True, metavar="draft")
+    drafted = what.add_parser("draft", help="write a first schema")
+    drafted.add_argument("FILE", type=Path, help="a CSV file with a header line")
+    drafted.add_argument("-o", "--output", metavar="NAME.yaml", type=Path)
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    say(f"{draft(options.FILE, options.output)}: drafted; check every line of it")

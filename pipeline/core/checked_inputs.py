@@ -117,6 +117,12 @@ def _values(text: str, dataset: str | None) -> Any:
         values = load_yaml(text)
         if dataset is not None:
             values["datasets"] = values["datasets"].get(dataset)
+            values["models"] = [
+                (name, model)
+                for family in values["models"].values()
+                for name, model in family.items()
+                if model["dataset"] == dataset
+            ]
     except (YAMLError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return text
     return values

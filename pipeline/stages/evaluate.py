@@ -1,4 +1,12 @@
-"""Stage `evaluate`: the models of a dataset, judged; the one stage that reads test rows."""
+"""Judge the models of a dataset.
+
+By cross-validation (below 30 rows leave-one-out) and on the test rows, which no other stage reads,
+with intervals; audits for leakage. The names of the scores say which rows they come from: cv_mse,
+loo_mse (leave-one-out), test_mse, train_mse.
+
+Reads data/1_ingested, data/3_split and data/4_models of the dataset, metrics/champion.json.
+Writes metrics/DATASET.json, data/5_evaluated/DATASET.json, and metrics/plots, the plots' data.
+"""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,11 @@
-"""Stage `ingest`: a CSV file, or scikit-learn's generator, to Parquet, values as received."""
+"""Turn data/raw/DATASET.csv, or generated rows, into Parquet.
+
+The values stay as received. A file that would have to be guessed about is refused: records with
+too few or too many fields, blank or doubled column names, text that is not UTF-8.
+
+Reads data/raw/DATASET.csv, or calls sklearn's make_regression (params.yaml: make_regression).
+Writes data/1_ingested/DATASET.parquet.
+"""
 
 import os
 from pathlib import Path

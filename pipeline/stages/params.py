@@ -1,4 +1,8 @@
-"""Stage `params`: refuses a params.yaml that cannot be, and clears away what it no longer has."""
+"""Check params.yaml.
+
+Unknown keys, wrong types and impossible values are named, all at once. What earlier stages made of
+datasets and models that params.yaml no longer has is removed.
+"""
 
 from pipeline.artifacts.models import remove_strangers
 from pipeline.core.params import load_params

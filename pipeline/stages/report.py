@@ -1,11 +1,14 @@
-"""Stage `report`: everything that was found, on one page that opens anywhere."""
+"""Write metrics/report.html.
+
+One page that opens from disk, with tables and pictures of every dataset; params.yaml: report has
+its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.
+"""
 
 from pipeline.artifacts.evaluated import read_verdicts
 from pipeline.core import layout
 from pipeline.core.files import write_text
 from pipeline.core.params import load_params
 from pipeline.figures.canvas import style
-from pipeline.figures.picture import Draw, Picture
 from pipeline.figures.svg import alone
 from pipeline.report import (
     class_pictures,
@@ -15,6 +18,7 @@ from pipeline.report import (
 )
 from pipeline.report.gather import Gathered, gather
 from pipeline.report.page import page
+from pipeline.report.picture import Draw, Picture
 from pipeline.report.texts import Texts
 
 PICTURES: tuple[Draw, ...] = (

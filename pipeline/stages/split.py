@@ -1,4 +1,12 @@
-"""Stage `split`: training and test rows, standardized with what the training rows teach."""
+"""Cut into training and test rows, and standardize.
+
+Mean and scale are learned from the training rows alone. test_size: 0 trains on every row,
+features: {random: 20} keeps 20 features. Warns of constant and of collinear columns.
+
+Reads data/1_ingested/DATASET.parquet and the report of validate.
+Writes train.parquet, test.parquet, scaler.json, rows.json and warnings.json to
+data/3_split/DATASET.
+"""
 
 import warnings
 

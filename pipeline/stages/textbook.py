@@ -1,4 +1,7 @@
-"""Stage `textbook`: what the chapter prints, recomputed listing by listing."""
+"""Recompute what the chapter prints, listing by listing.
+
+Writes metrics/textbook.json, docs/textbook.md and its pictures.
+"""
 
 from pathlib import Path
 

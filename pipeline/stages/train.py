@@ -1,4 +1,15 @@
-"""Stage `train`: trainers on the training rows of one dataset."""
+"""Fit models to the training rows of a dataset.
+
+Ends with exit code 3, and no model, when the loss stops being finite.
+
+Warns of a learning rate above the largest stable one, which the model file records. A training of
+more than a few seconds has a progress bar, and a run in MLflow that grows.
+
+Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
+weight_decay, loss, init, loss_threshold, seed, device.
+Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
+DATASET-MODEL_history.csv.
+"""
 
 from pipeline.artifacts.models import write_model
 from pipeline.core import layout

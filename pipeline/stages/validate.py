@@ -1,4 +1,14 @@
-"""Stage `validate`: the ingested table against its pandera schema; it changes no value."""
+"""Check the table against its pandera schema.
+
+Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
+No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
+classes, columns that count the rows, that give the target away or whose digits are lost.
+
+Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
+the ranges on which the champion was trained; params task and target.
+Writes data/2_validated/DATASET.json, a report, and DATASET.txt, the same for people, when all is
+well.
+"""
 
 import warnings
 from typing import Any
@@ -7,11 +17,12 @@ import pandera.pandas as pa
 
 from pipeline.artifacts.trained_on import read_trained_on
 from pipeline.artifacts.validated import Validated
-from pipeline.checks.doubts import doubts
+from pipeline.checks.data_warnings import data_warnings
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source, check_columns, load_schema
+from pipeline.checks.schema import load_schema
 from pipeline.checks.table import check_table
 from pipeline.checks.text import as_text
+from pipeline.checks.values import Source, check_columns
 from pipeline.core import layout
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
@@ -47,7 +58,7 @@ def validate(dataset: str) -> None:
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    found = doubts(profile, where)
+    found = data_warnings(profile, where)
     for text in found:
         warnings.warn(text, PipelineWarning, stacklevel=2)
     report = Validated(

@@ -1,4 +1,7 @@
-"""Stage `verdict`: which trainer is best for each dataset, and whether it may be used."""
+"""Compare the trainers of every dataset and accept, reject or leave undecided the best.
+
+Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json.
+"""
 
 from pipeline.artifacts.evaluated import Evaluated, Verdict, Verdicts, read_evaluated
 from pipeline.core import layout

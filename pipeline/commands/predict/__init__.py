@@ -1,10 +1,23 @@
-"""Command `predict`: a CSV file in, the same rows with the model's answers behind them out.
+"""Predict the rows of a CSV file.
 
-Rows are read, checked, predicted and written a chunk at a time, so memory does not grow with the
-file; what is written has a temporary name, or no name, until the last row has passed.
+Gives the input's columns, as received and in their order, and behind them predicted_TARGET; for
+classification the label, its name (class) and probability_POSITIVE; and out_of_range: the features
+that lie outside the range of the training rows, where a model is a guess. Warns of such rows.
+
+The model is the champion of DATASET (where the verdict is undecided the best, with a warning), or
+--model's; neither needs MLflow. --run takes the model of a run there.
+
+A file that breaks the schema is refused as a whole: file, line, column and text of the first 20
+problems, and a count. OUT.csv appears whole or not at all; memory does not grow with the file.
+Text that a spreadsheet would execute (=, +, -, @ in front) gets a quote in front.
+
+Reads INPUT, data/schema, data/1_ingested, data/3_split, data/4_models, data/5_evaluated and
+metrics/verdict.json; --run: MLflow. Writes OUT.csv, or prints it.
+Exit codes: 0 done; 2 bad input, an unknown model, or a store that does not answer.
 """
 
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -144,3 +157,20 @@ def _comma(value: object) -> object:
 
 def _warn(message: str) -> None:
     warnings.warn(message, PipelineWarning, stacklevel=2)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `predict`."""
+    parser.add_argument("DATASET", help="a name under params.yaml: datasets")
+    meaning = "a CSV file: the columns of the schema, not the target"
+    parser.add_argument("INPUT", type=Path, help=meaning)
+    output = "without it, to stdout"
+    parser.add_argument("-o", "--output", metavar="OUT.csv", type=Path, help=output)
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--model", metavar="NAME", dest="name", help="of params.yaml: models")
+    model.add_argument("--run", metavar="RUN_ID", help="of DATASET's experiment in MLflow")
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    predict(options.DATASET, options.INPUT, options.output, options.name, options.run)

@@ -9,12 +9,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from pipeline.checks.schema import (
-    Problem,
-    Source,
-    check_columns,
-    checked_rows,
-)
+from pipeline.checks.values import Problem, Source, check_columns, check_values
 from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import Array
@@ -137,9 +132,8 @@ class Rows:
         by_name = dict(zip(self.header, zip(*cells, strict=True), strict=True))
         ordered = {name: by_name[name] for name in self._schema.columns if name in by_name}
         frame = pd.DataFrame(ordered, dtype=object)
-        typed, found = checked_rows(
-            frame, self._schema, Source(self._path, "line", lines, self._decimal)
-        )
+        source = Source(self._path, "line", lines, self._decimal)
+        typed, found, _ = check_values(frame, self._schema, source, most=frame.size)
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         X = typed[self._features].to_numpy(dtype=float)
         return Chunk(cells, lines, X), [text for _, _, text in sorted(problems)]

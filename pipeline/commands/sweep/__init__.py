@@ -1,6 +1,20 @@
-"""Command `sweep`: many values of a trainer's params, cross-validated in one process."""
+"""Try many params of a trainer in one process.
+
+Every point of the grid is cross-validated on the training rows, by the same folds (params.yaml:
+cross_validation, one repeat); the current params are always among them. The table is ranked by the
+dataset's metric. The test rows are never used: `dvc repro` has the last word.
+
+  python -m pipeline sweep house torch_sgd lr=0.001,0.01,0.1 epochs=50,100
+  python -m pipeline sweep breast_cancer bcpm lr=0.001..1 batch_size=16,full --trials 30
+
+Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
+
+Reads data/1_ingested and data/3_split of the dataset. Writes table.csv and pictures to
+data/sweeps/DATASET_MODEL, and runs to MLflow's experiment `DATASET sweeps`.
+"""
 
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -8,7 +22,8 @@ from pipeline.commands.sweep.apply import apply_winner
 from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Params, Wanted, load_params, nearest
+from pipeline.core.params import Params, Wanted, load_params
+from pipeline.core.run import say
 from pipeline.tracking.store import StoreError
 
 if TYPE_CHECKING:
@@ -17,7 +32,7 @@ if TYPE_CHECKING:
 
 def sweep(
     dataset: str,
-    trainer: str,
+    model: str,
     arguments: Sequence[str],
     trials: int | None = None,
     apply: bool = False,
@@ -25,15 +40,21 @@ def sweep(
     """Judge every point by the same folds of the training rows; the test rows are never used.
 
     The present params are always among the points. What is found reaches the disk
-    (data/sweeps/DATASET_TRAINER) before MLflow. Ctrl-C ends the search, not what follows from it:
+    (data/sweeps/DATASET_NAME) before MLflow. Ctrl-C ends the search, not what follows from it:
     the points finished by then are shown, written and logged.
 
     Parameters
     ----------
+    dataset : str
+        A key of `datasets` in params.yaml.
+    model : str
+        The name of one of its models that descends.
     arguments : list of str
         PARAM=VALUE,VALUE or, with `trials`, PARAM=LOW..HIGH.
+    trials : int or None
+        How many points to draw from the ranges; None: every combination of the lists.
     apply : bool
-        Write the winner to params.yaml: datasets.DATASET.descent.
+        Write the winner to the model's own line in params.yaml: models.gradient.DATASET-NAME.
 
     Yields
     ------
@@ -48,7 +69,7 @@ def sweep(
         At the end, when the search was interrupted.
     """
     params = load_params()
-    wanted = _swept(trainer, dataset, params)
+    wanted = _swept(dataset, model, params)
     space = parse_space(arguments, wanted, trials)
     from pipeline.commands.sweep.search import DIVERGED, Bench, search  # they import half of scipy
     from pipeline.commands.sweep.table import ranked
@@ -89,16 +110,30 @@ def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str
         )
 
 
-def _swept(name: str, dataset: str, params: Params) -> Wanted:
+def _swept(dataset: str, name: str, params: Params) -> Wanted:
     """A model of the dataset that has params to sweep."""
-    models = params.models_of(dataset)
-    able = [key for key, one in models.items() if one.params]
-    if name in able:
-        return models[name]
-    problem = f"{name} has no params to sweep"
-    if name not in models:
-        problem = f"{name!r} is no model of {dataset}{nearest(name, models)}"
-    raise PipelineError(
-        f"{problem}; those of {layout.PARAMS}: models.gradient that have some: "
-        f"{', '.join(able) or 'none'}"
-    )
+    wanted = params.model_of(dataset, name)
+    if not wanted.params:
+        raise PipelineError(
+            f"{name} has no params to sweep; those of {layout.PARAMS}: models.gradient have some"
+        )
+    return wanted
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `sweep`."""
+    parser.add_argument("DATASET", help="a name under params.yaml: datasets")
+    parser.add_argument("MODEL", help="a model of DATASET that descends")
+    values = "values lr=0.001,0.01 or, with --trials, a range lr=0.001..1"
+    parser.add_argument("arguments", nargs="+", metavar="PARAM=VALUES", help=values)
+    trials = "draw N points, each where those before were good (Optuna), instead of a grid"
+    parser.add_argument("--trials", type=int, metavar="N", help=trials)
+    winner = "write the winner to the line of the model in params.yaml"
+    parser.add_argument("--apply", action="store_true", help=winner)
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    given = options.arguments, options.trials, options.apply
+    for text in sweep(options.DATASET, options.MODEL, *given):
+        say(text)

@@ -1,0 +1,163 @@
+"""Run one stage, or another command: what ends it is one message on stderr and an exit code."""
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from pipeline.core.errors import PipelineError, PipelineWarning
+
+
+class Stage(NamedTuple):
+    """The module of a stage, and how many names it takes: 1 is a dataset, 2 a model of it, too."""
+
+    module: str
+    names: int
+
+
+STAGES = {
+    "params": Stage("pipeline.stages.params", 0),
+    "ingest": Stage("pipeline.stages.ingest", 1),
+    "validate": Stage("pipeline.stages.validate", 1),
+    "split": Stage("pipeline.stages.split", 1),
+    "train": Stage("pipeline.stages.train", 2),
+    "train_reference": Stage("pipeline.stages.train", 1),
+    "evaluate": Stage("pipeline.stages.evaluate", 1),
+    "verdict": Stage("pipeline.stages.verdict", 0),
+    "report": Stage("pipeline.stages.report", 0),
+    "textbook": Stage("pipeline.stages.textbook", 0),
+    "track": Stage("pipeline.stages.track", 0),
+}
+NO_RESULT_OF_PARAMS = {"textbook", "track"}
+NAME = "[a-z][a-z0-9_]*"
+OF_DVC = re.compile(f"({NAME})@({NAME})(?:-({NAME}))?")
+
+
+def run(words: Sequence[str]) -> int | None:
+    """Run the stage that the words name.
+
+    Parameters
+    ----------
+    words : sequence of str
+        STAGE, DATASET and MODELs as each stage takes them, or all in one word as DVC names a stage:
+        `ingest@house`, `train_gradient@house-manual_gd`, `train_reference@house`.
+
+    Returns
+    -------
+    int or None
+        The exit code: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130
+        interrupted. None where the words are another command's.
+    """
+    if len(words) == 1 and "@" in words[0]:
+        named = OF_DVC.fullmatch(words[0])
+        if not named:
+            return guarded(words, lambda: _refuse(words[0]))
+        kind, *names = filter(None, named.groups())
+        words = [kind if kind in STAGES else kind.partition("_")[0], *names]
+    if not words or words[0] not in STAGES or any(word.startswith("-") for word in words):
+        return None
+    stage, *names = words
+    if len(names) != STAGES[stage].names and not (stage == "train" and len(names) > 2):
+        return None
+    return guarded(words, lambda: call_stage(stage, names))
+
+
+def _refuse(word: str) -> None:
+    raise PipelineError(
+        f"{word}: expected STAGE@DATASET or STAGE@DATASET-MODEL, each a name of a-z, 0-9 and _ "
+        "that begins with a letter"
+    )
+
+
+def call_stage(stage: str, names: Sequence[str], **options: Any) -> None:
+    """Call a stage's function with the names of a dataset and models.
+
+    Raises
+    ------
+    PipelineError
+        When the stage refuses, or when params.yaml changed meanwhile.
+    """
+    function = getattr(import_module(STAGES[stage].module), stage)
+    with _params_unchanged(stage, *names[:1]):
+        function(*names, **options)
+
+
+def guarded(words: Sequence[str], work: Callable[[], None]) -> int:
+    """Do the work of a command; say on stderr what it warns of and what ends it.
+
+    When a stage ends early its earlier outputs, which DVC has removed, are put back.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line; the messages name its first word.
+    """
+    command = words[0]
+    try:
+        with _warnings_on_stderr(command):
+            work()
+        return 0
+    except PipelineError as error:
+        message, code = f"error: {command}: {error}", error.exit_code
+    except KeyboardInterrupt:
+        message, code = f"{command}: interrupted", 130
+    except BaseException as error:
+        # A thread, too, may find no room for its stack.
+        if not isinstance(error, MemoryError) and str(error) != "can't start new thread":
+            _restore()
+            raise
+        message = f"error: {' '.join(words)}: out of memory; free some, or give it fewer rows"
+        code = 2
+    print(_visible(message), file=sys.stderr)
+    _restore()
+    return code
+
+
+def say(text: str) -> None:
+    """Print; where nobody reads on, as behind `| head`, nothing is said of it."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
+        if not isinstance(error, BrokenPipeError):
+            raise PipelineError(f"stdout: cannot be written: {error.strerror}") from None
+
+
+def _visible(message: str) -> str:
+    """A message in which what a terminal would obey is written out; names come from outside."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
+
+
+def _params_unchanged(stage: str, dataset: str | None = None) -> AbstractContextManager[None]:
+    if stage in NO_RESULT_OF_PARAMS:
+        return nullcontext()
+    from pipeline.core.checked_inputs import params_unchanged
+
+    return params_unchanged(dataset)
+
+
+@contextmanager
+def _warnings_on_stderr(command: str) -> Iterator[None]:
+    """One line each, without Python's file names; other packages' warnings stay as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PipelineWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+            if issubclass(category, PipelineWarning):
+                print(_visible(f"warning: {command}: {message}"), file=sys.stderr)
+            else:
+                others(message, category, *where, **how)
+
+        warnings.showwarning = show
+        yield
+
+
+def _restore() -> None:
+    from pipeline.core.restore import restore_outputs
+
+    restore_outputs()
