@@ -23,6 +23,15 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
 
     One that is there half-written, by a process that died, is replaced.
 
+    Parameters
+    ----------
+    ranking : Ranking
+        What was asked, and every point that was measured.
+    files : list of Path
+        The table and the pictures, which become artifacts of the parent run.
+    interrupted : bool
+        Whether Ctrl-C ended the search: the parent run is KILLED then, else FINISHED.
+
     Returns
     -------
     str
@@ -43,16 +52,9 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
             return f"{place}, was there already"
         if store.artifacts:  # the lock is ours: who left these is dead
             _end_running(store, experiment)
-        own = {
-            "dataset": bench.dataset,
-            "trainer": bench.trainer,
-            "model": bench.model,
-            "sweep": key,
-        }
-        own["data_md5"] = bench.data_md5
-        tags = own | ({"interrupted": "true"} if interrupted else {})
-        if commit := base_commit():
-            tags["git_commit"] = commit
+        own = _tags(ranking) | {"sweep": key}
+        origin = {"git_commit": base_commit(), "interrupted": "true" if interrupted else ""}
+        tags = own | {tag: value for tag, value in origin.items() if value}
         with store.new_run(experiment, name, tags, _facts(ranking), _best(ranking)) as parent:
             for point in ranking.points:
                 _log_point(store, experiment, ranking, point, own | {PARENT: parent})
@@ -62,9 +64,17 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
     return place
 
 
+def _tags(ranking: Ranking) -> dict[str, str]:
+    """What every run of a sweep says of itself."""
+    bench = ranking.bench
+    names = {"dataset": bench.dataset, "trainer": bench.trainer, "model": bench.model}
+    return names | {"data_md5": bench.data_md5}
+
+
 def _log_point(
     store: Store, experiment: str, ranking: Ranking, point: Point, tags: Mapping[str, str]
 ) -> None:
+    """Log a point below its parent; one that diverged has no scores and is FAILED."""
     name, scores = ranking.name(point), _scores(ranking, point)
     with store.new_run(experiment, name, tags, point.params, scores) as run:
         store.client.set_terminated(run, "FINISHED" if point.folds else "FAILED")
