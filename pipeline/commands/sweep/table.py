@@ -63,8 +63,8 @@ class Ranking:
         """The table for a reader, with a line above that says what the figures are."""
         others = [m for m in METRICS[self.bench.settings.task] if m != self._metric]
         header = [*self.space.axes, self._metric, "sd", "interval", *others, ""]
-        rows = [self._row(point, others) for point in self.points[:MOST]]
-        lines = [tabulate(rows, header, tablefmt="plain", disable_numparse=True)]
+        rows = [header, *(self._row(point, others) for point in self.points[:MOST])]
+        lines = [tabulate(rows, tablefmt="plain", disable_numparse=True)]
         if len(self.points) > MOST:
             lines.append(f"... and {len(self.points) - MOST} more, in {self.folder}/table.csv")
         note = ["interrupted: the points measured so far"] if interrupted else []
