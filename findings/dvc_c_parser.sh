@@ -26,7 +26,7 @@ cd "$folder"
 python3 -m venv venv
 PATH="$folder/venv/bin:$PATH"
 export DVC_NO_ANALYTICS=1
-pip install -q dvc==3.67.1 'ruamel.yaml[libyaml]==0.19.1'
+pip install -qq dvc==3.67.1 'ruamel.yaml[libyaml]==0.19.1'
 
 git init -q project && cd project && dvc init -q
 git config user.name you && git config user.email you@example.com
@@ -47,7 +47,7 @@ pip show -q ruamel.yaml.clibz
 refuses dvc repro
 echo "extra libyaml: no C parser; dvc repro refuses the tab"
 
-pip install -q ruamel.yaml.clib==0.2.15
+pip install -qq ruamel.yaml.clib==0.2.15
 [ "$(c_parser)" = True ]
 dvc repro > said 2>&1
 refuses dvc exp run -S other=2

@@ -21,7 +21,7 @@ cd "$folder"
 python3 -m venv venv
 PATH="$folder/venv/bin:$PATH"
 export DVC_NO_ANALYTICS=1
-pip install -q dvc==3.67.1 ruamel.yaml==0.19.1
+pip install -qq dvc==3.67.1 ruamel.yaml==0.19.1
 
 git init -q project && cd project && dvc init -q
 printf 'epoch,loss\n' > header.csv

@@ -21,7 +21,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
 PATH="$folder/venv/bin:$PATH"
-pip install -q skops==0.16.0 scikit-learn==1.9.1 numpy==2.4.6
+pip install -qq skops==0.16.0 scikit-learn==1.9.1 numpy==2.4.6
 
 cat > dump.py <<'PY'
 import io
