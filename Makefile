@@ -1,10 +1,11 @@
 # make repro   set up .venv and run the whole pipeline
 # make test    set up .venv and run the whole test suite
+# make test-all  that, and the long simulations
 # make check   the fast part of it, for people at work
 # make kills   kill dvc, its stages and their processes 200 times (KILLS=200); dvc repro has to mend all (an hour)
 # make fuzz    damage the real files and write random ones, 30 times as many as in the suite
 # make clean   remove data, models and MLflow's store; keeps .venv, DVC's cache and experiments
-.PHONY: repro test check kills fuzz clean setup packages
+.PHONY: repro lint test test-all check kills fuzz clean setup packages
 # The first of these that fits makes .venv, unless it is there.
 PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 FITS := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -21,17 +22,19 @@ repro: setup
 	@echo "  dvc exp run -S lr=0.01        try another learning rate; any key of params.yaml works"
 	@echo "  dvc exp show --only-changed --drop '.*/.*'   the experiments in one table"
 
-test: setup packages
+lint: setup
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+test: lint packages
 	$(RUN) pytest $(TWO)
 
-check: setup
-	$(RUN) ruff check .
-	$(RUN) ruff format --check .
-	$(RUN) mypy
-	$(RUN) pytest $(TWO) -m "not slow"
+test-all: lint packages
+	$(RUN) pytest $(TWO) -m ""
+
+check: lint
+	$(RUN) pytest $(TWO) -m "not slow and not nightly"
 
 fuzz: setup
 	FUZZ=30 $(RUN) pytest -n 2 tests/fuzz
@@ -65,5 +68,5 @@ packages:
 	  "'sudo apt-get install chromium'; 'make check' does without." >&2; exit 2; }
 
 clean:
-	rm -rf data/[1-5]_* data/tracked.json data/retried.json data/unpublished/[!.]* data/sweeps metrics/plots metrics/report* mlflow.db* mlartifacts dvc_plots \
+	rm -rf data/[1-5]_* data/tracked.json data/unpublished/[!.]* data/sweeps metrics/plots metrics/report* mlflow.db* mlartifacts dvc_plots \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache

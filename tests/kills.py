@@ -27,7 +27,7 @@ STAGES = (
     "validate@breast_cancer",
     "split@breast_cancer",
     "train_gradient@breast_cancer-bcpm",
-    "evaluate_classification@breast_cancer",
+    "evaluate@breast_cancer",
 )
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 VICTIMS = ("dvc", "stage", "another")  # one that trains, that has the libraries loaded, that logs

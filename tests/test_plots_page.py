@@ -1,6 +1,7 @@
 """The pages of `dvc plots show` and `dvc plots diff`, opened from disk, without network."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,20 @@ from tests.conftest import ROOT, Clone, copied
 
 pytestmark = pytest.mark.slow
 
-PLOTS: list[dict[str, Any]] = [
-    plot for entry in YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"] for plot in entry.values()
-]
+GRAPH: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
+DATASETS: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]
+
+
+def plots() -> Iterator[dict[str, Any]]:
+    """The plots of the stages, as DVC fills in the dataset."""
+    for stage in GRAPH["stages"].values():
+        for key in DATASETS if stage.get("foreach") == "${datasets}" else [""]:
+            for entry in stage.get("do", stage).get("plots", []):
+                for plot in entry.values():
+                    yield {name: str(text).replace("${key}", key) for name, text in plot.items()}
+
+
+PLOTS = [*plots()]
 
 
 @pytest.fixture(scope="module")

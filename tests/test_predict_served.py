@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline.tracking.mlflow_model import write_model
 
 from pipeline.__main__ import main
 from pipeline.commands.predict.loading import _load, _predictor
 from pipeline.core.errors import PipelineError
 from pipeline.tracking.entry import Fitted
+from pipeline.tracking.sklearn_model import save_model
 from pipeline.tracking.store import open_store
 from tests.conftest import ROOT, Clone
 from tests.servers import START, dead_server, free_port
@@ -225,7 +225,7 @@ def test_a_threshold_is_part_of_the_model(tmp_path: Path, monkeypatch: pytest.Mo
     import mlflow
     import pandas as pd
 
-    write_model(tmp_path, fitted(), {"dataset": "d", "trainer": "bcpm"}, "m-1", "0123")
+    save_model(tmp_path, fitted(), {"dataset": "d", "trainer": "bcpm"}, "m-1", "0123")
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")  # as it is by default
     theirs = mlflow.sklearn.load_model(str(tmp_path))
     estimator, metadata = _load(tmp_path, "0123")
@@ -240,7 +240,7 @@ def test_a_threshold_is_part_of_the_model(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_pickle_in_place_of_a_model_is_not_opened(tmp_path: Path) -> None:
-    write_model(tmp_path, fitted(), {"dataset": "d", "trainer": "bcpm"}, "m-1", "0123")
+    save_model(tmp_path, fitted(), {"dataset": "d", "trainer": "bcpm"}, "m-1", "0123")
     model = tmp_path / "model.skops"
     content, described = model.read_bytes(), (tmp_path / "MLmodel").read_text()
     model.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "done").encode() + b"'\ntR.")

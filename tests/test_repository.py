@@ -1,9 +1,11 @@
 """The repository's own promises."""
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
-from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,6 +17,7 @@ from sklearn.datasets import load_breast_cancer
 
 from pipeline.commands.results import results
 from pipeline.core.params import load_params
+from pipeline.core.trainers import TRAINERS
 from tests.conftest import ROOT
 
 GRAPH: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -44,57 +47,94 @@ def test_what_runs_here_is_what_is_locked() -> None:
         assert version(name).split("+")[0] == pin, name
 
 
-def test_params_and_graph_name_the_same_datasets_and_trainers() -> None:
-    stages = GRAPH["stages"]
-    datasets = load_params().datasets
-    by_name = {
-        name: {dataset for stage in names for dataset in stages[stage]["matrix"]["dataset"]}
-        for name, names in {
-            "ingest": ("ingest", "generate"),
-            "validate": ("validate",),
-            "split": ("split",),
-            "evaluate": ("evaluate_regression", "evaluate_classification"),
-        }.items()
-    }
-    assert all(found == set(datasets) for found in by_name.values()), by_name
-    pairs = {family: stages[family]["foreach"].values() for family in TRAIN_FAMILIES}
-    found = {(pair["dataset"], pair["trainer"]) for pair in chain(*pairs.values())}
-    assert found == {(name, t) for name, d in datasets.items() for t in d.trainers}
+def test_every_dataset_and_model_of_params_has_its_stages() -> None:
+    params = load_params()
+    expected = {"params", "verdict", "report", "textbook", "track"}
+    for stage in ("ingest", "validate", "split", "train_reference", "evaluate"):
+        expected |= {f"{stage}@{dataset}" for dataset in params.datasets}
+    expected |= {f"train_direct@{key}" for key in params.models.direct}
+    expected |= {f"train_gradient@{key}" for key in params.models.gradient}
+    assert {*YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]} == expected
 
 
-TRAIN_FAMILIES = ("train_closed", "train_gradient")
+def test_the_graph_loops_over_params_alone() -> None:
+    """A dataset or a model more is no edit of dvc.yaml."""
+    loops = {stage["foreach"] for stage in GRAPH["stages"].values() if "foreach" in stage}
+    assert loops == {"${datasets}", "${models.direct}", "${models.gradient}"}
+    assert not [name for name, stage in GRAPH["stages"].items() if "matrix" in stage]
 
 
-def test_every_dataset_has_its_references() -> None:
-    found = GRAPH["stages"]["train_reference"]["foreach"].values()
-    datasets = load_params().datasets
-    assert {pair["dataset"] for pair in found} == set(datasets)
-    for pair in found:
-        assert REFERENCES[datasets[pair["dataset"]].task] == (pair["trivial"], pair["counterpart"])
-
-
-def test_trainers_stand_in_the_family_of_their_params() -> None:
-    for family in TRAIN_FAMILIES:
-        stage = GRAPH["stages"][family]
-        for pair in stage["foreach"].values():
-            assert set(PARAMS_OF[pair["trainer"]]) <= set(stage["do"].get("params", []))
-            assert bool(PARAMS_OF[pair["trainer"]]) == (family == "train_gradient")
+def test_a_descent_is_run_again_for_every_param_that_reaches_it() -> None:
+    params = {param for one in TRAINERS.values() for param in one.params}
+    assert params | {"models.gradient.${key}"} == set(stage("train_gradient")["params"])
 
 
 def test_commands_hold_no_value_of_params_yaml() -> None:
-    """What DVC puts into a command are plain names that stand in dvc.yaml itself."""
+    """The name of the stage, which stands in quotes, is the shell's one word."""
     assert "vars" not in GRAPH
-    for stage in GRAPH["stages"].values():
-        assert "vars" not in stage.get("do", stage)
-        rows = [*stage.get("foreach", {}).values()]
-        for key, values in stage.get("matrix", {}).items():
-            rows += [{key: value} for value in values]
-        names = {f"${{item.{key}}}" for row in rows for key in row}
-        assert all(re.fullmatch("[a-z][a-z0-9_]*", value) for row in rows for value in row.values())
-        command = stage.get("do", stage)["cmd"]
-        assert set(re.findall(r"\$\{[^}]*\}", command)) <= names
-        plain = re.sub(r"\$\{[^}]*\}", "", command)
-        assert re.fullmatch(r"exec python -m pipeline [a-z]+ *", plain)
+    for name in GRAPH["stages"]:
+        assert "vars" not in stage(name)
+        assert stage(name)["cmd"] == 'exec python -m pipeline "$DVC_STAGE"'
+
+
+def stage(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = GRAPH["stages"][name]
+    return found.get("do", found)
+
+
+@pytest.mark.parametrize("name", GRAPH["stages"])
+def test_every_module_a_stage_imports_is_in_its_deps(name: str) -> None:
+    """Else an edit would not run it again."""
+    deps = {dep.split("/${")[0] for dep in stage(name)["deps"]}
+    if "${item.ingest.source}" in deps:  # of those rows that are generated
+        deps |= {dataset.ingest.source for dataset in load_params().datasets.values()}
+    modules = {f"pipeline.stages.{name.split('_')[0]}", "pipeline.core.run", "pipeline.__main__"}
+    used = {str(path.relative_to(ROOT)) for path in reached(modules)}
+    assert "pipeline/core/errors.py" in used
+    covered = {path for path in used if any(path == d or path.startswith(f"{d}/") for d in deps)}
+    assert used == covered
+
+
+def reached(modules: set[str]) -> set[Path]:
+    """The files of modules, and of all that these import, directly or not."""
+    found: set[Path] = set()
+    waiting = list(modules)
+    while waiting:
+        for file in files_of(waiting.pop()):
+            if file not in found:
+                found.add(file)
+                waiting += imported(file)
+    return found
+
+
+def files_of(module: str) -> list[Path]:
+    """Its own file and those of the packages it is in; `pipeline.solvers.` has those in it."""
+    folder = ROOT / module.replace(".", "/")
+    if module.endswith("."):
+        return [*folder.glob("*.py")]
+    packages = [one / "__init__.py" for one in (folder, *folder.parents)]
+    return [file for file in (folder.with_suffix(".py"), *packages) if file.is_file()]
+
+
+def imported(file: Path) -> Iterator[str]:
+    """What a file imports, also within a function; a main imports commands there, and no stage.
+
+    A module that is named by an f-string may be every one of its folder.
+    """
+    tree = ast.parse(file.read_text())
+    body = [one for one in tree.body if not isinstance(one, ast.FunctionDef)]
+    for part in body if file.name == "__main__.py" else [tree]:
+        for node in ast.walk(part):
+            match node:
+                case ast.Import(names=names):
+                    yield from (one.name for one in names)
+                case ast.ImportFrom(module=str(module), names=names):
+                    yield from (module, *(f"{module}.{one.name}" for one in names))
+                case ast.Call(
+                    func=ast.Name(id="import_module"),
+                    args=[ast.JoinedStr(values=[ast.Constant(value=str(start)), *_])],
+                ) if start != "pipeline.stages.":
+                    yield start
 
 
 def test_breast_cancer_csv_is_scikit_learns_copy_row_by_row() -> None:

@@ -107,8 +107,9 @@ class Evaluated(Settings):
         folds = [one.folds for one in self.judged.values()]
         counts = {len(scores) for of_one in folds for scores in of_one.values()}
         alike = len(counts) <= 1 and len({frozenset(of_one) for of_one in folds}) <= 1
-        if roles.count("baseline") != 1 or "trainer" not in roles or not alike:
-            raise ValueError("judged: expected trainers and one baseline, on the same folds")
+        to_choose = {"trainer", "reference"} & {*roles}
+        if roles.count("baseline") != 1 or not to_choose or not alike:
+            raise ValueError("judged: expected models and one baseline, on the same folds")
         if self.champion is not None and self.champion not in self.judged:
             raise ValueError(f"champion: {self.champion} is not judged")
         return self

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source
+from pipeline.checks.values import Source
 from pipeline.core import layout
 
 BY_CHANCE = 1e-6  # less often than this is not taken for chance; tables have many columns

@@ -9,14 +9,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import (
-    Problem,
-    Source,
-    across_rows,
-    first_problems,
-    row_by_row,
-    settled_by_extremes,
-)
+from pipeline.checks.schema import across_rows, row_by_row, settled_by_extremes
+from pipeline.checks.values import Problem, Source, check_values
 from pipeline.core.errors import SHOWN
 from pipeline.core.tables import read_groups, read_table, table_schema
 
@@ -64,7 +58,7 @@ def check_table(path: Path, schema: pa.DataFrameSchema, source: Source, profile:
         part, start = rows.select_columns(columns), 0
         for group in read_groups(path, columns):
             frame = group.to_pandas(split_blocks=True, use_threads=False)
-            _, first, count = first_problems(frame, part, source.behind(start), SHOWN)
+            _, first, count = check_values(frame, part, source.behind(start), SHOWN)
             numbered = [(row + start if row >= 0 else row, a, b) for row, a, b in first]
             found.add(numbered, count)
             start += len(group)
@@ -72,7 +66,7 @@ def check_table(path: Path, schema: pa.DataFrameSchema, source: Source, profile:
         names = [*together.columns]
         if set(names) <= set(table.names):
             whole = read_table(path, names).to_pandas(split_blocks=True, use_threads=False)
-            found.add(*first_problems(whole, together, source, SHOWN)[1:])
+            found.add(*check_values(whole, together, source, SHOWN)[1:])
     return found
 
 
@@ -85,5 +79,5 @@ def _passing(schema: pa.DataFrameSchema, names: Sequence[str], profile: Profile)
         return set()
     frame, everywhere = pd.DataFrame(ends), Source(Path(), "", range(2))
     part = schema.select_columns([*ends])
-    _, problems, _ = first_problems(frame, part, everywhere, frame.size)
+    problems = check_values(frame, part, everywhere, frame.size).first
     return ends.keys() - {column for _, column, _ in problems}

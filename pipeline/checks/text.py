@@ -1,6 +1,6 @@
 """The report of a validation as text that people read; the JSON beside it has the same."""
 
-import unicodedata
+from tabulate import tabulate
 
 from pipeline.artifacts.validated import Validated
 from pipeline.core.escape import in_one_line
@@ -10,7 +10,20 @@ FIGURES = (*COUNTS, "min", "max", "mean", "sd")
 
 
 def as_text(found: Validated, schema: str) -> str:
-    """Render the report; columns are aligned."""
+    """Render the report.
+
+    Parameters
+    ----------
+    found : Validated
+        What stands in the JSON beside it.
+    schema : str
+        The schema's file, to name in the text.
+
+    Returns
+    -------
+    str
+        Lines that end with LF; the columns are aligned, also where characters take two places.
+    """
     lines = [
         f"Validation of {found.dataset}",
         "",
@@ -24,7 +37,7 @@ def as_text(found: Validated, schema: str) -> str:
         shares = (f"{label}: {n} ({n / found.rows:.1%})" for label, n in found.classes.items())
         lines += [f"rows by class: {', '.join(shares)}", ""]
     shown = [key for key in FIGURES if any(key in values for values in found.columns.values())]
-    table = [["column", *shown, "checked"]] + [
+    rows = [
         [
             in_one_line(name),
             *(_figure(key, values.get(key)) for key in shown),
@@ -32,12 +45,14 @@ def as_text(found: Validated, schema: str) -> str:
         ]
         for name, values in found.columns.items()
     ]
-    widths = [max(map(_width, cells)) for cells in zip(*table, strict=True)]
-    for name, *cells, checked in table:
-        figures = zip(cells, widths[1:-1], strict=True)
-        padded = [" " * (width - _width(cell)) + cell for cell, width in figures]
-        lines.append("  ".join([name + " " * (widths[0] - _width(name)), *padded, checked]))
-    return "\n".join([*lines, ""])
+    # The names stand in the first row: tabulate would pad headers.
+    table = tabulate(
+        [["column", *shown, "checked"], *rows],
+        tablefmt="plain",
+        colalign=("left", *("right" for _ in shown), "left"),
+        disable_numparse=True,
+    )
+    return "\n".join([*lines, table, ""])
 
 
 def _several(count: int, what: str) -> str:
@@ -48,8 +63,3 @@ def _figure(key: str, value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0f}" if key in COUNTS else f"{value:.6g}"
-
-
-def _width(text: str) -> int:
-    """In columns of a terminal, where some characters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -17,7 +17,10 @@ Kind: TypeAlias = Any  # one of ORDER
 
 
 def united(one: Kind, other: Kind) -> Kind:
-    """The kind of cells of both kinds; None: nothing but missing values."""
+    """The kind of a column that holds cells of both kinds.
+
+    None, of nothing but missing values, gives way to int64, that to float64, that to text.
+    """
     return max(one, other, key=ORDER.index)
 
 
@@ -27,9 +30,17 @@ def kind_of(array: pa.Array) -> Kind:
 
 
 def column(cells: Sequence[str], kind: Kind, dialect: Dialect) -> pa.Array:
-    """The cells as int64 if every one is an integer, as float64 if every one is a finite number.
+    """Make an array of cells: int64 if every one is an integer, float64 if every one is finite.
 
-    Else, or if `kind` says so, as text, character by character. Declared markers are missing.
+    Else, or if `kind` says so, they stay text, character by character.
+
+    Parameters
+    ----------
+    cells : sequence of str
+    kind : kind
+        What earlier rows of the column hold: text stays text.
+    dialect : Dialect
+        Its `missing` cells have no value; its `decimal` is the sign of numbers.
     """
     gaps = [cell in dialect.missing for cell in cells] if dialect.missing else []
     present = [c for c, gap in zip(cells, gaps, strict=True) if not gap] if any(gaps) else cells

@@ -10,6 +10,7 @@ from pipeline.artifacts.evaluated import (
     Comparison,
     Evaluated,
     Judged,
+    Role,
     Verdict,
     Word,
     Words,
@@ -21,18 +22,28 @@ NOTHING = 1e-6  # a smaller difference, as a share of the score, is no differenc
 RARE = 0.1
 ROUGH = 10  # rows
 LOPSIDED = 0.85  # share of the larger class
+NO_MODEL = "params.yaml: models has no model of this dataset yet"
 
 
 def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdict:
-    """Judge the best trainer of a dataset by the folds alone: no training row decides.
+    """Judge the best model of a dataset by the folds alone: no training row decides.
 
-    `accepted` beats the trivial model and is not worse than the champion, `rejected` is worse than
+    `accepted` beats the baseline and is not worse than the champion, `rejected` is worse than
     either, both beyond the interval of the paired difference; else it is `undecided`. A champion
-    may be missed by `tolerance`, as a share of its score.
+    may be missed by `tolerance`, as a share of its score. Where the dataset has no model of its own
+    the reference model is shown as the best, undecided.
+
+    Parameters
+    ----------
+    evaluated : Evaluated
+    tolerance : float
+        From 0, below 1.
+    evaluated_md5 : str
+        Of the file that `evaluated` was read from.
     """
-    trainers = [n for n, one in evaluated.judged.items() if one.role == "trainer"]
-    best = _best(evaluated, trainers)
-    word, reason = _judge(evaluated, best, tolerance)
+    own = _of_role(evaluated, "trainer")
+    best = _best(evaluated, own) if own else _of_role(evaluated, "reference")[0]
+    word, reason = _judge(evaluated, best, tolerance) if own else ("undecided", NO_MODEL)
     return Verdict(
         evaluated_md5=evaluated_md5,
         metric=evaluated.metric,
@@ -45,6 +56,10 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
         if len(_scores(evaluated, best)) > 1
         else [],
     )
+
+
+def _of_role(evaluated: Evaluated, role: Role) -> list[str]:
+    return [name for name, one in evaluated.judged.items() if one.role == role]
 
 
 def compare(evaluated: Evaluated, a: str, b: str) -> Comparison:
@@ -88,7 +103,7 @@ def contrast(
 def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str]:
     if not _scores(evaluated, best):
         return "undecided", f"{evaluated.scheme.rows} rows are too few to judge by"
-    trivial = next(n for n, one in evaluated.judged.items() if one.role == "baseline")
+    (trivial,) = _of_role(evaluated, "baseline")
     against = compare(evaluated, best, trivial)
     shown = f"{best} against {trivial}: {_shown(against, evaluated)}"
     champion = evaluated.champion
@@ -163,9 +178,10 @@ def _notes(evaluated: Evaluated, best: str) -> Iterator[str]:
 
 def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
     """Where the references stand, and who is worse than the trivial one."""
-    roles = {one.role: name for name, one in evaluated.judged.items()}
-    reference, trivial = roles.get("reference"), roles["baseline"]
-    if reference:
+    (trivial,) = _of_role(evaluated, "baseline")
+    for reference in _of_role(evaluated, "reference"):
+        if reference == best:
+            continue
         found = compare(evaluated, best, reference)
         said = {"better": "better than", "worse": "worse than"}.get(
             found.words, "not distinguishable from"

@@ -1,9 +1,10 @@
 """The data behind the plots: rows of text and numbers under a header."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pipeline.artifacts.evaluated import Judged
 from pipeline.core.params import Dataset
@@ -17,10 +18,41 @@ Values = Mapping[str, Array]
 MOST_POINTS = 2000
 MOST_FEATURES = 100
 BINS = 10
+HEADERS = {
+    "predictions": ["trainer", "actual", "predicted"],
+    "residuals": ["trainer", "predicted", "residual"],
+    "confusion": ["trainer", "actual", "predicted", "rows"],
+    "roc": ["false_positive_rate", "true_positive_rate", "trainer"],
+    "pr": ["recall", "precision", "trainer"],
+    "calibration": ["predicted", "observed", "low", "high", "rows", "trainer"],
+}
 
 
-def of_all(judged: Mapping[str, Judged], metric: str) -> dict[str, PlotData]:
-    """Curves of any task: the scores of the folds, and the weights."""
+def of_all(
+    judged: Mapping[str, Judged], histories: Mapping[str, Array], metric: str
+) -> dict[str, PlotData]:
+    """Curves of any task, and the headers of those of one.
+
+    Parameters
+    ----------
+    judged : dict
+        The models, judged, by name.
+    histories : dict
+        By name of the model: epoch and training loss, shape (n_epochs, 2).
+    metric : str
+        The score of the folds to show.
+
+    Returns
+    -------
+    dict
+        `loss` of the epochs, `cv` with the scores of the folds, `coefficients` with the weights,
+        and without rows the plots of HEADERS.
+    """
+    losses = [
+        (name, int(epoch), loss)
+        for name, history in histories.items()
+        for epoch, loss in history[thinned(len(history), MOST_POINTS)].tolist()
+    ]
     scores = [
         (name, fold, value)
         for name, one in judged.items()
@@ -33,49 +65,63 @@ def of_all(judged: Mapping[str, Judged], metric: str) -> dict[str, PlotData]:
         for c in one.coefficients[:MOST_FEATURES]
     ]
     return {
+        "loss": (["trainer", "epoch", "loss"], [*losses]),
         "cv": (["trainer", "fold", metric], [*scores]),
         "coefficients": (["trainer", "feature", "value", "low", "high"], [*weights]),
+        **{name: (header, []) for name, header in HEADERS.items()},
     }
 
 
 def of_regression(values: Values, y: Array) -> dict[str, PlotData]:
-    """Predictions, a column a model, and residuals, actual - predicted."""
+    """Predictions beside the actual values, and residuals, actual - predicted.
+
+    Parameters
+    ----------
+    values : dict
+        By name of the model: its predictions, shape (n_rows,).
+    y : ndarray of shape (n_rows,)
+    """
     rows = thinned(len(y), MOST_POINTS)
-    predicted = [value[rows].tolist() for value in values.values()]
+    points = [
+        (name, *point)
+        for name, value in values.items()
+        for point in zip(y[rows].tolist(), value[rows].tolist(), strict=True)
+    ]
     residuals = [
         (name, at, rest)
         for name, value in values.items()
         for at, rest in zip(value[rows].tolist(), (y - value)[rows].tolist(), strict=True)
     ]
-    return {
-        "predictions": (
-            ["actual", *values],
-            list(zip(y[rows].tolist(), *predicted, strict=True)),
-        ),
-        "residuals": (["trainer", "predicted", "residual"], [*residuals]),
-    }
+    return _under_headers(predictions=points, residuals=residuals)
 
 
 def of_classification(
     values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float], sure: float
 ) -> dict[str, PlotData]:
-    """Confusion, ROC, precision-recall and calibration of the positive class, from logits."""
-    both = y.min() < y.max()
-    return {
-        "confusion": (
-            ["trainer", "actual", "predicted", "rows"],
-            [*_confusion(values, y, settings, thresholds)],
-        ),
-        "roc": (
-            ["false_positive_rate", "true_positive_rate", "trainer"],
-            [*_roc(values if both else {}, y, settings)],
-        ),
-        "pr": (["recall", "precision", "trainer"], [*_pr(values if both else {}, y, settings)]),
-        "calibration": (
-            ["predicted", "observed", "low", "high", "rows", "trainer"],
-            [*_calibration(values, y, settings, sure)],
-        ),
-    }
+    """Confusion, ROC, precision-recall and calibration of the positive class.
+
+    Parameters
+    ----------
+    values : dict
+        By name of the model: the logit of label 1, shape (n_rows,).
+    y : ndarray of shape (n_rows,)
+        Labels 0 and 1; where all are alike there is no ROC and no precision-recall curve.
+    thresholds : dict
+        By name of the model: label 1 is predicted from this probability on.
+    sure : float
+        The confidence of the intervals of the calibration.
+    """
+    curved = values if y.min() < y.max() else {}
+    return _under_headers(
+        confusion=_confusion(values, y, settings, thresholds),
+        roc=_roc(curved, y, settings),
+        pr=_pr(curved, y, settings),
+        calibration=_calibration(values, y, settings, sure),
+    )
+
+
+def _under_headers(**rows: Iterable[tuple[object, ...]]) -> dict[str, PlotData]:
+    return {name: (HEADERS[name], list(of_one)) for name, of_one in rows.items()}
 
 
 def _confusion(
@@ -90,8 +136,6 @@ def _confusion(
 
 
 def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
-    from sklearn.metrics import roc_curve
-
     positive = settings.evaluate.positive_label
     for trainer, z in values.items():
         false, true, _ = roc_curve(y, z if positive else -z, pos_label=positive)
@@ -100,8 +144,6 @@ def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, 
 
 
 def _pr(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
-    from sklearn.metrics import precision_recall_curve
-
     positive = settings.evaluate.positive_label
     for trainer, z in values.items():
         precision, recall, _ = precision_recall_curve(y, z if positive else -z, pos_label=positive)

@@ -6,23 +6,24 @@ import math
 import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from pipeline.core.escape import in_one_line
 from pipeline.core.tables import Array
 from pipeline.figures.svg import FAINT, INK, tidy
-from pipeline.report.texts import minus
 
 WIDTH = 360  # points; a phone shows them one to one, and text keeps its size
+RIGHT = 10  # points, left free there
 SIZE = 9
 SMALL = 8
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "svg.hashsalt": "pipeline",  # the ids of the same drawing are the same
     "text.parse_math": False,  # a `$` in a column's name is a dollar
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same widths everywhere
     "font.size": SIZE,
@@ -45,12 +46,13 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-9, 12),  # numbers as a reader writes them
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "legend.frameon": False,
 }
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @contextlib.contextmanager
@@ -73,21 +75,36 @@ def panels(
     labels: Sequence[str] = (),
     gap: tuple[float, float] = (30, 34),
 ) -> tuple[Figure, list[Axes]]:
-    """Axes in a grid, each row `height` points high, with room above for a legend of `labels`."""
+    """Axes in a grid, as wide as the page. All lengths are points.
+
+    Parameters
+    ----------
+    count : int
+        How many axes; the last row may have fewer than `columns`.
+    height : float
+        Of each row.
+    left, bottom, top : float
+        Room beside, below and above the grid.
+    labels : sequence of str
+        Of the legend, which gets room above the grid.
+    gap : pair of float
+        Between columns and between rows.
+    """
     rows = math.ceil(count / columns)
     head = top + legend_height(labels)
     total = head + rows * height + (rows - 1) * gap[1] + bottom
+    width = (WIDTH - left - RIGHT - (columns - 1) * gap[0]) / columns
     canvas = Figure(figsize=(WIDTH / 72, total / 72))
-    width = (WIDTH - left - 10 - (columns - 1) * gap[0]) / columns
-    axes = []
-    for k in range(count):
-        x = left + k % columns * (width + gap[0])
-        y = total - head - (k // columns + 1) * height - k // columns * gap[1]
-        axes.append(canvas.add_axes((x / WIDTH, y / total, width / WIDTH, height / total)))
-        for axis in (axes[-1].xaxis, axes[-1].yaxis):
-            axis.set_major_locator(MaxNLocator(5 if columns == 1 else 3))
-            axis.set_major_formatter(FuncFormatter(_plain))
-    return canvas, axes
+    grid = {
+        "left": left / WIDTH, "right": 1 - RIGHT / WIDTH, "wspace": gap[0] / width,
+        "bottom": bottom / total, "top": 1 - head / total, "hspace": gap[1] / height,
+    }  # fmt: skip
+    axes = list(canvas.subplots(rows, columns, squeeze=False, gridspec_kw=grid).flat)
+    for one in axes[count:]:
+        one.remove()
+    for one in axes[:count]:
+        one.locator_params(nbins=5 if columns == 1 else 3)
+    return canvas, axes[:count]
 
 
 def legend_height(labels: Sequence[str]) -> float:
@@ -109,19 +126,35 @@ def _columns(labels: Sequence[str]) -> int:
 
 
 def width(text: str, size: float) -> float:
-    """Points that text takes at most: Chinese characters fill a square."""
+    """Points that text takes at most: Chinese characters fill a square.
+
+    >>> width("xx", 10), width("\N{CJK UNIFIED IDEOGRAPH-9762}", 10)
+    (12.4, 10)
+    """
     return size * sum(1 if unicodedata.east_asian_width(c) in "WF" else 0.62 for c in text)
 
 
 def near(limits: tuple[float, float], values: Array) -> tuple[float, float]:
-    """Limits of an axis, cut at twice the spread of values: one diverged model hides all else."""
+    """Limits of an axis, cut at twice the spread of values: one diverged model hides all else.
+
+    Parameters
+    ----------
+    limits : pair of float
+        As matplotlib would have them.
+    values : ndarray of shape (n,)
+        What must be seen in any case.
+    """
     low, high = float(values.min()), float(values.max())
     room = 2 * ((high - low) or 1.0)
     return max(limits[0], low - room), min(limits[1], high + room)
 
 
 def short(text: str, most: float) -> str:
-    """One line of at most so many em; what is too long loses its middle."""
+    """One line of at most so many em; what is too long loses its middle.
+
+    >>> short("customer_stays_for_a_year", 6)
+    'custo…_year'
+    """
     line = in_one_line(text)
     if width(line, 1) <= most:
         return line
@@ -135,40 +168,36 @@ def _ends(line: str, kept: int) -> str:
     return line[: kept - kept // 2] + "…" + line[len(line) - kept // 2 :]
 
 
-def log_axis(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic y axis whose labels need no mathtext."""
-    axes.set_yscale("log")
+def log_axis(axes: Axes, which: Literal["x", "y"], low: float, high: float) -> None:
+    """Make an axis logarithmic, with labels that need no mathtext.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of what it shows: labels stand at powers of ten, closer where these are few.
+    """
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
     decades = math.log10(high / low) if 0 < low < high else 0
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    if decades < 1.3:
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
-        return
     marks = (1.0, 2.0, 5.0) if decades < 2 else (1.0,)
-    axes.yaxis.set_major_locator(LogLocator(subs=marks, numticks=7))
-    axes.yaxis.set_major_formatter(FuncFormatter(_power))
-
-
-def _plain(value: float, _position: int | None = None) -> str:
-    return minus(f"{value:.10g}")
-
-
-def _power(value: float, _position: int | None = None) -> str:
-    exponent = math.floor(math.log10(value) + 1e-9)
-    if -4 < exponent < 5:
-        return f"{value:g}"
-    return f"{value / 10.0**exponent:g}·10{str(exponent).translate(SUPERSCRIPTS)}".removeprefix(
-        "1·"
-    )
+    few = decades < 1.3
+    axis.set_major_locator(MaxNLocator(5) if few else LogLocator(subs=marks, numticks=7))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def finish(canvas: Figure, name: str) -> str:
-    """The figure as SVG, the same bytes for the same figure."""
+    """The figure as SVG, the same bytes for the same figure.
+
+    Parameters
+    ----------
+    name : str
+        Begins every id of the SVG; no other picture of the page has it.
+    """
     if len(canvas.axes) == 1:
         _make_room(canvas.axes[0])
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name}):
-        canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return tidy(buffer.getvalue(), name)
 
 

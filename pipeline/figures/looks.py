@@ -1,9 +1,14 @@
 """How each model is drawn, the same in every picture of its dataset."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+
 from pipeline.artifacts.evaluated import Evaluated
+from pipeline.core.tables import Array
 from pipeline.figures.svg import COLOURS, INK
 
 Style = dict[str, Any]  # keywords of a matplotlib artist
@@ -12,7 +17,17 @@ DASHED: Style = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
 
 @dataclass(frozen=True)
 class Look:
-    """One model's: told apart by colour, and by dashes and marker too."""
+    """How one model is drawn: told apart by colour, and by dashes and marker too.
+
+    Attributes
+    ----------
+    colour : str
+        One of `svg.COLOURS`, or ink.
+    dashes : str or tuple
+        A line style of matplotlib.
+    marker : str
+        A marker of matplotlib.
+    """
 
     colour: str
     dashes: str | tuple[int, tuple[float, ...]]
@@ -36,6 +51,28 @@ class Look:
             "markersize": size,
             "linestyle": "none",
         }
+
+
+def draw_each(
+    axes: Axes, curves: Mapping[str, tuple[Array, Array]], look: Mapping[str, Look], cloud: bool
+) -> list[Artist]:
+    """Draw x and y of each model as a line, or as a cloud of points.
+
+    Parameters
+    ----------
+    curves : mapping
+        By model: x and y, both of shape (n,). The later lie on top, and are drawn smaller.
+
+    Returns
+    -------
+    list of Artist
+        One for each model, for the legend.
+    """
+    drawn: list[Artist] = []
+    for place, (name, (x, y)) in enumerate(curves.items()):
+        keywords = look[name].cloud if cloud else look[name].line
+        drawn += axes.plot(x, y, **keywords(place, len(curves)))
+    return drawn
 
 
 _TRAINERS = (

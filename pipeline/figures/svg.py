@@ -23,8 +23,8 @@ FONTS = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', sans-serif"
 _TAG = re.compile(r"<[^>]*>")
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 _RUN = re.compile(r'<g( clip-path="[^"]*")?>((?:\s*<use [^>]*?style="([^"]*)"/>)+)\s*</g>')
-_REFERENCE = re.compile(r'(?:href="|url\()#(\w+)')
-_ID = re.compile(r' id="([^"]*)"')
+_UNUSED = re.compile(r' id="[^"]*_\d+"')  # of groups, which nothing refers to
+_ID = re.compile(r'( id="|href="#|url\(#)')
 _STYLE = re.compile(r' style="[^"]*"')
 
 
@@ -36,27 +36,32 @@ def tidy(raw: str, name: str) -> str:
     raw : str
         What matplotlib wrote.
     name : str
-        Begins every id; no other picture of the page has it.
+        Begins every id; no other picture of the page has it. Of ASCII letters, digits, _ and -.
     """
     text = raw[raw.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
     text = _in_tags(text, _shorter)
-    text = _RUN.sub(_hoisted, text)
-    used = dict.fromkeys(_REFERENCE.findall("".join(_TAG.findall(text))))
-    ids = {old: f"{name}-{k}" for k, old in enumerate(used)}
-    text = _in_tags(text, lambda tag: _renamed(tag, ids))
+    text = _in_tags(_RUN.sub(_hoisted, text), lambda tag: _ID.sub(rf"\1{name}-", tag))
     return re.sub(r"\s*\n\s*", "\n", text).strip()
 
 
 def alone(text: str, finding: str) -> str:
-    """The picture as a file of its own, black on nothing."""
+    """The picture as a file of its own, black on nothing.
+
+    Parameters
+    ----------
+    text : str
+        As `tidy` gives it.
+    finding : str
+        What is to be seen, for readers who do not see it.
+    """
     text = _in_tags(text, lambda tag: tag.replace(INK, "#000000").replace(FAINT, "#a0a0a0"))
     return _labelled(text, finding, f' font-family="{FONTS}"') + "\n"
 
 
 def inlined(text: str, finding: str) -> str:
-    """The picture as a part of the page, which sets font and colours."""
+    """The picture as a part of the page, which sets font and colours; parameters as `alone`."""
     return _labelled(_in_tags(text, _of_the_page), finding, "")
 
 
@@ -71,16 +76,11 @@ def _in_tags(text: str, change: Callable[[str], str]) -> str:
 
 
 def _shorter(tag: str) -> str:
-    """Two decimals of a point are enough; fonts and needless turns go."""
+    """Two decimals of a point are enough; fonts, needless turns and unused ids go."""
     tag = _LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), tag)
     tag = re.sub(r" font-family: [^;]*;", "", tag).replace("xlink:href=", "href=")
-    return re.sub(r' transform="rotate\(-0 [^)]*\)"', "", tag).replace(" \n", " ")
-
-
-def _renamed(tag: str, ids: dict[str, str]) -> str:
-    """The ids that something refers to, by their new names; the others go."""
-    tag = _REFERENCE.sub(lambda old: old[0].replace(old[1], ids[old[1]]), tag)
-    return _ID.sub(lambda old: f' id="{ids[old[1]]}"' if old[1] in ids else "", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", tag).replace(" \n", " ")
+    return _UNUSED.sub("", tag)
 
 
 def _of_the_page(tag: str) -> str:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from pipeline.core.tables import Array
 from pipeline.core.thin import thinned
 from pipeline.figures.canvas import add_legend, near, panels, short
-from pipeline.figures.looks import Style, looks
-from pipeline.figures.picture import POINTS, Picture, correlation, picture
+from pipeline.figures.looks import Style, draw_each, looks
 from pipeline.figures.svg import COLOURS, INK
 from pipeline.report.gather import Gathered
+from pipeline.report.picture import POINTS, Picture, correlation, picture
 from pipeline.report.texts import Texts, minus
 
 HISTOGRAMS = 12
@@ -43,21 +43,19 @@ def draw_fit(d: Gathered, t: Texts) -> Picture | None:
     """The line of every trainer over the points, as in the chapter's figure 3.26."""
     if len(d.features) != 1 or d.evaluated.task != "regression":
         return None
-    look = looks(d.evaluated)
     names = _lines(d)
     canvas, [axes] = panels(1, 210, labels=names)
     low, high = d.X.min(), d.X.max()
     x = np.array([low, high]) + np.array([-0.05, 0.05]) * ((high - low) or 1)
     _points(d, axes)
-    handles: list[Artist] = []
-    for k, name in enumerate(names):
-        slope, intercept = line(d, name)
-        handles += axes.plot(x, slope * x + intercept, **look[name].line(k, len(names)))
+    lines = {name: line(d, name) for name in names}
+    curves = {name: (x, slope * x + intercept) for name, (slope, intercept) in lines.items()}
+    handles = draw_each(axes, curves, looks(d.evaluated), cloud=False)
     axes.set_ylim(near(axes.get_ylim(), d.y))
     _name_axes(d, axes)
     add_legend(canvas, handles, names)
-    lines = [_equation(d, t, name) for name in names]
-    return picture(d, t, "fit", canvas, t("fit.finding", lines=t("list").join(lines)))
+    equations = t("list").join(_equation(t, name, *one) for name, one in lines.items())
+    return picture(d, t, "fit", canvas, t("fit.finding", lines=equations))
 
 
 def draw_histograms(d: Gathered, t: Texts) -> Picture | None:
@@ -87,7 +85,15 @@ def draw_histograms(d: Gathered, t: Texts) -> Picture | None:
 
 
 def line(d: Gathered, model: str) -> tuple[float, float]:
-    """Slope and intercept in the feature's own units: w (x - mean) / scale + b."""
+    """Slope and intercept in the feature's own units, of w (x - mean) / scale + b.
+
+    Returns
+    -------
+    slope : float
+        w / scale.
+    intercept : float
+        b - slope * mean.
+    """
     slope = float(d.models[model].coef[0] / d.scale[0])
     return slope, float(d.models[model].intercept - slope * d.mean[0])
 
@@ -100,8 +106,7 @@ def _lines(d: Gathered) -> list[str]:
     return names
 
 
-def _equation(d: Gathered, t: Texts, name: str) -> str:
-    slope, intercept = line(d, name)
+def _equation(t: Texts, name: str, slope: float, intercept: float) -> str:
     sign = minus("+" if intercept >= 0 else "-")
     return f"{name}: {t.number(slope)} x {sign} {t.number(abs(intercept))}"
 

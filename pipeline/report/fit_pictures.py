@@ -1,17 +1,14 @@
 """How the training went, and what the regression models make of the judged rows."""
 
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from pipeline.core.tables import Array
 from pipeline.core.thin import thinned
 from pipeline.figures.canvas import add_legend, log_axis, near, panels, short
-from pipeline.figures.looks import DASHED, Look, looks
-from pipeline.figures.picture import Picture, correlation, picture
+from pipeline.figures.looks import DASHED, draw_each, looks
 from pipeline.figures.svg import INK
-from pipeline.report.gather import Gathered, numbers
+from pipeline.report.gather import Gathered
+from pipeline.report.picture import Picture, correlation, picture
 from pipeline.report.texts import Texts
 
 EPOCHS = 300
@@ -23,20 +20,16 @@ def draw_loss(d: Gathered, t: Texts) -> Picture | None:
     """Training loss by epoch, with the least-squares minimum where it is one."""
     if not d.histories:
         return None
-    look = looks(d.evaluated)
     minimum = least_squares_minimum(d)
     labels = [_rate(d, t, name) for name in d.histories]
     labels += [t("least_squares", mse=t.number(minimum))] if minimum is not None else []
     canvas, [axes] = panels(1, 190, labels=labels)
-    curves = {name: _positive(history[:, 1]) for name, history in d.histories.items()}
-    handles: list[Artist] = []
-    for k, (name, curve) in enumerate(curves.items()):
-        some = _some_epochs(len(curve))
-        epochs = d.histories[name][some, 0]
-        handles += axes.plot(epochs, curve[some], **look[name].line(k, len(curves)))
+    curves = {name: _some_epochs(history) for name, history in d.histories.items()}
+    handles = draw_each(axes, curves, looks(d.evaluated), cloud=False)
     if minimum is not None and minimum > 0:
         handles.append(axes.axhline(minimum, color=INK, linestyle=(0, (1, 2)), linewidth=1))
-    log_axis(axes, min(map(np.min, curves.values())), max(map(np.max, curves.values())))
+    losses = np.concatenate([loss for _, loss in curves.values()])
+    log_axis(axes, "y", losses.min(), losses.max())
     axes.set_xlabel(t("epoch"))
     axes.set_ylabel(_loss_name(d, t))
     add_legend(canvas, handles, labels[: len(handles)])
@@ -44,7 +37,13 @@ def draw_loss(d: Gathered, t: Texts) -> Picture | None:
 
 
 def least_squares_minimum(d: Gathered) -> float | None:
-    """The training error of least squares, where it bounds what every trainer here minimizes."""
+    """The training error of least squares, where it bounds what every trainer here minimizes.
+
+    Returns
+    -------
+    float or None
+        min over theta of 1/n |X theta - y|^2; None where a trainer minimizes something else.
+    """
     plain = {"loss": "mse", "weight_decay": 0, "batch_size": "full"}
     for name in d.histories:
         if any(d.models[name].params.get(key) != value for key, value in plain.items()):
@@ -55,21 +54,18 @@ def least_squares_minimum(d: Gathered) -> float | None:
 
 def draw_predictions(d: Gathered, t: Texts) -> Picture | None:
     """Predicted over actual, with the diagonal."""
-    if "predictions" not in d.plots:
+    points = _clouds(d, "predictions", "actual", "predicted")
+    if not points:
         return None
-    columns = d.plots["predictions"]
-    actual = numbers(columns["actual"])
-    names = [name for name in d.judged if name in columns]
-    canvas, [axes] = panels(1, 230, labels=names)
-    some = thinned(len(actual), CLOUDS // len(names))
+    canvas, [axes] = panels(1, 230, labels=[*points])
+    actual = d.plots["predictions"]["actual"]
     ends = [actual.min(), actual.max()]
     axes.plot(ends, ends, **DASHED)
-    points = {name: (actual[some], numbers(columns[name])[some]) for name in names}
-    handles = _clouds(axes, points, looks(d.evaluated))
+    handles = draw_each(axes, points, looks(d.evaluated), cloud=True)
     axes.set_ylim(near(axes.get_ylim(), actual))
     axes.set_xlabel(t("actual", target=short(d.evaluated.target, 30)))
     axes.set_ylabel(t("predicted", target=short(d.evaluated.target, 20)))
-    add_legend(canvas, handles, names)
+    add_legend(canvas, handles, [*points])
     actual, best = d.best_on_them  # the points may be a part of them
     worst = int(np.argmax(np.abs(actual - best)))
     finding = t(
@@ -82,26 +78,18 @@ def draw_predictions(d: Gathered, t: Texts) -> Picture | None:
 
 def draw_residuals(d: Gathered, t: Texts) -> Picture | None:
     """Actual minus predicted, over predicted."""
-    if "residuals" not in d.plots:
+    points = _clouds(d, "residuals", "predicted", "residual")
+    if not points:
         return None
-    columns = d.plots["residuals"]
-    trainers = np.array(columns["trainer"])
-    predicted, residual = numbers(columns["predicted"]), numbers(columns["residual"])
-    names = [name for name in d.judged if name in trainers]
-    canvas, [axes] = panels(1, 190, labels=names)
+    canvas, [axes] = panels(1, 190, labels=[*points])
     axes.axhline(0, **DASHED)
-    points = {}
-    for name in names:
-        rows = np.flatnonzero(trainers == name)
-        rows = rows[thinned(len(rows), CLOUDS // len(names))]
-        points[name] = (predicted[rows], residual[rows])
-    handles = _clouds(axes, points, looks(d.evaluated))
+    handles = draw_each(axes, points, looks(d.evaluated), cloud=True)
     actual = d.y[d.judged_rows]
     axes.set_ylim(near(axes.get_ylim(), actual - actual.mean()))
     axes.set_xlim(near(axes.get_xlim(), actual))
     axes.set_xlabel(t("predicted", target=short(d.evaluated.target, 30)))
     axes.set_ylabel(t("residual"))
-    add_legend(canvas, handles, names)
+    add_legend(canvas, handles, [*points])
     best = np.subtract(*d.best_on_them)  # the points may be a part of them
     values = {"low": best.min(), "high": best.max(), "mean": _centre(best), "sd": best.std()}
     shown = {key: t.number(float(value)) for key, value in values.items()}
@@ -114,23 +102,21 @@ def _centre(values: Array) -> float:
     return mean if abs(mean) > 1e-6 * float(np.abs(values).max()) else 0.0
 
 
-def _clouds(
-    axes: Axes, points: dict[str, tuple[Array, Array]], look: dict[str, Look]
-) -> list[Artist]:
-    handles: list[Artist] = []
-    for k, (name, (x, y)) in enumerate(points.items()):
-        handles += axes.plot(x, y, **look[name].cloud(k, len(points)))
-    return handles
+def _clouds(d: Gathered, plot: str, x: str, y: str) -> dict[str, tuple[Array, Array]]:
+    """By model: x and y of an equal part of its rows, CLOUDS of them together."""
+    found = d.by_model(plot)
+    some = {name: thinned(len(rows[x]), CLOUDS // len(found)) for name, rows in found.items()}
+    return {name: (rows[x][some[name]], rows[y][some[name]]) for name, rows in found.items()}
 
 
-def _positive(history: Array) -> Array:
-    """What a logarithmic axis can show: a loss of zero lies at the floor of rounding."""
-    return np.maximum(history, max(float(history[0]) * DIGITS, 1e-300))
+def _some_epochs(history: Array) -> tuple[Array, Array]:
+    """The first epochs, where the loss falls, and evenly spaced ones; the loss of each.
 
-
-def _some_epochs(count: int) -> NDArray[np.int64]:
-    """The first epochs, where the loss falls, and evenly spaced ones."""
-    return np.union1d(np.arange(min(count, 50)), thinned(count, EPOCHS))
+    A loss of zero, which a logarithmic axis cannot show, lies at the floor of rounding.
+    """
+    some = np.union1d(np.arange(min(len(history), 50)), thinned(len(history), EPOCHS))
+    floor = max(float(history[0, 1]) * DIGITS, 1e-300)
+    return history[some, 0], np.maximum(history[some, 1], floor)
 
 
 def _rate(d: Gathered, t: Texts, name: str) -> str:

@@ -5,9 +5,9 @@ import numpy as np
 from pipeline.artifacts.evaluated import LOWER_IS_BETTER, Coefficient
 from pipeline.figures.canvas import add_legend, panels, short
 from pipeline.figures.looks import looks
-from pipeline.figures.picture import Picture, picture
 from pipeline.figures.svg import INK
 from pipeline.report.gather import Gathered
+from pipeline.report.picture import Picture, picture
 from pipeline.report.texts import Texts
 
 FEATURES = 30

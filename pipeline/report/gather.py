@@ -22,19 +22,16 @@ from pipeline.core.numbers import is_number
 from pipeline.core.params import Params
 from pipeline.core.tables import Array, read_table
 
-Columns = dict[str, list[str]]
-# The columns of each file of metrics/plots that the pictures need.
+Columns = dict[str, NDArray[Any]]
+# The files of metrics/plots/DATASET that the pictures need, and their columns. Every dataset has
+# them all; of what its task does not have there is the header alone.
 PLOTS = {
-    "regression": {
-        "predictions": ("actual",),
-        "residuals": ("trainer", "predicted", "residual"),
-    },
-    "classification": {
-        "confusion": ("trainer", "actual", "predicted", "rows"),
-        "roc": ("false_positive_rate", "true_positive_rate", "trainer"),
-        "pr": ("recall", "precision", "trainer"),
-        "calibration": ("predicted", "observed", "low", "high", "rows", "trainer"),
-    },
+    "predictions": ("trainer", "actual", "predicted"),
+    "residuals": ("trainer", "predicted", "residual"),
+    "confusion": ("trainer", "actual", "predicted", "rows"),
+    "roc": ("trainer", "false_positive_rate", "true_positive_rate"),
+    "pr": ("trainer", "recall", "precision"),
+    "calibration": ("trainer", "predicted", "observed", "low", "high"),
 }
 
 
@@ -53,7 +50,7 @@ class Gathered(Split):
     histories : dict
         Epoch and training loss, shape (n, 2), of the trainers that descend.
     plots : dict
-        The columns of each file of metrics/plots.
+        The columns of each file of PLOTS, each of shape (n,): names as text, all others as numbers.
     hashes : dict
         MD5 of each file that the models come from, by path.
     """
@@ -100,6 +97,16 @@ class Gathered(Split):
         """What the scores of the rows begin with that each model is shown on."""
         return "test" if len(self.test) else "train"
 
+    def by_model(self, plot: str) -> dict[str, Columns]:
+        """The rows of a plot by model, in the order of `judged`; none where it has none."""
+        columns = self.plots[plot]
+        trainers = columns["trainer"]
+        return {
+            name: {key: column[trainers == name] for key, column in columns.items()}
+            for name in self.judged
+            if name in trainers
+        }
+
     def score(self, model: str, key: str) -> tuple[float | None, float | None, float | None]:
         """A score with its interval; None for what there is not."""
         scores = self.judged[model].scores
@@ -122,7 +129,7 @@ def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gather
     models = read_models(dataset, params.models_of(dataset), split.features, trained_on)
     plots = {
         name: read_columns(layout.plot(dataset, name), columns, texts_of(name))
-        for name, columns in PLOTS[settings.task].items()
+        for name, columns in PLOTS.items()
     }
     _refuse_strangers(dataset, evaluated, verdict, models, plots)
     return Gathered(
@@ -146,14 +153,27 @@ def texts_of(plot: str) -> tuple[str, ...]:
 
 
 def read_columns(path: Path, needed: Iterable[str], texts: Container[str]) -> Columns:
-    """A CSV file by column, as text; all but `texts` are numbers."""
+    """A CSV file by column, each of shape (n_rows,).
+
+    Parameters
+    ----------
+    needed : iterable of str
+        Columns that must be there.
+    texts : container of str
+        Columns that are text; all others are finite numbers.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing, altered or damaged; names the column and the cell.
+    """
     refuse_altered(path)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             text = file.read()
         header, *rows = csv.reader(text.splitlines(keepends=True))
         columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-        found = {name: list(column) for name, column in zip(header, columns, strict=True)}
+        found = dict(zip(header, columns, strict=True))
     except FileNotFoundError:
         raise missing(path) from None
     except (OSError, ValueError, csv.Error) as error:
@@ -167,12 +187,7 @@ def read_columns(path: Path, needed: Iterable[str], texts: Container[str]) -> Co
         bad = [cell for cell in cells if name not in texts and not is_number(cell)]
         if bad:
             raise damaged(path, f"column {name}: {bad[0]!r} is no number")
-    return found
-
-
-def numbers(column: Iterable[str]) -> Array:
-    """A column's numbers."""
-    return np.array([float(cell) for cell in column])
+    return {k: np.array(cells, dtype=str if k in texts else float) for k, cells in found.items()}
 
 
 def _verdict(dataset: str, verdicts: dict[str, Verdict]) -> Verdict:
@@ -192,7 +207,7 @@ def _refuse_strangers(
     """Files of other runs, of which one names a model that another does not know."""
     named = {
         layout.evaluated(dataset): list(evaluated.judged),
-        **{layout.plot(dataset, name): _trainers(plot) for name, plot in plots.items()},
+        **{layout.plot(dataset, name): plot["trainer"].tolist() for name, plot in plots.items()},
     }
     for path, known in named.items():
         for name in (verdict.best, *models):
@@ -201,14 +216,10 @@ def _refuse_strangers(
     words = {*evaluated.judged, *map(escape_formula, evaluated.classes or [])}
     for name, plot in plots.items():
         for column in texts_of(name):
-            strange = {*plot.get(column, [])} - words
+            strange = {*plot[column].tolist()} - words
             if strange:
                 path = layout.plot(dataset, name)
                 raise damaged(path, f"column {column}: {min(strange)!r} is no name of this dataset")
-
-
-def _trainers(plot: Columns) -> list[str]:
-    return plot.get("trainer", list(plot))
 
 
 def _histories(dataset: str, models: Mapping[str, Model]) -> dict[str, Array]:

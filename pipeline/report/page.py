@@ -7,9 +7,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.figures.picture import Picture
 from pipeline.figures.svg import SERIES, inlined
 from pipeline.report.gather import Gathered
+from pipeline.report.picture import Picture
 from pipeline.report.texts import Texts
 
 FEATURES = 40

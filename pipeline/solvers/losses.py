@@ -13,19 +13,23 @@ import numpy as np
 
 from pipeline.core.tables import Array
 
+OfRows = Callable[[Array, Array], Array]
+HALF, TWO = np.array(0.5), np.array(2.0)  # numpy takes 2 us less for an array than for a number
+
 
 class Loss(NamedTuple):
     """A loss of one row, as a function of z.
 
     Attributes
     ----------
-    value_and_slope : callable
-        l and dl/dz of each row, from z and y.
+    value, slope : callable
+        l and dl/dz of each row, shape (n_rows,), from z and y of this shape.
     curvature : float or None
         The largest second derivative in z; None where there is no bound.
     """
 
-    value_and_slope: Callable[[Array, Array], tuple[Array, Array]]
+    value: OfRows
+    slope: OfRows
     curvature: float | None
 
 
@@ -34,48 +38,69 @@ def sigmoid(z: Array) -> Array:
     return np.exp(-np.logaddexp(0, -z))
 
 
-def mse(z: Array, y: Array) -> tuple[Array, Array]:
+def mse(z: Array, y: Array) -> Array:
     """(z - y)^2 (formula 3-2)."""
-    error = z - y
-    return error**2, 2 * error
+    squares: Array = (z - y) ** 2
+    return squares
 
 
-def mae(z: Array, y: Array) -> tuple[Array, Array]:
-    """|z - y|; the slope is 0 where it has none."""
-    error = z - y
-    return np.abs(error), np.sign(error)
+def mse_slope(z: Array, y: Array) -> Array:
+    """2 (z - y)."""
+    slope: Array = TWO * (z - y)
+    return slope
 
 
-def bce(z: Array, y: Array) -> tuple[Array, Array]:
+def mae(z: Array, y: Array) -> Array:
+    """|z - y|."""
+    return np.abs(z - y)
+
+
+def mae_slope(z: Array, y: Array) -> Array:
+    """The sign of z - y: 0 where |z - y| has no slope."""
+    return np.sign(z - y)
+
+
+def bce(z: Array, y: Array) -> Array:
     """-y log p - (1 - y) log(1 - p) of p = sigmoid(z) (formula 3-22), of labels 0 and 1.
 
     As the chapter has it: infinite where p is rounded to the wrong label.
     """
     p = sigmoid(z)
     with np.errstate(divide="ignore"):
-        return -np.log(np.where(y == 1, p, 1 - p)), p - y
+        return -np.log(np.where(y == 1, p, 1 - p))
 
 
-def bce_with_logits(z: Array, y: Array) -> tuple[Array, Array]:
-    """The same function as log(1 + exp(z)) - y z: finite wherever z is."""
+def bce_slope(z: Array, y: Array) -> Array:
+    """The slope sigmoid(z) - y."""
+    return sigmoid(z) - y
+
+
+def bce_with_logits(z: Array, y: Array) -> Array:
+    """The same function as `bce`, as log(1 + exp(z)) - y z: finite wherever z is."""
     value = np.log1p(np.exp(-np.abs(z)))
     value += np.maximum(z, 0)
     value -= y * z
-    return value, 0.5 * np.tanh(0.5 * z) + (0.5 - y)  # sigmoid(z) - y, the quick way
+    return value
+
+
+def bce_with_logits_slope(z: Array, y: Array) -> Array:
+    """The slope sigmoid(z) - y as tanh(z / 2) / 2 + 1/2 - y, which is quicker."""
+    slope: Array = HALF * np.tanh(HALF * z) + (HALF - y)
+    return slope
 
 
 LOSSES = {
-    "mse": Loss(mse, curvature=2.0),
-    "mae": Loss(mae, curvature=None),
-    "bce": Loss(bce, curvature=0.25),
-    "bce_with_logits": Loss(bce_with_logits, curvature=0.25),
+    "mse": Loss(mse, mse_slope, curvature=2.0),
+    "mae": Loss(mae, mae_slope, curvature=None),
+    "bce": Loss(bce, bce_slope, curvature=0.25),
+    "bce_with_logits": Loss(bce_with_logits, bce_with_logits_slope, curvature=0.25),
 }
 
 
-def value_and_gradient(
+def decision_and_gradient(
     loss: Loss, theta: Array, X: Array, y: Array, weights: Array | None = None
-) -> tuple[float, Array]:
-    """Sum over rows of w l(z, y), and its gradient in theta.
+) -> tuple[Array, Array]:
+    """The decision z = X w + b of each row, and the gradient in theta of sum_i w_i l(z_i, y_i).
 
     Parameters
     ----------
@@ -84,21 +109,22 @@ def value_and_gradient(
     X : ndarray of shape (n_rows, n_features)
     y : ndarray of shape (n_rows,)
     weights : ndarray of shape (n_rows,), optional
+        Ones unless given.
 
     Returns
     -------
-    value : float
+    z : ndarray of shape (n_rows,)
     gradient : ndarray of shape (n_features + 1,)
     """
-    z = X @ theta[:-1]
-    z += theta[-1]
-    value, slope = loss.value_and_slope(z, y)
+    z = np.dot(X, theta[:-1])
+    z += theta[-1, ...]  # as an array: see HALF
+    slope = loss.slope(z, y)
     if weights is not None:
-        value, slope = weights * value, weights * slope
+        slope = weights * slope
     gradient = np.empty(len(theta))
     np.dot(slope, X, out=gradient[:-1])
-    gradient[-1] = slope.sum()
-    return float(value.sum()), gradient
+    gradient[-1] = np.add.reduce(slope)
+    return z, gradient
 
 
 def max_stable_lr(loss: Loss, gram: Array, weight_decay: float = 0.0) -> float | None:

@@ -21,7 +21,7 @@ class SGD:
     """theta <- theta - lr g (formula 3-14)."""
 
     def __init__(self, lr: float) -> None:
-        self.lr = lr
+        self.lr = np.array(lr)  # numpy takes 2 us less for an array than for a number
 
     def step(self, theta: Array, gradient: Array) -> Array:
         """The weights after one step."""

@@ -5,14 +5,13 @@ needs only the moments of the rows. An epoch of full-batch descent costs O(n_fea
 many rows there are.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.core.errors import Diverged
 from pipeline.core.tables import Array
-from pipeline.solvers.descent import Callback, no_callback
+from pipeline.solvers.descent import Callback, Objective, no_callback
 from pipeline.solvers.losses import penalized
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.rows import Rows
@@ -22,7 +21,7 @@ POWERS_SIZE = 2**20  # 8 MB of powers; beyond a thousand features a step is a pl
 
 
 @dataclass(frozen=True)
-class Quadratic:
+class Quadratic(Objective[Array]):
     """The mean squared error of [X, 1] theta, by the moments of the rows.
 
     Attributes
@@ -49,10 +48,6 @@ class Quadratic:
         gap = theta - self.minimizer
         gradient = self.hessian @ gap
         return float(gap @ gradient) / 2 + self.minimum, gradient
-
-    def batches(self) -> Iterator[tuple[None, float]]:
-        """One batch: all rows."""
-        yield None, 1.0
 
     def max_stable_lr(self) -> float:
         """2 / lambda_max of H: beyond it a step overshoots by more than it corrects."""

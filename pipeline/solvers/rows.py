@@ -12,7 +12,7 @@ from pipeline.core.tables import Array
 from pipeline.solvers.blocks import ROWS, blocks
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Block:
     """Some rows: X of shape (n, n_features), y and weights (None: all ones) of shape (n,)."""
 

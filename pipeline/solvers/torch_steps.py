@@ -13,7 +13,14 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import OneThread
-from pipeline.solvers.descent import Callback, batch_size, batches, no_callback, train
+from pipeline.solvers.descent import (
+    Callback,
+    Objective,
+    batch_size,
+    batches,
+    no_callback,
+    train,
+)
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
 
@@ -60,7 +67,7 @@ def _limit() -> Iterator[None]:
 one_torch_thread = OneThread(_limit)
 
 
-class ModuleLoss:
+class ModuleLoss(Objective[Tensors]):
     """A loss over rows of a linear module, differentiated by autograd."""
 
     def __init__(
@@ -79,7 +86,7 @@ class ModuleLoss:
         self.raw = rows.mean.any() or (rows.scale != 1).any()
 
     def batches(self) -> Iterator[tuple[Block | None, float]]:
-        """The batches of one epoch."""
+        """The batches of one epoch, each with its share of the rows."""
         return batches(self.rows, self.batch_size, self.generator)
 
     def value_and_gradient(self, theta: Tensors, batch: Block | None) -> tuple[float, Tensors]:

@@ -9,7 +9,6 @@ from pipeline.core import layout
 from pipeline.core.files import write_text
 from pipeline.core.params import load_params
 from pipeline.figures.canvas import style
-from pipeline.figures.picture import Draw, Picture
 from pipeline.figures.svg import alone
 from pipeline.report import (
     class_pictures,
@@ -19,6 +18,7 @@ from pipeline.report import (
 )
 from pipeline.report.gather import Gathered, gather
 from pipeline.report.page import page
+from pipeline.report.picture import Draw, Picture
 from pipeline.report.texts import Texts
 
 PICTURES: tuple[Draw, ...] = (

@@ -20,9 +20,11 @@ from pipeline.core.params import load_params
 from pipeline.tracking import entry as spool
 from pipeline.tracking.collect import REPORT, collect
 from pipeline.tracking.entry import Entry
+from pipeline.tracking.owner import end_abandoned
 from pipeline.tracking.publish import publish
 from pipeline.tracking.store import (
     ANSWER,
+    Store,
     StoreError,
     main_repository,
     open_store,
@@ -36,32 +38,25 @@ MOST_REFUSED = 3
 
 
 def track() -> None:
-    """Publish every (dataset, trainer) as one MLflow run, and the report; write a receipt.
+    """Publish every (dataset, model) as one MLflow run, and the report; write a receipt.
 
     All of it is on disk first. A store that is down costs a warning: what was not published waits
-    in data/unpublished.
+    in data/unpublished, for `sync` and for the next run of this stage, which publish it.
     """
     root, entries = main_repository(), collect(load_params())
     spool.save(root, entries)
-    spool.try_again(root)  # also where this process is killed
     try:
         _publish(root, entries)
     except StoreError as error:
         warnings.warn(
             f"{error}. All results are on disk; {spool.count_waiting(root)} runs wait in "
-            f"{layout.UNPUBLISHED}. `python -m pipeline sync` publishes them, and so does the next "
-            "`dvc repro`",
+            f"{layout.UNPUBLISHED}. `python -m pipeline sync` publishes them",
             PipelineWarning,
             stacklevel=2,
         )
-    write_json(
-        layout.RECEIPT,
-        {
-            f"{entry.experiment}/{entry.params['trainer']}": _receipt(entry)
-            for entry in entries
-            if entry.model
-        },
-    )
+    models = [entry for entry in entries if entry.model]
+    receipt = {f"{entry.experiment}/{entry.model_name}": _receipt(entry) for entry in models}
+    write_json(layout.RECEIPT, receipt)
 
 
 def _receipt(entry: Entry) -> list[str]:
@@ -79,11 +74,10 @@ def sync() -> None:
         When the store is still down; what waits stays.
     """
     root = main_repository()
-    if not spool.count_waiting(root):
+    if spool.count_waiting(root):
+        _publish(root, [])
+    else:
         print("nothing to publish: MLflow has everything")
-        spool.retried(root)
-        return
-    _publish(root, [])
 
 
 def _publish(root: Path, entries: list[Entry]) -> None:
@@ -95,33 +89,50 @@ def _publish(root: Path, entries: list[Entry]) -> None:
         When the store is down; at the end, when it refused some of them.
     """
     ours = {spool.path_of(root, entry) for entry in entries}
-    added = known = 0
-    experiments: dict[str, str] = {}
-    refused: list[StoreError] = []
     with open_store(root) as store:
         waited = [e for e in spool.waiting(root) if spool.path_of(root, e) not in ours]
-        for entry in [*waited, *entries]:
-            begun = time.monotonic()
-            try:
-                with saying_why(tracking_uri(root)):
-                    new = publish(store, entry)
-            except StoreError as error:
-                place = spool.path_of(root, entry).name
-                refused.append(StoreError(f"{entry.experiment}, {entry.name} ({place}): {error}"))
-                if len(refused) == MOST_REFUSED or time.monotonic() - begun > ANSWER:
-                    break  # no other will fare better
-                continue
-            spool.taken(root, entry)
-            if entry.experiment != REPORT:
-                experiments[entry.experiment] = store.experiment(entry.experiment)
-                added, known = added + new, known + (not new)
+        published, refused = _publish_each(root, store, [*waited, *entries])
+        experiments = {name: store.experiment(name) for name in published}
+        for id_ in experiments.values() if not refused else ():
+            end_abandoned(store, id_)
     if experiments:
+        added = sum(map(sum, published.values()))
+        known = sum(map(len, published.values())) - added
         print(f"{added} runs added to MLflow, {known} were there already")
         print(_how_to_look(root, experiments))
     if refused:
         raise refused[0]
-    if not spool.count_waiting(root):
-        spool.retried(root)
+
+
+def _publish_each(
+    root: Path, store: Store, entries: list[Entry]
+) -> tuple[dict[str, list[bool]], list[StoreError]]:
+    """Publish one after the other; one that the store refuses stops no other.
+
+    Returns
+    -------
+    published : dict of list of bool
+        For each experiment of models, whether its entries were new.
+    refused : list of StoreError
+        One for each that the store did not take.
+    """
+    published: dict[str, list[bool]] = {}
+    refused: list[StoreError] = []
+    for entry in entries:
+        begun = time.monotonic()
+        try:
+            with saying_why(tracking_uri(root)):
+                new = publish(store, entry)
+        except StoreError as error:
+            place = spool.path_of(root, entry).name
+            refused.append(StoreError(f"{entry.experiment}, {entry.name} ({place}): {error}"))
+            if len(refused) == MOST_REFUSED or time.monotonic() - begun > ANSWER:
+                break  # no other will fare better
+            continue
+        spool.taken(root, entry)
+        if entry.experiment != REPORT:
+            published.setdefault(entry.experiment, []).append(new)
+    return published, refused
 
 
 def _how_to_look(root: Path, experiments: dict[str, str]) -> str:

@@ -19,7 +19,7 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import measures
 from pipeline.solvers.fit import fit
 from pipeline.solvers.parquet_rows import ParquetRows
-from pipeline.tracking.live import Training, shown
+from pipeline.tracking.live import shown
 
 
 def train(dataset: str, *names: str) -> None:
@@ -39,7 +39,7 @@ def train(dataset: str, *names: str) -> None:
     path = layout.split_part(dataset, "train")
     rows, train_md5 = ParquetRows(path), md5(path)
     for one in wanted:
-        with shown(Training(dataset, one.name, one.trainer, one.params)) as callback:
+        with shown(dataset, one) as callback:
             model, history = fit(one.trainer, one.params, rows, callback)
             if len(history):
                 _write_history(dataset, one, history, rows.n_rows)

@@ -17,11 +17,12 @@ import pandera.pandas as pa
 
 from pipeline.artifacts.trained_on import read_trained_on
 from pipeline.artifacts.validated import Validated
-from pipeline.checks.doubts import doubts
+from pipeline.checks.data_warnings import data_warnings
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source, check_columns, load_schema
+from pipeline.checks.schema import load_schema
 from pipeline.checks.table import check_table
 from pipeline.checks.text import as_text
+from pipeline.checks.values import Source, check_columns
 from pipeline.core import layout
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
@@ -36,6 +37,12 @@ def validate(dataset: str) -> None:
     there is none, a report goes to data/2_validated, as JSON and as text, and the later stages may
     run. It has the warnings, too: repeated rows, rare classes, columns that count the rows or tell
     the target, values that have left the ranges on which the champion was trained.
+
+    Raises
+    ------
+    PipelineError
+        For values that break the schema, with the first 20 and a count of the rest; for a schema
+        or a table that cannot be read.
     """
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
@@ -57,7 +64,7 @@ def validate(dataset: str) -> None:
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    found = doubts(profile, where)
+    found = data_warnings(profile, where)
     for text in found:
         warnings.warn(text, PipelineWarning, stacklevel=2)
     report = Validated(
@@ -75,6 +82,7 @@ def validate(dataset: str) -> None:
 
 
 def _checks(column: pa.Column) -> list[str]:
+    """The type of a column, and the checks that it has passed."""
     return [str(column.dtype), *(str(check.error or check.name) for check in column.checks)]
 
 

@@ -72,7 +72,7 @@ def classification_scores(
     return {
         "accuracy": float(np.mean(label == y)),
         "roc_auc": auc(y, z),
-        "log_loss": float(np.mean(bce_with_logits(z, y)[0])),
+        "log_loss": float(np.mean(bce_with_logits(z, y))),
         "brier": float(np.mean((sigmoid(z) - y) ** 2)),
         "precision": found.true_positive / said if said else 0.0,
         "f1": 2 * found.true_positive / (said + is_) if said + is_ else 0.0,

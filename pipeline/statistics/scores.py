@@ -160,7 +160,7 @@ def _intervals(
     return {
         "accuracy": wilson(right, len(y), sure),
         "roc_auc": area(y, z, sure),
-        "log_loss": studentized(bce_with_logits(z, y)[0], sure, draws, generator),
+        "log_loss": studentized(bce_with_logits(z, y), sure, draws, generator),
         "brier": studentized((p - y) ** 2, sure, draws, generator, most=1.0),
         "precision": wilson(found.true_positive, found.true_positive + found.false_positive, sure),
         "f1": percentile(lambda n: _f1(found, y, label, positive, n), both, sure, draws, generator),

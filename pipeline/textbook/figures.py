@@ -104,7 +104,7 @@ def listings(ours: Ours) -> Iterator[Listing]:
     for listing in tomllib.loads(CHAPTER.read_text(encoding="utf-8"))["listing"]:
         values = ours[listing["numbers"]]
         pairs = listing["figures"]
-        figures = [Figure(*pair, values[k]) for k, pair in enumerate(pairs)]
+        figures = [Figure(name, book, values[k]) for k, (name, book) in enumerate(pairs)]
         words = "\n".join([listing["shows"], *listing.get("remarks", [])])
         shows, *remarks = words.format(*values[len(pairs) :]).split("\n")
         yield Listing(listing["numbers"], shows, figures, remarks)

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.files import atomic_write, write_text
-from pipeline.core.layout import RETRY, UNPUBLISHED
+from pipeline.core.files import write_text
+from pipeline.core.layout import UNPUBLISHED
 from pipeline.core.params import Settings
 from pipeline.core.trainers import Task
 
@@ -115,6 +115,11 @@ class Entry(Settings):
     experiment_tags: dict[str, str] = Field(default_factory=dict)
 
     @property
+    def model_name(self) -> str:
+        """The name of its model within the dataset; an older entry has the trainer's alone."""
+        return self.tags.get("model", self.tags.get("trainer", ""))
+
+    @property
     def trial(self) -> bool:
         """Whether it is of a temporary or queued experiment, beside the workspace."""
         return self.registered is not None and self.registered.champion is None
@@ -153,17 +158,6 @@ def count_waiting(root: Path) -> int:
 def taken(root: Path, entry: Entry) -> None:
     """Forget an entry: the store has it."""
     path_of(root, entry).unlink(missing_ok=True)
-
-
-def try_again(root: Path) -> None:
-    """Have the next `dvc repro` run track again: its stage `retry` depends on this file."""
-    with atomic_write(root / RETRY) as part:
-        part.touch()
-
-
-def retried(root: Path) -> None:
-    """Take that back."""
-    (root / RETRY).unlink(missing_ok=True)
 
 
 def path_of(root: Path, entry: Entry) -> Path:

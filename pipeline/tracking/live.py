@@ -6,18 +6,18 @@ and it is a daemon: the end of the training waits for it a bounded time, whateve
 """
 
 import contextlib
-import os
-import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineWarning
 from pipeline.core.files import md5
+from pipeline.core.params import Wanted
 from pipeline.solvers.descent import Callback, no_callback
+from pipeline.tracking.owner import end_abandoned, owner_tags
 from pipeline.tracking.progress import Bar, warnings_above_bars
 from pipeline.tracking.store import (
     Point,
@@ -30,9 +30,6 @@ from pipeline.tracking.store import (
     tracking_uri,
     training_key,
 )
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 MOST = 500  # points kept; also, about, what each doubling of the time adds to a run
 FLUSH = 10  # seconds that MLflow may take for the last points, the model being on disk
@@ -49,15 +46,6 @@ class Pace(NamedTuple):
 
 
 PACE = Pace()
-
-
-class Training(NamedTuple):
-    """What is trained: the NAME of a model within its dataset, and the params that reach it."""
-
-    dataset: str
-    name: str
-    trainer: str
-    params: Mapping[str, float | int | str]
 
 
 class Losses:
@@ -97,19 +85,33 @@ class Losses:
 
 
 @contextlib.contextmanager
-def shown(training: Training, pace: Pace = PACE) -> Iterator[Callback]:
-    """Show the training in the block, if it lasts; gives the callback of its solver.
+def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
+    """Show the training in the block, if it lasts.
 
     The run's status is RUNNING, then SCHEDULED (it waits for evaluate and track, which replaces
     it), FAILED with the reason in the tag `error`, or KILLED where it was interrupted. After a
-    SIGKILL it stays RUNNING until `end_abandoned` finds it. A store that is down, or any other
-    failure to show it, is one warning and leaves the training alone. Trainers without params take
-    no steps: nothing is shown of them.
+    SIGKILL it stays RUNNING until `end_abandoned` finds it, in the next training or in track.
+    A store that is down, or any other failure to show it, is one warning and leaves the training
+    alone. Trainers without params take no steps: nothing is shown of them.
+
+    Parameters
+    ----------
+    dataset : str
+        The experiment of the run.
+    model : Wanted
+        What is trained: its name, trainer and params.
+    pace : Pace
+        After how long something is shown, and how often.
+
+    Yields
+    ------
+    callback : callable
+        The solver tells it each epoch and its loss.
     """
-    if not training.params:
+    if not model.params:
         yield no_callback
         return
-    view = _View(training, pace)
+    view = _View(dataset, model, pace)
     with warnings_above_bars():
         try:
             yield view.tell
@@ -122,50 +124,13 @@ def shown(training: Training, pace: Pace = PACE) -> Iterator[Callback]:
         view.end("SCHEDULED")
 
 
-def end_abandoned(store: Store, experiment: str, training: str | None = None) -> None:
-    """End the live runs of an experiment that nobody feeds any more.
-
-    Their process is dead; of one on another machine, the same training begins anew.
-
-    Parameters
-    ----------
-    experiment : str
-        Its id.
-    training : str, optional
-        The key of the training that begins.
-    """
-    for run in store.client.search_runs([experiment], "attributes.status = 'RUNNING'"):
-        if _abandoned(run, training):
-            store.client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _abandoned(run: "Run", training: str | None) -> bool:
-    tags = run.data.tags
-    if "live_pid" not in tags or "fingerprint" in tags:
-        return False  # not a live run
-    if tags["live_host"] != socket.gethostname():
-        return bool(tags["training"] == training)
-    process = int(tags["live_pid"])
-    return process == os.getpid() or not _lives(process)  # ours: an earlier one of that number
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # asks without sending
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is another user's
-    return True
-
-
 class _View:
     """The bar and the run of one training; both begin to wait at its first loss."""
 
-    def __init__(self, training: Training, pace: Pace) -> None:
+    def __init__(self, dataset: str, model: Wanted, pace: Pace) -> None:
         self._losses, self._pace = Losses(), pace
-        self._bar = Bar(training.name, int(training.params["epochs"]))
-        self._run = _LiveRun(training, self._losses, pace)
+        self._bar = Bar(model.name, int(model.params["epochs"]))
+        self._run = _LiveRun(dataset, model, self._losses, pace)
         self._begun: float | None = None
         self._due = 0.0  # when to draw next
 
@@ -190,9 +155,9 @@ class _View:
 class _LiveRun(threading.Thread):
     """The thread that makes the run and feeds it."""
 
-    def __init__(self, training: Training, losses: Losses, pace: Pace) -> None:
+    def __init__(self, dataset: str, model: Wanted, losses: Losses, pace: Pace) -> None:
         super().__init__(name="live run", daemon=True)
-        self._training, self._losses, self._pace = training, losses, pace
+        self._dataset, self._model, self._losses, self._pace = dataset, model, losses, pace
         self._over = threading.Event()
         self._status, self._error = "RUNNING", ""
         self._warned = False
@@ -205,7 +170,7 @@ class _LiveRun(threading.Thread):
             with open_store(main_repository()) as store:
                 if self._over.is_set():
                     return
-                run = _create(store, self._training)
+                run = _create(store, self._dataset, self._model)
             self._feed(store, run)
         except Exception as error:
             self._warn(str(error) or type(error).__name__)
@@ -220,6 +185,7 @@ class _LiveRun(threading.Thread):
             self._warn(f"no answer within {seconds} s")
 
     def _feed(self, store: Store, run: str) -> None:
+        """Log new losses until the training is over, then the last one and how it ended."""
         known, over = -1, False  # the last epoch that the store has; none yet
         while not over:
             over = self._over.wait(self._pace.every)
@@ -246,13 +212,13 @@ class _LiveRun(threading.Thread):
             )
 
 
-def _create(store: Store, training: Training) -> str:
-    dataset, name, trainer, params = training
-    experiment = store.experiment(dataset)
-    key = training_key(dataset, name, params, md5(layout.split_part(dataset, "train")))
+def _create(store: Store, dataset: str, model: Wanted) -> str:
+    """Create the live run, and end those that an earlier process has left; gives its id."""
+    experiment, train = store.experiment(dataset), layout.split_part(dataset, "train")
+    key = training_key(dataset, model.name, model.params, md5(train))
     end_abandoned(store, experiment, key)
-    tags = {"dataset": dataset, "model": name, "trainer": trainer, "training": key}
-    owner = {"live_host": socket.gethostname(), "live_pid": str(os.getpid())}
-    given = {"trainer": trainer, **params}
-    with store.new_run(experiment, f"{name} (training)", tags | owner, given, {}) as run:
+    tags = {"dataset": dataset, "model": model.name, "trainer": model.trainer, "training": key}
+    tags |= owner_tags()
+    params = {"trainer": model.trainer, **model.params}
+    with store.new_run(experiment, f"{model.name} (training)", tags, params) as run:
         return run

@@ -1,18 +1,16 @@
 """Where a run comes from: the commit and experiment it belongs to, and what brings it back."""
 
-import hashlib
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.core import layout
-from pipeline.tracking.committed import baseline, git
+from pipeline.core.dvc_lock import lock_checksum
+from pipeline.tracking.committed import base_commit, git
 
-LOCK = Path("dvc.lock")
-# They depend on the store, or on track itself.
-OWN_STAGES = ("track", "retry")
+# What dvc.lock has of it depends on track itself, not on the results.
+OWN_STAGES = ("track",)
 # What stages write and git keeps: it differs as soon as anything else does.
 MADE = ("dvc.lock", "docs/textbook.md", "docs/house.png", "docs/learning_rates.png")
 MOST = 1_000_000  # characters of a diff, bytes of a new file
@@ -44,10 +42,16 @@ class Origin:
 
 
 def origin(datasets: Sequence[str]) -> Origin:
-    """The origin of what is on disk now."""
-    commit = (git("rev-parse", "--verify", "-q", baseline()) or "").strip()
+    """Describe where the files on disk come from.
+
+    Parameters
+    ----------
+    datasets : list of str
+        Their metrics are in git and made by stages: that they differ makes nothing dirty.
+    """
+    commit = base_commit()
     links = {"git_commit": commit, "dvc_experiment": os.environ.get("DVC_EXP_NAME")}
-    tags = {"dvc_lock": lock_md5()}
+    tags = {"dvc_lock": lock_checksum(OWN_STAGES)}
     files = {}
     if commit:
         diff = _uncommitted(commit, datasets)
@@ -57,17 +61,12 @@ def origin(datasets: Sequence[str]) -> Origin:
     return Origin({name: value for name, value in links.items() if value}, tags, files)
 
 
-def lock_md5() -> str:
-    """The hash of dvc.lock without the stages that depend on the store; "" where there is none."""
-    if not LOCK.exists():
-        return ""
-    head, *stages = re.split(r"(?m)^  (?=\S)", LOCK.read_text(encoding="utf-8"))
-    kept = sorted(s for s in stages if s.split(":", 1)[0] not in OWN_STAGES)
-    return hashlib.md5((head + "".join(kept)).encode(), usedforsecurity=False).hexdigest()
-
-
 def _uncommitted(commit: str, datasets: Sequence[str]) -> str:
-    """What was changed by hand since a commit, new files too, as `git apply` takes it."""
+    """Write what was changed by hand since a commit as one diff that `git apply` takes.
+
+    New files that git does not ignore are part of it. A comment in its place, or at its head, says
+    what is left out: a file above 1 MB, more than 200 new files, a diff above 1,000,000 characters.
+    """
     made = [*MADE, *map(str, (layout.VERDICT, layout.SUMMARY, layout.METRICS / "textbook.json"))]
     made += [str(layout.metrics(name)) for name in datasets]
     where = ["--", ".", *(f":(exclude){path}" for path in made)]

@@ -14,7 +14,7 @@ from pipeline.artifacts.trained_on import TrainedOn
 from pipeline.artifacts.validated import Validated
 from pipeline.checks.drift import chance, drifts
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source
+from pipeline.checks.values import Source
 from pipeline.core import layout
 from pipeline.core.files import read_as
 from pipeline.core.tables import number_table, write_table

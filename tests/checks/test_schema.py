@@ -5,15 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.checks.schema import (
-    ALL_NUMBERS,
-    Source,
-    check_columns,
-    check_rows,
-    checked_rows,
-    load_schema,
-    row_by_row,
-)
+from pipeline.checks.schema import load_schema, row_by_row
+from pipeline.checks.values import ALL_NUMBERS, Source, check_columns, check_values
 from pipeline.core.errors import PipelineError
 from pipeline.core.numbers import NUMBER
 
@@ -36,7 +29,9 @@ def problems(tmp_path: Path, schema: str = SCHEMA, **columns: list[object]) -> l
     path = tmp_path / "schema.yaml"
     path.write_text(schema)
     frame = pd.DataFrame({k: v for k, v in (good | columns).items() if v})
-    return check_rows(frame, load_schema(path), Source(Path("a.csv"), "line", range(2, 1000)))
+    rules, source = load_schema(path), Source(Path("a.csv"), "line", range(2, 1000))
+    values = check_values(frame, rules, source, most=1000).first
+    return [*check_columns([*frame.columns], rules, source.path), *(text for *_, text in values)]
 
 
 def test_good_rows_have_no_problem(tmp_path: Path) -> None:
@@ -101,7 +96,9 @@ def test_rows_to_predict_have_no_target_and_may_be_alike(tmp_path: Path) -> None
     whole = load_schema(path)
     rows = row_by_row(whole, "label")
     alike = pd.DataFrame({"x": ["1", "1"], "free": ["2", "2"]})
-    typed, found = checked_rows(alike, rows, Source(Path("a.csv"), "line", range(2, 1000)))
+    typed, found, _ = check_values(
+        alike, rows, Source(Path("a.csv"), "line", range(2, 1000)), most=1000
+    )
     assert found == []
     assert typed.to_dict("list") == {"x": [1.0, 1.0], "free": [2.0, 2.0]}
     assert check_columns(["x", "Free "], rows, Path("a.csv")) == [

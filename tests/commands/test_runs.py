@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.commands.runs.bring_back import Way, way_back
-from pipeline.commands.runs.code import changed_in, uncommitted_code
 from pipeline.commands.runs.find import Found
 from pipeline.tracking.committed import git
 from pipeline.tracking.store import Store, open_store
@@ -230,9 +229,9 @@ def test_without_git_nothing_can_be_checked_out(
 
 def test_a_diff_names_its_files() -> None:
     run = tagged(changes=CHANGES)
-    assert list(changed_in(run)) == ["params.yaml", "pipeline/new name.py"]
-    assert list(uncommitted_code(run)) == ["pipeline/new name.py"]
-    assert "".join(changed_in(run).values()) == CHANGES
+    assert list(run.changed) == ["params.yaml", "pipeline/new name.py"]
+    assert list(run.changed_code) == ["pipeline/new name.py"]
+    assert "".join(run.changed.values()) == CHANGES
 
 
 @pytest.fixture(scope="module")

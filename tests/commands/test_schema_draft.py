@@ -13,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source, check_columns, load_schema
+from pipeline.checks.schema import load_schema
 from pipeline.checks.table import check_table
+from pipeline.checks.values import Source, check_columns
 from pipeline.commands.schema_draft import draft
 from pipeline.core.tables import write_table
 from pipeline.csv.reader import read_csv

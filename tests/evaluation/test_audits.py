@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts.evaluated import Audit
+from pipeline.artifacts.models import Model
 from pipeline.artifacts.splits import Split
 from pipeline.core.params import load_params
 from pipeline.evaluation.audits import audits
@@ -31,7 +32,7 @@ def found(rows: Split, task: str) -> dict[str, Audit]:
     models = {trainer: Model(trainer, {}, {}, np.zeros(1), 0.0)}
     trained = rows.part(rows.train)[0]
     settings = load_params().dataset(name)
-    return {audit.name: audit for audit in audits(rows, trained, settings, params)}
+    return {audit.name: audit for audit in audits(rows, trained, settings, models)}
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
@@ -74,3 +75,9 @@ def test_a_trainer_that_knows_held_out_targets_is_noticed(
     audit = found(rows, task)["shuffled_labels"]
     assert not audit.passed
     assert "foretells held-out rows best" in audit.text
+
+
+def test_without_a_model_of_its_own_no_labels_are_shuffled(workspace: object) -> None:
+    rows, settings = honest("regression"), load_params().dataset("synthetic")
+    audit = audits(rows, rows.part(rows.train)[0], settings, {})[-1]
+    assert (audit.name, audit.passed, audit.figure) == ("shuffled_labels", True, None)

@@ -34,6 +34,8 @@ def evaluated(
     **more: float,
 ) -> Evaluated:
     models = {n: judged("trainer", n, metric, s, **more) for n, s in trainers.items()}
+    if not trainers:
+        models["theirs"] = judged("reference", "theirs", metric, BASE)
     models["mean"] = judged("baseline", "mean", metric, trivial)
     name = champion if isinstance(champion, str) else None
     if champion is not None and name is None:
@@ -201,3 +203,10 @@ def test_the_reference_stands_beside_the_best() -> None:
     both = found.model_copy(update={"judged": found.judged | {"theirs": theirs}})
     (note,) = verdict(both, 0).notes
     assert note.startswith("ours is better than scikit-learn's theirs: mse -")
+
+
+def test_a_dataset_without_a_model_of_its_own_is_undecided() -> None:
+    """The reference model and the baseline alone are no reason to accept anything."""
+    given = verdict(evaluated({}, shifted(50)), 0)
+    assert (given.best, given.verdict, given.notes) == ("theirs", "undecided", [])
+    assert given.reason == "params.yaml: models has no model of this dataset yet"

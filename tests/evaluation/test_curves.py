@@ -2,7 +2,7 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 
 from pipeline.core.params import load_params
-from pipeline.evaluation.curves import MOST_POINTS, of_classification, of_regression
+from pipeline.evaluation.curves import MOST_POINTS, of_all, of_classification, of_regression
 
 
 def test_confusion_and_roc_carry_the_class_names(workspace: object) -> None:
@@ -50,9 +50,29 @@ def test_calibration_is_that_of_scikit_learn(workspace: object) -> None:
 def test_residuals_are_actual_less_predicted() -> None:
     data = of_regression({"a": np.array([1.0, 2])}, np.array([5.0, 1]))
     assert data["residuals"][1] == [("a", 1.0, 4.0), ("a", 2.0, -1.0)]
-    assert data["predictions"] == (["actual", "a"], [(5.0, 1.0), (1.0, 2.0)])
+    assert data["predictions"] == (
+        ["trainer", "actual", "predicted"],
+        [("a", 5.0, 1.0), ("a", 1.0, 2.0)],
+    )
 
 
 def test_a_plot_holds_no_more_points_than_can_be_seen() -> None:
     data = of_regression({"a": np.arange(5000.0)}, np.zeros(5000))
     assert len(data["predictions"][1]) == len(data["residuals"][1]) == MOST_POINTS
+
+
+def test_a_loss_is_shown_by_epoch_and_trainer() -> None:
+    histories = {"gd": np.array([[0.0, 4.0], [1.0, 2.5]])}
+    data = of_all({}, histories, "mse")
+    assert data["loss"] == (["trainer", "epoch", "loss"], [("gd", 0, 4.0), ("gd", 1, 2.5)])
+
+
+def test_every_plot_has_a_header_whatever_the_task(workspace: object) -> None:
+    """One graph serves datasets of both tasks: DVC wants the file of every plot of a stage."""
+    settings = load_params().dataset("breast_cancer")
+    headers = {name: header for name, (header, _) in of_all({}, {}, "mse").items()}
+    one = of_regression({"a": np.zeros(2)}, np.ones(2))
+    other = of_classification({"a": np.zeros(2)}, np.ones(2), settings, {"a": 0.5}, 0.95)
+    filled = {name: header for name, (header, _) in (one | other).items()}
+    assert filled.items() < headers.items()
+    assert len(headers) == 9

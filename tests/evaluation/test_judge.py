@@ -29,7 +29,7 @@ def judge_of(X: np.ndarray, y: np.ndarray) -> Judge:
 
 def judged(judge: Judge, name: str) -> Judged:
     model, _ = fit(name, {}, ArrayRows(*judge.rows.part(judge.rows.train)))
-    return judge.model(name, model)
+    return judge.model(model)
 
 
 def words_of(judge: Judge, trainer: str = "logistic_regression") -> str:

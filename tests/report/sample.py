@@ -12,6 +12,7 @@ from pipeline.artifacts.models import Model, write_model
 from pipeline.core import layout
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.tables import number_table, write_table
+from pipeline.report.gather import PLOTS
 
 BITING = ["<b>&\"'$x$", "面积 {0} $a", "a & b; url(x)", "tab\tbell\x07", "very_long_" * 12]
 WIDE = [*BITING, *(f"x{k}" for k in range(40))]
@@ -26,21 +27,33 @@ DESCENT = {
     "weight_decay": 0.0, "init": "zeros", "loss_threshold": 0.0, "seed": 1, "device": "cpu",
 }  # fmt: skip
 
+JUDGED = ("classes", "positive", "metric", "threshold")
+
 
 def write_sample(language: str = "en", rows: int = 30) -> None:
     """Fill the current folder: `line`, one feature, and `wide`, 45 features and two classes."""
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load(layout.PARAMS.read_text(encoding="utf-8"))
     line = {
-        "task": "regression", "target": BITING[0], "features": "all", "test_size": 0.2,
-        "trainers": ["closed_form", "manual_gd"], "descent": {}, "metric": "mse",
+        "task": "regression", "target": BITING[0], "split": {"features": "all", "test_size": 0.2},
+        "ingest": {"source": "data/raw/line.csv"}, "evaluate": {"metric": "mse"},
     }  # fmt: skip
     wide = {
-        "task": "classification", "target": "class", "features": "all", "test_size": 0.2,
-        "classes": CLASSES, "positive": CLASSES[0], "threshold": 0.5, "trainers": ["bcpm"],
-        "descent": {}, "metric": "accuracy",
+        "task": "classification", "target": "class", "ingest": {"source": "data/raw/wide.csv"},
+        "split": {"features": "all", "test_size": 0.2},
+        "evaluate": {
+            "classes": CLASSES, "positive": CLASSES[0], "threshold": 0.5, "metric": "accuracy",
+        },
     }  # fmt: skip
-    params |= {"report": {"language": language}, "datasets": {"line": line, "wide": wide}}
+    models = {
+        "direct": {"line-closed_form": {"dataset": "line", "trainer": "closed_form"}},
+        "gradient": {
+            "line-manual_gd": {"dataset": "line", "trainer": "manual_gd"},
+            "wide-bcpm": {"dataset": "wide", "trainer": "bcpm"},
+        },
+    }
+    datasets = {"line": line, "wide": wide}
+    params |= {"report": {"language": language}, "datasets": datasets, "models": models}
     with layout.PARAMS.open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     verdicts = {
@@ -54,7 +67,7 @@ def _dataset(name: str, settings: dict[str, Any], features: list[str], rows: int
     """Write all files of a dataset but its verdict, which is returned."""
     draw = np.random.default_rng(0)
     X = draw.normal(1e6, 2e5, size=(rows, len(features)))
-    classes = settings.get("classes")
+    classes = settings["evaluate"].get("classes")
     y = draw.integers(0, 2, rows) if classes else 3e-7 * X[:, 0] + draw.normal(size=rows)
     columns = {**dict(zip(features, X.T, strict=True)), settings["target"]: y}
     table = number_table(list(columns), list(columns.values()))
@@ -86,8 +99,9 @@ def _dataset(name: str, settings: dict[str, Any], features: list[str], rows: int
     write_json(layout.scaler(name), scaler)
     parts = {"train": list(range(cut)), "test": list(range(cut, rows))}
     write_json(layout.split_rows(name), parts)
-    others = ["logistic_regression", "majority"] if classes else ["linear_regression", "mean"]
-    models = [*settings["trainers"], *others]
+    models = ["closed_form", "manual_gd", "linear_regression", "mean"]
+    if classes:
+        models = ["bcpm", "logistic_regression", "majority"]
     for k, model in enumerate(models):
         _model(name, model, features, k)
     names = [*models, "champion"] if classes else models
@@ -112,33 +126,32 @@ def _model(dataset: str, model: str, features: list[str], k: int) -> None:
 
 
 def _plots(dataset: str, models: list[str], classes: list[str] | None, rows: int) -> None:
+    """The files of PLOTS; of the other task the header alone, as evaluate leaves it."""
     draw = np.random.default_rng(1)
-    if classes is None:
-        actual = draw.normal(size=rows)
-        guesses = {model: (actual + draw.normal(size=rows) / 3).tolist() for model in models}
-        lines = zip(actual.tolist(), *guesses.values(), strict=True)
-        _csv(layout.plot(dataset, "predictions"), ["actual", *models], lines)
-        lines = (
-            (model, guess, truth - guess)
-            for model, column in guesses.items()
-            for truth, guess in zip(actual.tolist(), column, strict=True)
-        )
-        _csv(layout.plot(dataset, "residuals"), ["trainer", "predicted", "residual"], lines)
-        return
-    pairs = [(classes[k % 2], classes[k % 5 > 1]) for k in range(rows)]
-    cells = [(a, b, pairs.count((a, b))) for a in classes for b in classes]
-    lines = ((model, *cell) for model in models for cell in cells)
-    _csv(layout.plot(dataset, "confusion"), ["trainer", "actual", "predicted", "rows"], lines)
+    actual = draw.normal(size=rows)
+    guesses = {model: (actual + draw.normal(size=rows) / 3).tolist() for model in models}
+    pairs = [
+        (model, truth, guess)
+        for model, column in guesses.items()
+        for truth, guess in zip(actual.tolist(), column, strict=True)
+    ]
+    names = classes or ["", ""]
+    found = [(names[k % 2], names[k % 5 > 1]) for k in range(rows)]
     curve = [(0.0, 0.0), (0.1, 0.8), (1.0, 1.0)]
-    lines = ((*point, model) for model in models for point in curve)
-    header = ["false_positive_rate", "true_positive_rate", "trainer"]
-    _csv(layout.plot(dataset, "roc"), header, lines)
-    lines = ((x, 1 - y / 2, model) for model in models for x, y in curve)
-    _csv(layout.plot(dataset, "pr"), ["recall", "precision", "trainer"], lines)
-    bins = [(0.1, 0.2, 0.05, 0.4, 10), (0.8, 0.7, 0.75, 0.9, 20)]
-    lines = ((*one, model) for model in models for one in bins)
-    header = ["predicted", "observed", "low", "high", "rows", "trainer"]
-    _csv(layout.plot(dataset, "calibration"), header, lines)
+    bins = [(0.1, 0.2, 0.05, 0.4), (0.8, 0.7, 0.75, 0.9)]
+    of_regression: dict[str, list[tuple[object, ...]]] = {
+        "predictions": [*pairs],
+        "residuals": [(model, guess, truth - guess) for model, truth, guess in pairs],
+    }
+    of_classes: dict[str, list[tuple[object, ...]]] = {
+        "confusion": [(m, a, b, found.count((a, b))) for m in models for a in names for b in names],
+        "roc": [(model, *point) for model in models for point in curve],
+        "pr": [(model, x, 1 - y / 2) for model in models for x, y in curve],
+        "calibration": [(model, *one) for model in models for one in bins],
+    }
+    filled = of_classes if classes else of_regression
+    for name, header in PLOTS.items():
+        _csv(layout.plot(dataset, name), header, filled.get(name, []))
 
 
 def _csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
@@ -151,7 +164,7 @@ def _csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -
 def _judged(
     model: str, models: list[str], settings: dict[str, Any], features: list[str]
 ) -> dict[str, Any]:
-    metric = settings["metric"]
+    metric = settings["evaluate"]["metric"]
     names = [metric, "mae"] if metric == "mse" else [metric, "roc_auc", "precision", "recall"]
     scores: dict[str, float | None] = {"train_mse": 0.9, "train_log_loss": None}
     for name in [*names, f"recall_{CLASSES[0]}"]:
@@ -165,7 +178,7 @@ def _judged(
     weights = np.linspace(-1, 1, len(features)).tolist()
     return {
         "role": role, "trainer": model, "params": DESCENT if role == "trainer" else {},
-        "threshold": 0.5 if "classes" in settings else None, "scores": scores,
+        "threshold": 0.5 if metric == "accuracy" else None, "scores": scores,
         "folds": {metric: [0.5, 0.6]},
         "coefficients": [
             {"feature": f, "value": w, "low": w - 0.3 if w < 0.5 else None,
@@ -183,8 +196,8 @@ def _evaluated(
         {"name": "giveaway", "passed": False, "figure": None, "text": f"{BITING[0]} tells all"},
     ]
     return {
-        **{key: settings.get(key) for key in ("task", "target", "classes", "positive", "metric")},
-        "threshold": settings.get("threshold"),
+        "task": settings["task"], "target": settings["target"],
+        **{key: settings["evaluate"].get(key) for key in JUDGED},
         "confidence": 0.95, "train_rows": cut, "test_rows": rows - cut,
         "scheme": {"leave_one_out": False, "folds": 5, "repeats": 2, "seed": 0, "rows": rows},
         "judged": judged, "champion": None, "audits": audits,
@@ -195,7 +208,7 @@ def _evaluated(
 def _verdict(settings: dict[str, Any], models: list[str]) -> dict[str, Any]:
     pair = {"a": models[0], "b": models[1], "difference": -0.1, "low": -0.2, "high": 0.1}
     return {
-        "evaluated_md5": "", "metric": settings["metric"], "best": models[0],
+        "evaluated_md5": "", "metric": settings["evaluate"]["metric"], "best": models[0],
         "verdict": "rejected", "reason": REASON,
         "champion": models[0], "notes": ["A <note> & more."],
         "comparisons": [pair | {"words": "not distinguishable"}],

@@ -207,6 +207,6 @@ def test_a_missing_file_is_named(workspace: Path, lacking: Callable[[], Path]) -
 def test_files_that_do_not_fit_together_are_named(workspace: Path) -> None:
     write_sample()
     path = layout.plot("line", "predictions")
-    path.write_text("actual,mean\n1,2\n")
-    with pytest.raises(PipelineError, match=r"line_predictions.csv: has nothing of closed_form"):
+    path.write_text("trainer,actual,predicted\nmean,1,2\n")
+    with pytest.raises(PipelineError, match=r"line/predictions.csv: has nothing of closed_form"):
         report()

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from pipeline.solvers import bcpm
-from pipeline.solvers.descent import RowLoss, stable_lr
-from pipeline.solvers.losses import LOSSES, bce, bce_with_logits, max_stable_lr
+from pipeline.solvers.descent import Objective, RowLoss, stable_lr
+from pipeline.solvers.losses import LOSSES, max_stable_lr
+from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
 
@@ -78,13 +79,29 @@ def test_batches_add_up_to_the_loss_of_all_rows(loss: str, seed: int, size: int)
     np.testing.assert_allclose(sum(s * g for s, _, g in parts), gradient, atol=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+@given(seed=SEEDS, size=st.integers(1, 24), decay=st.sampled_from([0.0, 0.3]))
+def test_an_epoch_meets_the_losses_of_its_batches_one_by_one(
+    loss: str, weighted: bool, seed: int, size: int, decay: float
+) -> None:
+    """The losses are taken for many batches at once, and are those of each to the last bit."""
+    rows, settings = problem(seed, loss, weighted), descent(batch_size=size, weight_decay=decay)
+    rows.weights = rows.weights if rows.weights is None else rows.weights + 1
+    at_once, one_by_one = (RowLoss(rows, settings, loss, fit_intercept=True) for _ in range(2))
+    start, step = np.array([0.5, -0.2, 0.1, 0.3]), optimizer("sgd", 1e-3, 0.0).step
+    ours, theirs = at_once.epoch(start, step), Objective.epoch(one_by_one, start, step)
+    assert ours.theta.tobytes() == theirs.theta.tobytes()
+    assert (ours.values, ours.shares) == (theirs.values, theirs.shares)
+
+
 def test_the_logits_form_stays_finite_where_the_chapters_does_not() -> None:
     z, y = np.array([-1000.0, 1000.0, 0.0]), np.array([1.0, 0.0, 1.0])
-    assert bce(z, y)[0].tolist() == [np.inf, np.inf, pytest.approx(np.log(2))]
-    assert bce(z, y)[1].tolist() == [-1, 1, -0.5]
-    value, slope = bce_with_logits(z, y)
-    assert value.tolist() == [1000, 1000, pytest.approx(np.log(2))]
-    assert slope.tolist() == [-1, 1, -0.5]
+    chapters, logits = LOSSES["bce"], LOSSES["bce_with_logits"]
+    assert chapters.value(z, y).tolist() == [np.inf, np.inf, pytest.approx(np.log(2))]
+    assert chapters.slope(z, y).tolist() == [-1, 1, -0.5]
+    assert logits.value(z, y).tolist() == [1000, 1000, pytest.approx(np.log(2))]
+    assert logits.slope(z, y).tolist() == [-1, 1, -0.5]
 
 
 @given(SEEDS)

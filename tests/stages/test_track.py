@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.layout import RETRY
 from pipeline.stages.track import sync
-from pipeline.tracking.entry import save, try_again, waiting
+from pipeline.tracking.entry import save, waiting
 from pipeline.tracking.store import StoreError, open_store
 from tests.tracking.sample import entry
 
@@ -21,14 +20,12 @@ def test_what_a_store_refuses_stops_nothing_else_and_is_named(
     bad = entry("1" * 64, metrics={"a$b": 1.0})
     good = entry("2" * 64)
     save(tmp_path, [bad, good])
-    try_again(tmp_path)
     for _ in range(2):
         with pytest.raises(
             StoreError, match=r"manual_gd lr=0\.01 \(1{64}-.*\.json\): MLflow store"
         ):
             sync()
         assert list(waiting(tmp_path)) == [bad]
-        assert (tmp_path / RETRY).exists()
     with open_store(tmp_path) as store:
         found = store.client.search_runs([store.experiment("sample")])
     assert [run.data.tags["fingerprint"] for run in found if run.info.status == "FINISHED"] == [

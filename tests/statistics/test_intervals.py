@@ -24,16 +24,25 @@ from pipeline.statistics.intervals import (
 from pipeline.statistics.metrics import auc
 
 DATA_SETS = 300
+# Of 60 data sets 57 are expected to be held, and fewer than 53 once in twenty times; all of them
+# tells nothing. What takes seconds for each hundred runs with 300 of them in `make test-all`.
+FEW_OR_MANY = pytest.mark.parametrize(
+    ("data_sets", "least", "most"),
+    [(60, 0.88, 1), pytest.param(DATA_SETS, 0.92, 0.98, marks=pytest.mark.nightly)],
+)
 
 
-def coverage(cases: Callable[[np.random.Generator], tuple[Interval | None, float]]) -> float:
+def coverage(
+    cases: Callable[[np.random.Generator], tuple[Interval | None, float]],
+    data_sets: int = DATA_SETS,
+) -> float:
     """The share of simulated data sets whose interval holds the truth."""
     held = 0
-    for seed in range(DATA_SETS):
+    for seed in range(data_sets):
         interval, truth = cases(np.random.default_rng(seed))
         assert interval is not None
         held += interval[0] <= truth <= interval[1]
-    return held / DATA_SETS
+    return held / data_sets
 
 
 def test_the_test_mse_of_20_rows_is_covered() -> None:
@@ -49,8 +58,8 @@ def test_the_test_mse_of_20_rows_is_covered() -> None:
     assert 0.92 <= coverage(case) <= 0.98
 
 
-@pytest.mark.slow
-def test_the_cross_validated_mse_is_covered() -> None:
+@FEW_OR_MANY
+def test_the_cross_validated_mse_is_covered(data_sets: int, least: float, most: float) -> None:
     n, p = 80, 2  # the rows that train in a fold of 100
 
     def case(rng: np.random.Generator) -> tuple[Interval | None, float]:
@@ -63,7 +72,7 @@ def test_the_cross_validated_mse_is_covered() -> None:
         truth = 400 * (n + 1) * (n - 2) / (n * (n - p - 2))
         return resampled(scores, 5, 0.95), truth
 
-    assert 0.92 <= coverage(case) <= 0.98
+    assert least <= coverage(case, data_sets) <= most
 
 
 def classified(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -102,7 +111,7 @@ def test_the_test_auc_is_covered(spread: float) -> None:
 def test_the_test_losses_of_a_classifier_are_covered(loss: str) -> None:
     def losses(rng: np.random.Generator, n: int) -> np.ndarray:
         y, z, _ = classified(rng, n)
-        return bce_with_logits(z, y)[0] if loss == "log_loss" else (expit(z) - y) ** 2
+        return bce_with_logits(z, y) if loss == "log_loss" else (expit(z) - y) ** 2
 
     truth = float(losses(np.random.default_rng(1), 2_000_000).mean())
 
@@ -112,12 +121,12 @@ def test_the_test_losses_of_a_classifier_are_covered(loss: str) -> None:
     assert 0.92 <= coverage(case) <= 0.98
 
 
-@pytest.mark.slow
-def test_the_cross_validated_accuracy_is_covered() -> None:
+@FEW_OR_MANY
+def test_the_cross_validated_accuracy_is_covered(data_sets: int, least: float, most: float) -> None:
     fresh = np.random.default_rng(-1 % 2**32).normal(size=(20_000, 2))
     accuracies: list[float] = []
     intervals: list[Interval | None] = []
-    for seed in range(DATA_SETS):
+    for seed in range(data_sets):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(100, 2))
         y = (rng.random(100) < expit(X @ [2, -1])).astype(float)
@@ -131,7 +140,7 @@ def test_the_cross_validated_accuracy_is_covered() -> None:
         accuracies.append(float(np.mean(np.where(said, p, 1 - p))))
     truth = float(np.mean(accuracies))
     covered = np.mean([i is not None and i[0] <= truth <= i[1] for i in intervals])
-    assert 0.92 <= covered <= 0.98
+    assert least <= covered <= most
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (90, 114), (114, 114), (1, 1)])

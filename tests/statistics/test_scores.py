@@ -117,7 +117,7 @@ def test_folds_that_are_all_alike_claim_no_certainty(workspace: object) -> None:
 
 def test_names_of_classes_and_of_statistics_do_not_meet(workspace: Path) -> None:
     path = workspace / "params.yaml"
-    text = path.read_text().replace("[malignant, benign]", "[low, high]")
+    text = path.read_text().replace("- malignant", "- low").replace("- benign", "- high")
     path.write_text(text.replace("positive: malignant", "positive: low"))
     settings = load_params().dataset("breast_cancer")
     X, y = rows(3, 40)

@@ -7,6 +7,8 @@ from pipeline.core.params import Params, load_params, parse_params
 from pipeline.core.trainers import Value
 from pipeline.tracking.committed import committed_params, differing, git
 
+GOAL: dict[str, Value] = {"recall": "malignant", "at_least": 0.98}
+
 
 @pytest.fixture
 def repository(workspace: Path) -> Path:
@@ -29,7 +31,7 @@ def slower() -> None:
 
 
 def changed(params: Params, changes: dict[str, object]) -> Params:
-    """Params but for changes: {"datasets.house.test_size": 0.5}."""
+    """Params but for changes: {"datasets.house.split.test_size": 0.5}."""
     content = params.model_dump()
     for key, value in changes.items():
         *blocks, last = key.split(".")
@@ -93,46 +95,56 @@ def test_git_keeps_every_byte(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dataset", "trainer", "changes", "expected"),
+    ("dataset", "name", "changes", "expected"),
     [
         ("house", "torch_sgd", {}, {}),
         ("house", "torch_sgd", {"lr": 0.01}, {"lr": 0.01}),
         ("house", "closed_form", {"lr": 0.01}, {}),
-        ("house", "torch_sgd", {"datasets.house.descent": {"lr": 0.05}}, {"lr": 0.05}),
+        ("house", "torch_sgd", {"models.gradient.house-torch_sgd.lr": 0.05}, {"lr": 0.05}),
         ("breast_cancer", "bcpm", {"batch_size": 64}, {}),  # it has a batch size of its own
-        ("breast_cancer", "bcpm", {"datasets.breast_cancer.descent": {}}, {"batch_size": "full"}),
+        (
+            "breast_cancer",
+            "bcpm",
+            {"models.gradient.breast_cancer-bcpm.batch_size": "full"},
+            {"batch_size": "full"},
+        ),
         (
             "house",
             "torch_sgd",
-            {"lr": 0.01, "datasets.house.test_size": 0.5},
+            {"lr": 0.01, "datasets.house.split.test_size": 0.5},
             {"lr": 0.01, "test_size": 0.5},
         ),
-        ("house", "torch_sgd", {"datasets.synthetic.test_size": 0.5}, {}),
+        ("house", "torch_sgd", {"datasets.synthetic.split.test_size": 0.5}, {}),
         (
             "synthetic",
             "closed_form",
-            {"datasets.synthetic.make_regression.noise": 5},
+            {"datasets.synthetic.ingest.make_regression.noise": 5},
             {"make_regression.noise": 5.0},
         ),
         (
             "breast_cancer",
             "majority",
-            {"datasets.breast_cancer.features": {"random": 20}},
+            {"datasets.breast_cancer.split.features": {"random": 20}},
             {"features.random": 20},
         ),
         (
             "breast_cancer",
             "bcpm",
-            {"datasets.breast_cancer.threshold": {"recall": "malignant", "at_least": 0.98}},
+            {
+                "datasets.breast_cancer.evaluate.threshold": {
+                    "recall": "malignant",
+                    "at_least": 0.98,
+                }
+            },
             {"threshold.recall": "malignant", "threshold.at_least": 0.98},
         ),
         (
             "breast_cancer",
             "bcpm",
-            {"datasets.breast_cancer.classes": ["malignant", "fine"]},
+            {"datasets.breast_cancer.evaluate.classes": ["malignant", "fine"]},
             {"classes": "malignant/fine"},
         ),
-        ("house", "torch_sgd", {"datasets.house.metric": "mae"}, {}),
+        ("house", "torch_sgd", {"datasets.house.evaluate.metric": "mae"}, {}),
         ("house", "closed_form", {"seed": 7}, {"seed": 7}),
         ("house", "mean", {"cross_validation.repeats": 3}, {"cross_validation.repeats": 3}),
     ],
@@ -140,26 +152,31 @@ def test_git_keeps_every_byte(repository: Path) -> None:
 def test_a_run_differs_by_what_reached_it(
     workspace: Path,
     dataset: str,
-    trainer: str,
+    name: str,
     changes: dict[str, object],
     expected: dict[str, Value],
 ) -> None:
     committed = load_params()
     now = changed(committed, changes)
-    assert trainer in now.datasets[dataset].models
-    params = params_of(trainer, now)
-    assert differing(dataset, params, now, committed) == expected
+    params = now.model_of(dataset, name).params
+    assert differing(dataset, name, params, now, committed) == expected
 
 
-def test_a_dataset_that_is_not_committed_differs_from_the_params_at_the_top(
-    workspace: Path,
+@pytest.mark.parametrize("missing", ["its line", "its dataset"])
+def test_a_model_that_is_not_committed_differs_from_the_params_at_the_top(
+    workspace: Path, missing: str
 ) -> None:
     now = load_params()
-    text = Path("params.yaml").read_text().replace("  house:", "  flats:")
-    params = params_of("torch_sgd", now) | {"lr": 0.5}
-    committed = parse_params(text, "params.yaml")
-    assert differing("house", params, now, committed) == {"lr": 0.5}
-    assert differing("house", params, now, None) == {}
+    content = now.model_dump()
+    for block in content["models"].values():
+        for key in [key for key in block if key.startswith("house-")]:
+            del block[key]
+    if missing == "its dataset":
+        del content["datasets"]["house"]
+    committed = Params.model_validate(content)
+    params = now.model_of("house", "torch_sgd").params | {"lr": 0.5}
+    assert differing("house", "torch_sgd", params, now, committed) == {"lr": 0.5}
+    assert differing("house", "torch_sgd", params, now, None) == {}
 
 
 def test_errors_name_the_file_that_was_read(workspace: Path) -> None:

@@ -7,7 +7,9 @@ import sqlite3
 import subprocess
 import sys
 import termios
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -17,19 +19,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from pipeline.artifacts import models
 from pipeline.core import layout
-from pipeline.core.errors import Diverged
+from pipeline.core.errors import Diverged, PipelineWarning
 from pipeline.core.files import md5
-from pipeline.core.params import params_of
+from pipeline.core.params import Wanted, params_of
+from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from pipeline.stages import train
+from pipeline.tracking import live
 from pipeline.tracking.live import MOST, Losses, Pace, shown
-from pipeline.tracking.store import training_key
+from pipeline.tracking.owner import end_abandoned
+from pipeline.tracking.store import open_store, training_key
 from tests.conftest import ROOT, descent
+from tests.servers import silent_server
 
 Command = Callable[[str], tuple[int, str]]
 ENV = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+pytestmark = pytest.mark.filterwarnings(  # of MLflow's own imports
+    "ignore::DeprecationWarning", "ignore::FutureWarning"
+)
 PATIENCE = 60  # seconds after which something will not happen any more
 
 
@@ -59,8 +67,8 @@ def test_watching_changes_no_byte_and_tells_what_the_history_holds(
 ) -> None:
     params = params_of(trainer, descent(**changes))
     told: dict[int, float] = {}
-    watched, history = models.fit(trainer, params, rows(trainer == "bcpm"), told.__setitem__)
-    plain, same = models.fit(trainer, params, rows(trainer == "bcpm"))
+    watched, history = fit(trainer, params, rows(trainer == "bcpm"), told.__setitem__)
+    plain, same = fit(trainer, params, rows(trainer == "bcpm"))
     assert watched.coef.tobytes() == plain.coef.tobytes()
     assert (watched.intercept, watched.facts) == (plain.intercept, plain.facts)
     assert history.tobytes() == same.tobytes()
@@ -89,13 +97,13 @@ def test_losses_are_kept_evenly_and_few() -> None:
 
 BAR = """
 import warnings
-from pipeline.tracking.progress import Bar
+from pipeline.tracking.progress import Bar, warnings_above_bars
 bar = Bar("torch_sgd", 1000)
-with bar.below_warnings():
+with warnings_above_bars():
     bar.draw(250, 1.5, 10)
     warnings.warn("lr is large")
     bar.draw(500, 0.75, 20)
-    bar.close((600, 0.5))
+    bar.close(600, 0.5)
 print("next", flush=True)
 """
 
@@ -146,6 +154,16 @@ def test_without_a_terminal_there_is_no_bar() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"next\n", b"")
 
 
+@pytest.fixture(autouse=True)
+def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is the workspace's, also after MLflow has set the variable in this process."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+
+
+LONG = Wanted("torch_sgd", "torch_sgd", {"epochs": 10, "lr": 9.0})
+NOW = Pace(bar=0, run=0, draw=0.1, every=0.1)
+
+
 class Run(NamedTuple):
     name: str
     status: str
@@ -192,8 +210,8 @@ def lasting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], No
     """Let the stage's trainings go on, with a loss of 0.5, until something is true."""
 
     def last(true: Callable[[], Any]) -> None:
-        def fit(*arguments: Any) -> Any:
-            result, callback = models.fit(*arguments), arguments[-1]
+        def longer(*arguments: Any) -> Any:
+            result, callback = fit(*arguments), arguments[-1]
             epoch = iter(range(1000, 10**9))
 
             def also() -> Any:
@@ -203,7 +221,7 @@ def lasting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], No
             until(also)
             return result
 
-        monkeypatch.setattr(train, "fit", fit)
+        monkeypatch.setattr(train, "fit", longer)
 
     return last
 
@@ -251,6 +269,7 @@ def test_a_long_training_is_seen_while_it_runs_and_then_waits_for_track(
     expected = {
         "dataset": "house",
         "trainer": "torch_sgd",
+        "model": "torch_sgd",
         "training": training_key("house", "torch_sgd", made, split),
     }
     assert expected.items() <= found.tags.items()
@@ -263,7 +282,7 @@ def test_a_diverged_training_is_a_failed_run_that_says_why(
 ) -> None:
     with (
         pytest.raises(Diverged),
-        shown("house", "torch_sgd", {"epochs": 10, "lr": 9.0}, Pace(0, 0, 0.1)) as callback,
+        shown("house", LONG, NOW) as callback,
     ):
         callback(0, 1.0)
         until(lambda: [run.losses for run in runs(workspace)] == [{0: 1.0}])
@@ -303,33 +322,48 @@ def start(workspace: Path, prepared: Callable[[str], None]) -> Iterator[Callable
 
 
 @pytest.mark.slow
-def test_the_run_of_a_killed_training_is_killed_at_once_or_by_the_next_one(
+def test_the_run_of_an_interrupted_training_is_killed_at_once(
     workspace: Path, start: Callable[[], Any]
 ) -> None:
-    known: list[str] = []
-    for number in (signal.SIGINT, signal.SIGKILL):
-        process, terminal = start()
-        assert statuses(workspace) == [*known, "RUNNING"]
-        process.send_signal(number)
-        written = read_all(terminal)
-        assert process.wait() == (130 if number == signal.SIGINT else -number)
-        known.append("KILLED")
-        until(lambda: statuses(workspace) == known)
-        assert re.search(r"manual_gd:   0%.*/1000000000 \[00:.*epoch/s, loss [\d.]+\]", written)
-        if number == signal.SIGINT:
-            assert written.endswith("]\r\ntrain: interrupted\r\n")
+    process, terminal = start()
+    process.send_signal(signal.SIGINT)
+    written = read_all(terminal)
+    assert process.wait() == 130
+    assert statuses(workspace) == ["KILLED"]
+    assert re.search(r"manual_gd:   0%.*/1000000000 \[00:.*epoch/s, loss [\d.]+\]", written)
+    assert written.endswith("]\r\ntrain: interrupted\r\n")
     assert not layout.model("house", "manual_gd").exists()
 
-    process, terminal = start()
-    for victim in (int(runs(workspace)[-1].tags["live_pid"]), process.pid):
-        os.kill(victim, signal.SIGKILL)
-    process.wait()
-    os.close(terminal)
-    assert statuses(workspace) == [*known, "RUNNING"]
-    process, terminal = start()
-    assert statuses(workspace) == [*known, "KILLED", "RUNNING"]
-    process.terminate()
-    until(lambda: set(statuses(workspace)) == {"KILLED"})
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_run_of_a_killed_training_is_ended_by_the_next_one_or_by_track(
+    workspace: Path, start: Callable[[], Any], number: signal.Signals
+) -> None:
+    for known in ([], ["KILLED"]):
+        process, terminal = start()  # waits for its own run
+        assert statuses(workspace) == [*known, "RUNNING"]
+        process.send_signal(number)
+        assert process.wait() == -number
+        os.close(terminal)
+        assert statuses(workspace) == [*known, "RUNNING"]
+    with open_store(workspace) as store:
+        end_abandoned(store, store.experiment("house"))
+    assert statuses(workspace) == ["KILLED", "KILLED"]
+
+
+@pytest.mark.slow
+def test_a_training_that_goes_on_is_left_alone(workspace: Path, start: Callable[[], Any]) -> None:
+    _, terminal = start()
+    tags = {"live_host": "another", "live_pid": "1", "training": "b" * 64}
+    with open_store(workspace) as store:
+        experiment = store.experiment("house")
+        there = store.client.create_run(experiment, tags=tags).info.run_id
+        end_abandoned(store, experiment)
+        assert statuses(workspace) == ["RUNNING", "RUNNING"]
+        end_abandoned(store, experiment, "b" * 64)  # the same training begins anew
+        assert store.client.get_run(there).info.status == "KILLED"
+    assert statuses(workspace) == ["RUNNING", "KILLED"]
     os.close(terminal)
 
 
@@ -359,3 +393,28 @@ def test_a_store_that_is_down_is_one_warning_and_the_model_is_there(
     assert said.startswith(beginning)
     assert said.count("\n") == 1
     assert outputs() == house
+
+
+@pytest.mark.slow
+def test_a_silent_store_holds_up_the_end_for_a_bounded_time(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "FLUSH", 1)
+    with silent_server() as url, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", PipelineWarning)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        begun = time.monotonic()
+        with shown("house", LONG, NOW) as callback:
+            callback(0, 1.0)
+            time.sleep(0.5)
+        took = time.monotonic() - begun
+    said = [str(one.message) for one in warned if one.category is PipelineWarning]
+    assert said == ["training is not shown in MLflow: no answer within 1 s"]
+    assert took < 4
+
+
+def test_a_short_training_makes_no_run_and_waits_for_nothing(workspace: Path) -> None:
+    with shown("house", LONG) as callback:
+        callback(0, 1.0)
+    assert runs(workspace) == []
+    assert "live run" not in [thread.name for thread in threading.enumerate()]

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipeline.commands.runs.code import changes_kept
 from pipeline.commands.runs.find import DIFF, Found
 from pipeline.core import layout
 from pipeline.tracking.committed import committed_params, git, given_params
@@ -97,7 +96,7 @@ def _by_changes(
     if run.dirty is None:
         unsure = f"Whether there were changes to {first} was not recorded; it has no such scores."
         return [], [*remarks, unsure]
-    if not changes_kept(run):
+    if not run.changes_kept:
         why = "are not kept whole" if run.changes else f"are not in the store ({DIFF})"
         return [], [*remarks, f"It was made with changes to {first}, which {why}."]
     commands = [

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.commands.runs.bring_back import known
-from pipeline.commands.runs.code import changes_known, stat, uncommitted_code
-from pipeline.commands.runs.find import Found, find, when
+from pipeline.commands.runs.find import CODE, Found, find, when
 from pipeline.commands.runs.text import entry, few, table
+from pipeline.tracking.committed import git
 
 TAGS = {"data_md5": "data", "split_md5": "split", "dvc_lock": "dvc.lock"}
 
@@ -44,8 +44,8 @@ def diff(a: str, b: str) -> str:
 
 
 def _heads(a: Found, b: Found) -> list[str]:
-    lines = table([(key, run.id, run.experiment, run.name) for key, run in (("A", a), ("B", b))])
-    lines = [f"{line}  {when(run.start)}" for line, run in zip(lines, (a, b), strict=True)]
+    runs = (("A", a), ("B", b))
+    lines = table([(k, run.id, run.experiment, run.name, when(run.start)) for k, run in runs])
     if a.experiment != b.experiment:
         lines += ["", f"They are of different datasets: {a.experiment} and {b.experiment}."]
     return lines
@@ -72,8 +72,8 @@ def _data(a: Found, b: Found, found: Differences) -> None:
 def _code(a: Found, b: Found) -> list[str]:
     """Nothing where both ran the code of one commit, with the same changes to it."""
     shared = any(commit in b.commits for commit in a.commits)
-    changes = uncommitted_code(a), uncommitted_code(b)
-    if shared and changes[0] == changes[1] and changes_known(a) and changes_known(b):
+    changes = a.changed_code, b.changed_code
+    if shared and changes[0] == changes[1] and a.code_known and b.code_known:
         return []
     lines = [f"{key} {_commit(run)}" for key, run in (("A", a), ("B", b))]
     if not shared and a.commits and b.commits:
@@ -91,7 +91,9 @@ def _commit(run: Found) -> str:
 def _stat(a: str, b: str) -> list[str]:
     if not (known(a) and known(b)):
         return ["not compared: not both commits are in a git repository here"]
-    return stat(a, b) or ["the same files of pipeline/ in both commits"]
+    stat = git("diff", "--stat=88", "--no-color", "--no-ext-diff", a, b, "--", CODE) or ""
+    lines = [line.strip() for line in stat.splitlines()]
+    return lines or ["the same files of pipeline/ in both commits"]
 
 
 def _metrics(a: Found, b: Found, found: Differences) -> None:

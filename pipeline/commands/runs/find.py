@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DIFF = "uncommitted.diff"
+CODE = "pipeline"
 SHOWN = 10
 MADE_HERE = {"dataset", "trainer", "fingerprint", "training"}
 
@@ -79,6 +80,28 @@ class Found:
         """Whether files differed from the commit; None where that was not recorded."""
         return {"true": True, "false": False}.get(self.tags.get("git_dirty", ""))
 
+    @property
+    def changed(self) -> dict[str, str]:
+        """The uncommitted changes, by file."""
+        parts = re.split(r"(?m)^(?=diff --git )", self.changes or "")
+        named = ((re.match(r'diff --git .* "?b/(.+?)"?\r?\n', part), part) for part in parts)
+        return {match[1]: part for match, part in named if match}
+
+    @property
+    def changed_code(self) -> dict[str, str]:
+        """Those of the uncommitted changes that are of pipeline/."""
+        return {name: part for name, part in self.changed.items() if f"{CODE}/" in name}
+
+    @property
+    def changes_kept(self) -> bool:
+        """Whether the store has the uncommitted changes; of too many it has a comment."""
+        return self.changes is not None and not self.changes.startswith("#")
+
+    @property
+    def code_known(self) -> bool:
+        """Whether commit and uncommitted changes say all of the code that ran."""
+        return self.dirty is False or bool(self.dirty and self.changes_kept)
+
     def _names(self, tag: str) -> list[str]:
         return [name for name in self.tags.get(tag, "").split(", ") if name]
 
@@ -135,16 +158,17 @@ def one(client: "MlflowClient", beginning: str) -> Any:
         return found[0]
     if found:
         more = [f"and more than {SHOWN} in all"] if len(found) > SHOWN else []
-        lines = [*map(_line, found[:SHOWN]), *more]
-        raise PipelineError("\n  ".join([f"{beginning}: several run ids begin so:", *lines]))
+        raise _refusal(f"{beginning}: several run ids begin so:", [*map(_line, found), *more])
     newest = client.search_runs(
         experiments, order_by=["attributes.start_time DESC"], max_results=SHOWN
     )
-    lines = ["The newest runs:", *map(_line, newest)] if newest else ["The store has no runs"]
-    raise PipelineError(
-        "\n  ".join([f"{beginning}: no run id begins so (deleted runs are not shown). {lines[0]}"])
-        + "".join(f"\n  {line}" for line in lines[1:])
-    )
+    there = "The newest runs:" if newest else "The store has no runs"
+    none = f"{beginning}: no run id begins so (deleted runs are not shown). {there}"
+    raise _refusal(none, [*map(_line, newest)])
+
+
+def _refusal(problem: str, lines: list[str]) -> PipelineError:
+    return PipelineError("\n  ".join([problem, *lines]))
 
 
 def _line(run: Any) -> str:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from pipeline.commands.runs.bring_back import dvc_experiments, known, way_back
-from pipeline.commands.runs.code import changed_here, changed_in
-from pipeline.commands.runs.find import Found, find, when
+from pipeline.commands.runs.find import CODE, Found, find, when
 from pipeline.commands.runs.text import entry, few, plain, shortened
 from pipeline.core import layout
+from pipeline.core.dvc_lock import lock_checksum
 from pipeline.core.files import md5
 from pipeline.core.params import METRICS
 from pipeline.tracking.committed import committed_params, git, given_params
-from pipeline.tracking.provenance import lock_md5
+from pipeline.tracking.provenance import OWN_STAGES
 
 
 def show(run_id: str) -> str:
@@ -30,6 +30,7 @@ def _facts(run: Found) -> Iterator[str]:
     yield from entry("name", run.name)
     yield from entry("experiment", run.experiment)
     if run.of_pipeline:
+        yield from entry("model", run.model_name)
         yield from entry("trainer", run.tags.get("trainer", ""))
     else:
         yield from entry("", "not made by this pipeline: it has none of its tags")
@@ -46,7 +47,7 @@ def _facts(run: Found) -> Iterator[str]:
     yield from entry("metrics", *_metrics(run))
     yield from entry("registered", *run.versions)
     if run.model:
-        yield from entry("model", f'mlflow.sklearn.load_model("runs:/{run.id}/model")')
+        yield from entry("load it", f'mlflow.sklearn.load_model("runs:/{run.id}/model")')
 
 
 def _params(run: Found) -> Iterator[str]:
@@ -80,19 +81,26 @@ def _code(run: Found) -> Iterator[str]:
             continue
         subject = (git("log", "-1", "--format=%s", commit) or "").strip()
         yield f'commit {commit}, "{shortened(subject, 36)}"'
-        yield f"files of pipeline/ that differ between it and this tree: {changed_here(commit)}"
+        yield f"files of pipeline/ that differ between it and this tree: {_changed_here(commit)}"
     if run.dirty is False:
         yield "without changes to the commit"
     elif run.dirty:
         first = " first" if len(run.commits) > 1 else ""
-        yield f"with changes to the{first} commit: {few(list(changed_in(run))) or 'not kept'}"
+        yield f"with changes to the{first} commit: {few([*run.changed]) or 'not kept'}"
     elif run.commits:
         yield "whether there were changes to the commit was not recorded"
 
 
+def _changed_here(commit: str) -> int:
+    """How many files of pipeline/ differ between a commit and this working tree."""
+    changed = git("diff", "--name-only", "--no-ext-diff", commit, "--", CODE) or ""
+    new = git("ls-files", "--others", "--exclude-standard", "--", CODE) or ""
+    return len(changed.splitlines()) + len(new.splitlines())
+
+
 def _lock(run: Found) -> Iterator[str]:
-    if run.tags.get("dvc_lock"):
-        yield f"md5 {run.tags['dvc_lock']}, {_same(run.tags['dvc_lock'] == lock_md5())}"
+    if checksum := run.tags.get("dvc_lock"):
+        yield f"md5 {checksum}, {_same(checksum == lock_checksum(OWN_STAGES))}"
 
 
 def _experiments(run: Found) -> Iterator[str]:

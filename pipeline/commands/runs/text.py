@@ -1,10 +1,11 @@
 """Plain text for a terminal of 100 columns."""
 
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from tabulate import tabulate
 
 WIDTH = 100
-LABEL = 12
+LABEL = 10
 
 
 def plain(text: str) -> str:
@@ -24,19 +25,19 @@ def few(names: Sequence[str], most: int = 5) -> str:
 
 
 def entry(label: str, *paragraphs: str) -> list[str]:
-    """Paragraphs beside a label, broken into lines."""
-    lines = [
-        line
-        for paragraph in paragraphs
-        for line in textwrap.wrap(plain(paragraph), WIDTH - LABEL, break_on_hyphens=False)
-    ]
-    return [f"{label if k == 0 else '':{LABEL}}{line}" for k, line in enumerate(lines)]
+    """Give the lines of paragraphs beside a label; none where there is no paragraph."""
+    labels = [label.ljust(LABEL), *[" " * LABEL] * len(paragraphs)]
+    cells = [*zip(labels, map(plain, paragraphs), strict=False)]
+    return _lines(cells, maxcolwidths=[None, WIDTH - LABEL - 2], break_on_hyphens=False)
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as aligned lines."""
-    cells = [[shortened(plain(cell)) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
-    ]
+def table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Give rows as aligned lines, with long cells shortened."""
+    return _lines([[shortened(plain(cell)) for cell in row] for row in rows])
+
+
+def _lines(cells: Sequence[Sequence[str]], **wrapping: object) -> list[str]:
+    text = tabulate(
+        cells, tablefmt="plain", disable_numparse=True, preserve_whitespace=True, **wrapping
+    )
+    return [line.rstrip() for line in text.splitlines()]

@@ -22,7 +22,7 @@ from pipeline.commands.sweep.apply import apply_winner
 from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Params, Wanted, load_params, nearest
+from pipeline.core.params import Params, Wanted, load_params
 from pipeline.core.run import say
 from pipeline.tracking.store import StoreError
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def sweep(
     dataset: str,
-    trainer: str,
+    model: str,
     arguments: Sequence[str],
     trials: int | None = None,
     apply: bool = False,
@@ -40,15 +40,21 @@ def sweep(
     """Judge every point by the same folds of the training rows; the test rows are never used.
 
     The present params are always among the points. What is found reaches the disk
-    (data/sweeps/DATASET_TRAINER) before MLflow. Ctrl-C ends the search, not what follows from it:
+    (data/sweeps/DATASET_NAME) before MLflow. Ctrl-C ends the search, not what follows from it:
     the points finished by then are shown, written and logged.
 
     Parameters
     ----------
+    dataset : str
+        A key of `datasets` in params.yaml.
+    model : str
+        The name of one of its models that descends.
     arguments : list of str
         PARAM=VALUE,VALUE or, with `trials`, PARAM=LOW..HIGH.
+    trials : int or None
+        How many points to draw from the ranges; None: every combination of the lists.
     apply : bool
-        Write the winner to params.yaml: datasets.DATASET.descent.
+        Write the winner to the model's own line in params.yaml: models.gradient.DATASET-NAME.
 
     Yields
     ------
@@ -63,7 +69,7 @@ def sweep(
         At the end, when the search was interrupted.
     """
     params = load_params()
-    wanted = _swept(trainer, dataset, params)
+    wanted = _swept(dataset, model, params)
     space = parse_space(arguments, wanted, trials)
     from pipeline.commands.sweep.search import DIVERGED, Bench, search  # they import half of scipy
     from pipeline.commands.sweep.table import ranked
@@ -104,19 +110,14 @@ def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str
         )
 
 
-def _swept(name: str, dataset: str, params: Params) -> Wanted:
+def _swept(dataset: str, name: str, params: Params) -> Wanted:
     """A model of the dataset that has params to sweep."""
-    models = params.models_of(dataset)
-    able = [key for key, one in models.items() if one.params]
-    if name in able:
-        return models[name]
-    problem = f"{name} has no params to sweep"
-    if name not in models:
-        problem = f"{name!r} is no model of {dataset}{nearest(name, models)}"
-    raise PipelineError(
-        f"{problem}; those of {layout.PARAMS}: models.gradient that have some: "
-        f"{', '.join(able) or 'none'}"
-    )
+    wanted = params.model_of(dataset, name)
+    if not wanted.params:
+        raise PipelineError(
+            f"{name} has no params to sweep; those of {layout.PARAMS}: models.gradient have some"
+        )
+    return wanted
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -21,8 +21,17 @@ Splice = tuple[int, int, str]
 def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
     """Write params to the line models.gradient.KEY, and say so; other models keep theirs.
 
-    A param that has its value already, from there or from the top level, needs no entry: `changes`
-    are those that differ.
+    Parameters
+    ----------
+    key : str
+        DATASET-NAME.
+    changes : mapping
+        Params whose values differ from what the model has, from its line or from the top level.
+
+    Raises
+    ------
+    PipelineError
+        As `edited`; params.yaml stays as it is.
     """
     place = f"{layout.PARAMS}: models.gradient.{key}"
     if not changes:
@@ -36,7 +45,22 @@ def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
     """A params.yaml with changes in the line of one model.
 
     ruamel's own writer would rewrite indents and blanks that it finds unusual; here every
-    character outside of the entries stays.
+    character outside of the entries stays. The result is read again, and must say what was meant,
+    before anyone sees it.
+
+    Parameters
+    ----------
+    text : str
+        The file as it is, line ends included.
+    key : str
+        DATASET-NAME of the model.
+    changes : mapping
+        Params to set on its line.
+
+    Returns
+    -------
+    str
+        The file as it shall be.
 
     Raises
     ------
@@ -58,6 +82,7 @@ def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
 
 
 def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
+    """New values in the place of old ones; what is new behind the last entry, in its style."""
     block: Any = YAML(typ="safe", pure=True).compose(text)
     for step in ("models", "gradient", key):
         block = _entries(block)[step]
@@ -70,9 +95,6 @@ def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
     new = {k: value for k, value in changes.items() if k not in entries}
     if not new:
         return splices
-    start = block.start_mark.index
-    if not entries:
-        return [(start + 1, start + 1, listed(new))]  # within { }
     last = max(node.end_mark.index for node in entries.values())
     if block.flow_style:
         return [*splices, (last, last, f", {listed(new)}")]

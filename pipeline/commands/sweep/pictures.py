@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from math import log10
 from typing import NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.commands.sweep.search import Point
 from pipeline.commands.sweep.space import LOGARITHMIC, listed, shown
@@ -20,7 +19,6 @@ from pipeline.figures.svg import COLOURS, INK, alone
 MARKERS = "os^vP"
 BEST = "best of each"
 WIDE = 20  # times the least score: beyond, the axis is logarithmic
-DECADES = 1.3  # from here on only powers of ten are labelled
 STAR: Style = {"marker": "*", "color": INK, "markersize": 11, "linestyle": "none"}
 CROSS: Style = {"marker": "x", "color": INK, "markersize": 5, "linestyle": "none"}
 RING: Style = {
@@ -41,7 +39,7 @@ class Spot(NamedTuple):
 
 
 def draw(ranking: Ranking, param: str) -> str:
-    """The mean score over the folds by one param, with a line for each value of the others.
+    """The mean score over the folds by one param, as SVG, with a line for each value of the others.
 
     Where these are more than a few, all points stand alone, with a line along the best of each
     value. The star is the winner, the ring the current params; a cross below is a point that
@@ -70,7 +68,7 @@ def draw(ranking: Ranking, param: str) -> str:
         _scale(axes, param, x_of)
         low, high = min(spot.y for spot in spots), max(spot.y for spot in spots)
         if ranking.bench.sign == 1 and high > WIDE * low > 0:
-            log_axis(axes, low, high)
+            log_axis(axes, "y", low, high)
         axes.set_xlabel(param)
         axes.set_ylabel(metric)
         add_legend(canvas, handles, labels)
@@ -136,11 +134,7 @@ def _scale(axes: Axes, param: str, x_of: Mapping[Value, float]) -> None:
         axes.set_xticks([*x_of.values()], [shown(value) for value in x_of])
         return
     if param in LOGARITHMIC and 0 < low < high:
-        axes.set_xscale("log")
-        marks = (1.0,) if log10(high / low) > DECADES else (1.0, 2.0, 5.0)
-        axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=7))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        whole = all(isinstance(value, int) for value in x_of)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        log_axis(axes, "x", low, high)
+        return
+    whole = all(isinstance(value, int) for value in x_of)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole))

@@ -30,7 +30,7 @@ DIGITS = 6  # of a value drawn from a range: the folds could not tell more apart
 
 @dataclass(frozen=True)
 class Point:
-    """One setting of a trainer, and how it did.
+    """One setting of a model, and how it did.
 
     Attributes
     ----------
@@ -56,8 +56,12 @@ class Bench:
 
     Attributes
     ----------
+    score : str
+        The name of the score that points are ranked by: cv_mse, loo_mse, cv_accuracy, ...
+    sign : int
+        Times a score: less is better.
     current : dict
-        The trainer's params as params.yaml has them.
+        The model's params as params.yaml has them.
     points : dict
         What was measured so far, by the values of all params, in order.
     """
@@ -77,10 +81,9 @@ class Bench:
                 f"{dataset}: {len(split.train)} training rows are too few to cross-validate"
             )
         self.rows, self.cuts, self.scheme = judge.rows, judge.cuts, judge.scheme
-        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{settings.evaluate.metric}"
-        self.sign = (
-            1 if settings.evaluate.metric in LOWER_IS_BETTER else -1
-        )  # times a score: less is better
+        metric = settings.evaluate.metric
+        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{metric}"
+        self.sign = 1 if metric in LOWER_IS_BETTER else -1
         self.current = wanted.params
         self.points: dict[tuple[Value, ...], Point] = {}
 
@@ -112,10 +115,20 @@ class Bench:
 
 
 def search(bench: Bench, space: Space, seed: int) -> bool:
-    """Measure the current params and the points of a space; whether Ctrl-C ended it early.
+    """Measure the current params and the points of a space.
 
     What is measured stands in `bench.points`, whatever ends it. A progress bar is shown on a
     terminal.
+
+    Parameters
+    ----------
+    seed : int
+        Of the sampler that draws from ranges.
+
+    Returns
+    -------
+    bool
+        Whether Ctrl-C ended it early.
     """
     steps = _trials(bench, space, seed) if space.trials else map(bench.measure, space.grid())
     try:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tabulate import tabulate
+
 from pipeline.artifacts.evaluated import Comparison
 from pipeline.commands.sweep.search import REPEATS, Bench, Point
 from pipeline.commands.sweep.space import Space, listed, shown
@@ -61,7 +63,8 @@ class Ranking:
         """The table for a reader, with a line above that says what the figures are."""
         others = [m for m in METRICS[self.bench.settings.task] if m != self._metric]
         header = [*self.space.axes, self._metric, "sd", "interval", *others, ""]
-        lines = _aligned([header, *(self._row(p, others) for p in self.points[:MOST])])
+        rows = [header, *(self._row(point, others) for point in self.points[:MOST])]
+        lines = [tabulate(rows, tablefmt="plain", disable_numparse=True)]
         if len(self.points) > MOST:
             lines.append(f"... and {len(self.points) - MOST} more, in {self.folder}/table.csv")
         note = ["interrupted: the points measured so far"] if interrupted else []
@@ -178,14 +181,6 @@ def ranked(bench: Bench, space: Space) -> Ranking:
         return score is None, bench.sign * (score or 0.0)
 
     return Ranking(bench, space, sorted(bench.points.values(), key=place))
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def _number(value: float | None) -> str:

@@ -1,12 +1,16 @@
-"""What a table that fits its schema should still be warned of."""
+"""What a table that fits its schema should still be warned of.
+
+Each warning names the file, what was seen, and what to do about it.
+"""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
 from pipeline.checks.drift import drifts
 from pipeline.checks.profile import Profile
-from pipeline.checks.schema import Source
+from pipeline.checks.values import Source
 from pipeline.core.errors import SHOWN
 
 RARE = 0.05  # share of a class
@@ -16,11 +20,18 @@ LEFT = 1e6  # values that a float can take within a spread, at least
 REPEATS = 5
 
 
-def doubts(profile: Profile, source: Source) -> list[str]:
+def data_warnings(profile: Profile, source: Source) -> list[str]:
     """The warnings, in the order of their weight.
 
-    What is about the training rows (constant or collinear columns, fewer rows than columns) is
-    `split`'s to say, which knows them.
+    Warnings about the training rows (constant or collinear columns, fewer rows than columns) come
+    from `split`, which knows these rows.
+
+    Parameters
+    ----------
+    profile : Profile
+        Of the ingested table.
+    source : Source
+        How to name the file and its rows.
     """
     return [
         *drifts(profile, source),
@@ -28,11 +39,12 @@ def doubts(profile: Profile, source: Source) -> list[str]:
         *_row_numbers(profile, source),
         *_repeated_rows(profile, source),
         *_rare_classes(profile, source),
-        *_lost_digits(profile, source),
+        *islice(_lost_digits(profile, source), SHOWN),
     ]
 
 
 def _giveaways(profile: Profile, source: Source) -> Iterator[str]:
+    """Columns that correlate perfectly with the target: target leakage."""
     target = profile.numbers.get(profile.target)
     if target is None or profile.rows < 3:  # any two points lie on a line
         return
@@ -46,6 +58,7 @@ def _giveaways(profile: Profile, source: Source) -> Iterator[str]:
 
 
 def _row_numbers(profile: Profile, source: Source) -> Iterator[str]:
+    """Columns of integers that only rise, as an index does."""
     for name, column in profile.numbers.items():
         if name == profile.target or not column.rising or profile.rows < 3:
             continue
@@ -60,6 +73,7 @@ def _row_numbers(profile: Profile, source: Source) -> Iterator[str]:
 
 
 def _repeated_rows(profile: Profile, source: Source) -> Iterator[str]:
+    """Rows that equal an earlier one in all columns, and how many there are."""
     count, some = profile.repeated(REPEATS)
     if count:
         numbers = source.numbers
@@ -73,6 +87,7 @@ def _repeated_rows(profile: Profile, source: Source) -> Iterator[str]:
 
 
 def _rare_classes(profile: Profile, source: Source) -> Iterator[str]:
+    """Classes with less than 5 % of the rows: accuracy says little about them."""
     for label, count in profile.labels.items():
         if 0 < count < RARE * profile.rows:
             other = 1 - count / profile.rows
@@ -85,16 +100,13 @@ def _rare_classes(profile: Profile, source: Source) -> Iterator[str]:
 
 def _lost_digits(profile: Profile, source: Source) -> Iterator[str]:
     """Values far from 0 and near each other: a float has few digits left to tell them apart."""
-    doubted = [
-        name
-        for name, c in profile.numbers.items()
-        if 0 < c.sd < LEFT * np.spacing(max(abs(c.low), abs(c.high)))
-    ]
-    for name in doubted[:SHOWN]:
-        column = profile.numbers[name]
-        step = np.spacing(max(abs(column.low), abs(column.high)))
-        yield (
-            f"{source.path}: column {name} lies around {column.mean:.3g} and spreads by "
-            f"{column.sd:.2g} only, where floats are {step:.1g} apart: digits are lost; subtract "
-            "a constant from it before it is saved"
-        )
+    for name, column in profile.numbers.items():
+        if not column.sd:
+            continue
+        step = np.spacing(float(max(-column.low, column.high)))
+        if column.sd < LEFT * step:
+            yield (
+                f"{source.path}: column {name} lies around {column.mean:.3g} and spreads by "
+                f"{column.sd:.2g} only, where floats are {step:.1g} apart: digits are lost; "
+                "subtract a constant from it before it is saved"
+            )
