@@ -57,7 +57,19 @@ unique_column_names: true
 
 
 def draft(file: Path, output: Path | None = None) -> Path:
-    """Write a schema that the file itself fits; returns where.
+    """Write a schema that the file itself fits.
+
+    Parameters
+    ----------
+    file : Path
+        The CSV file; params.yaml says how it is written where it lies in data/raw.
+    output : Path, optional
+        data/schema/NAME.yaml unless given.
+
+    Returns
+    -------
+    Path
+        Where the schema is.
 
     Raises
     ------
@@ -116,7 +128,14 @@ def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:
 
 
 def drafted(table: pa.Table, path: str) -> str:
-    """The text of a schema that a table fits."""
+    """The text of a schema that a table fits.
+
+    Parameters
+    ----------
+    table : Table
+    path : str
+        The file that it comes from, to name at the top.
+    """
     name = path if path.isprintable() else _quoted(path)
     lines = [HEADER.format(path=name, rows=table.num_rows)]
     for column_name, column in zip(table.column_names, table.columns, strict=True):
@@ -125,6 +144,7 @@ def drafted(table: pa.Table, path: str) -> str:
 
 
 def _column(key: str, column: pa.ChunkedArray) -> Iterator[str]:
+    """The lines of one column: what was seen as a comment, then type and checks."""
     values: NDArray[Any] = column.drop_null().to_numpy()
     different = np.unique(values)
     kind = {"double": "float64", "int64": "int64"}.get(str(column.type), "str")
@@ -171,6 +191,7 @@ def _wide(values: NDArray[np.float64]) -> tuple[str, str]:
 
 
 def _not_across_0(below: float, low: float, high: float, above: float) -> tuple[float, float]:
+    """Bounds around low and high; 0 in place of one beyond it where all values have one sign."""
     return 0 if low >= 0 > below else below, 0 if high <= 0 < above else above
 
 

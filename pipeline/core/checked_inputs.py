@@ -17,7 +17,7 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from pipeline.core.dvc_lock import LOCK, outputs
+from pipeline.core.dvc_lock import LOCK, outputs, with_files
 from pipeline.core.errors import PipelineError
 from pipeline.core.layout import PARAMS
 from pipeline.core.yaml import load_yaml
@@ -140,7 +140,8 @@ def _remembered(path: Path, state: State) -> str:
 
 @lru_cache
 def _recorded(lock: Path, state: State) -> Mapping[Path, str]:
-    """The checksums that dvc.lock has of files; none where it cannot be read."""
+    """The checksums that dvc.lock and DVC's lists of folders have; none where it cannot be read."""
     with contextlib.suppress(PipelineError):
-        return {output.path: output.md5 for output in outputs(lock)}
+        found = with_files(outputs(lock), Path(os.environ["DVC_ROOT"]))
+        return {output.path: output.md5 for output in found}
     return {}

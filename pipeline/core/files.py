@@ -53,13 +53,25 @@ def _runs(process: int) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
+    """Write UTF-8 text with LF, whole or not at all.
+
+    Raises
+    ------
+    PipelineError
+        When the disk refuses.
+    """
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON that people and diffs can read; nan and inf are refused."""
+    """Write JSON that people and diffs can read.
+
+    Raises
+    ------
+    PipelineError
+        For nan and inf, which JSON does not have, and when the disk refuses.
+    """
     try:
         text = as_json(value)
     except ValueError:
@@ -73,7 +85,19 @@ def as_json(value: Any) -> str:
 
 
 def read_json(path: Path, remedy: str = AGAIN) -> Any:
-    """Read JSON of any form; nan and inf are refused, as in writing."""
+    """Read JSON of any form; nan and inf are refused, as in writing.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        What the message of a damaged file ends with.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing, altered or no JSON.
+    """
     refuse_altered(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
@@ -89,6 +113,14 @@ def _refuse(constant: str) -> None:
 
 def read_as(path: Path, form: type[T], remedy: str = AGAIN) -> T:
     """Read JSON of this form: every reader of a stage's file, or of a person's, says it.
+
+    Parameters
+    ----------
+    path : Path
+    form : type
+        A pydantic model, or what a TypeAdapter takes; values are not converted.
+    remedy : str
+        What the message of a damaged file ends with.
 
     Raises
     ------

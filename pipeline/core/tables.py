@@ -1,6 +1,7 @@
 """Tables between stages: Parquet with fixed row groups, and their view as arrays.
 
-Arrays cross over as buffers: pyarrow's own conversions import pandas, 0.4 s a process.
+Arrays cross over as buffers: pyarrow's own conversions import pandas, which costs a stage that is
+run by hand 0.4 s.
 """
 
 import contextlib
@@ -26,12 +27,29 @@ Array = NDArray[np.float64]
 
 
 def number_table(names: Sequence[str], columns: Sequence[NDArray[np.generic]]) -> pa.Table:
-    """A table of float64 and int64 columns."""
+    """Make a table of float64 and int64 columns.
+
+    Parameters
+    ----------
+    names : sequence of str
+    columns : sequence of ndarray of shape (n_rows,)
+        One for each name.
+    """
     return pa.Table.from_arrays([number_column(column) for column in columns], names=list(names))
 
 
 def number_column(values: NDArray[np.generic]) -> pa.Array:
-    """A column of a float64 or int64 array, without a copy where it is contiguous."""
+    """Make a column of an array, without a copy where it is contiguous.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    TypeError
+        For another type than float64 and int64.
+    """
     if values.dtype not in (np.float64, np.int64):
         raise TypeError(f"expected float64 or int64, got {values.dtype}")
     buffer = pa.py_buffer(np.ascontiguousarray(values))
@@ -45,13 +63,29 @@ def group_rows(n_columns: int) -> int:
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write Parquet: uncompressed, no dictionaries, row groups of 65,536 rows, checksums."""
+    """Write Parquet: uncompressed, no dictionaries, row groups of 65,536 rows, checksums.
+
+    The same table gives the same bytes.
+
+    Raises
+    ------
+    PipelineError
+        When the disk refuses; the file is then as it was.
+    """
     with atomic_write(path) as part, writer(part, table.schema) as file:
         file.write_table(table, row_group_size=group_rows(table.num_columns))
 
 
 def writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """What writes a file group by group, in the form that stages exchange."""
+    """Open a file to be written group by group, in the form that stages exchange.
+
+    Parameters
+    ----------
+    path : Path
+        A temporary name: what is there is written over.
+    schema : pyarrow.Schema
+        Names and types of the columns.
+    """
     return pq.ParquetWriter(
         path, schema, compression="none", use_dictionary=False, write_page_checksum=True
     )
@@ -61,6 +95,11 @@ class Lines(Sequence[int]):
     """The line of its file on which each row of a table begins.
 
     Kept as steps (row, line) after which lines go on one by one: few, in most files one.
+
+    Parameters
+    ----------
+    steps : iterable of (int, int)
+        The row from 0, the line from 1.
     """
 
     def __init__(self, steps: Iterable[Sequence[int]] = ()) -> None:
@@ -78,7 +117,7 @@ class Lines(Sequence[int]):
 
     @property
     def steps(self) -> list[tuple[int, int]]:
-        """What makes an equal one."""
+        """The steps that make an equal one."""
         return list(zip(self._rows, self._lines, strict=True))
 
     def __len__(self) -> int:
@@ -90,20 +129,27 @@ class Lines(Sequence[int]):
 
 
 def read_lines(path: Path) -> Lines:
-    """The lines of the CSV file that an ingested table comes from."""
+    """Read the lines of the CSV file on which the rows of an ingested table stand."""
     with _opened(path) as file:
         kept = (file.metadata.metadata or {}).get(LINES)
         return Lines(json.loads(kept) if kept else [(0, 2)])
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a table that an earlier stage wrote, or some of its columns."""
+    """Read a table that an earlier stage wrote, or some of its columns.
+
+    Raises
+    ------
+    PipelineError
+        As all readers of this module: when the file is missing, damaged, altered since the stage
+        wrote it, or has a column of another type than float64, int64 and string.
+    """
     with _opened(path) as file:
         return file.read(columns, use_threads=False)
 
 
 def read_group(path: Path, group: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read one of its row groups."""
+    """Read one row group, counted from 0."""
     with _opened(path) as file:
         return file.read_row_group(group, columns, use_threads=False)
 
@@ -116,13 +162,13 @@ def read_groups(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa
 
 
 def table_schema(path: Path) -> pa.Schema:
-    """The names and types of its columns."""
+    """Read the names and types of the columns."""
     with _opened(path) as file:
         return file.schema_arrow
 
 
 def row_groups(path: Path) -> tuple[list[str], list[int]]:
-    """The names of its columns, and the number of rows up to the end of each row group."""
+    """Read the names of the columns, and the number of rows up to the end of each row group."""
     with _opened(path) as file:
         groups = (file.metadata.row_group(k).num_rows for k in range(file.num_row_groups))
         return file.schema_arrow.names, list(accumulate(groups))
@@ -147,7 +193,12 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 def as_arrays(table: pa.Table) -> tuple[Array, Array]:
-    """The features and the target of one part of a split: numbers, the target last.
+    """The features and the target of one part of a split.
+
+    Parameters
+    ----------
+    table : Table
+        Columns of numbers without gaps, the target last.
 
     Returns
     -------
@@ -156,7 +207,7 @@ def as_arrays(table: pa.Table) -> tuple[Array, Array]:
     """
     *features, target = [_array(column) for column in table.columns]
     X = np.empty((len(target), len(features)))
-    for start in range(0, len(target), TILE):  # what is read by column is written by row
+    for start in range(0, len(target), TILE):  # a tile stays in the cache: 4 times faster
         rows = slice(start, start + TILE)
         for k, feature in enumerate(features):
             X[rows, k] = feature[rows]

@@ -34,7 +34,7 @@ Batch = tuple[list[tuple[int, int]], list[pa.Array | pa.ChunkedArray]]
 
 
 def serves(dialect: Dialect, header: Sequence[str]) -> bool:
-    """Whether the file is declared plain enough to try."""
+    """Whether the file is declared plain enough to try: no comments, no other encoding, ..."""
     return (
         dialect.model_dump(include=set(PLAIN)) == PLAIN
         and dialect.delimiter.isascii()
@@ -52,8 +52,20 @@ def fast_batches(
 
     Parameters
     ----------
+    path : Path
+    dialect : Dialect
+        One that `serves`.
+    start : Place
+        Where the rows begin.
+    header : sequence of str
+        The column names.
     kinds : sequence of kinds
         Looked at anew for each block: columns known as text are read as text.
+
+    Yields
+    ------
+    Batch
+        Pairs (line, number of rows from there on), and an array for each column.
 
     Returns
     -------
@@ -111,15 +123,21 @@ def plain(text: bytes, dialect: Dialect, header: Sequence[str]) -> bool:
         or b"\n" + repeated in text
         or (dialect.quote and dialect.quote.encode() in text)
         or np.diff(ends, prepend=-1).max() > LONGEST_CELL
-        or pc.match_substring_regex(pa.array([text], pa.binary()), _odd(dialect.delimiter))[
-            0
-        ].as_py()
+        or _matches(text, _odd(dialect.delimiter))
     )
+
+
+def _matches(text: bytes, pattern: str) -> bool:
+    """Whether RE2 finds the pattern: three times as fast as `re`, beside other threads."""
+    # by buffers, since pa.array imports pandas
+    buffers = [None, pa.py_buffer(np.array([0, len(text)], np.int32)), pa.py_buffer(text)]
+    whole = pa.Array.from_buffers(pa.binary(), 1, buffers)
+    return bool(pc.match_substring_regex(whole, pattern).true_count)
 
 
 @lru_cache
 def _odd(delimiter: str) -> str:
-    """What Arrow would interpret, as a pattern of RE2, which reads 600 MB a second."""
+    """What Arrow would interpret, as a pattern."""
     d = rf"\x{ord(delimiter):02x}"
     blank = "".join(rf"\x{ord(c):02x}" for c in " \t" if c != delimiter)
     begin, end = rf"(?:^|[{d}\n])", rf"(?:[{d}\r\n]|$)"
@@ -138,6 +156,7 @@ def _odd(delimiter: str) -> str:
 def _parsed(
     text: bytes, dialect: Dialect, header: Sequence[str], kinds: Sequence[Kind]
 ) -> list[pa.Array | pa.ChunkedArray] | None:
+    """The columns of some lines; None where they are not plain, or not well-formed."""
     if not plain(text, dialect, header):
         return None
     known = {name: kind for name, kind in zip(header, kinds, strict=True) if kind is not None}

@@ -24,6 +24,7 @@ from pipeline.core.tables import LINES, Lines, group_rows, writer
 from pipeline.csv.cells import FLOAT, TEXT, Kind, column, kind_of, united
 from pipeline.csv.fast import Batch, fast_batches, serves
 from pipeline.csv.records import (
+    ENDED,
     FIRST,
     Place,
     Record,
@@ -45,10 +46,17 @@ class CsvFile:
     A column in which every cell is an integer becomes int64, in which every cell is a finite
     number float64; any other column stays text, character by character.
 
+    Parameters
+    ----------
+    path : Path
+        A file whose name ends with .gz is unpacked while it is read.
+    dialect : Dialect
+        How it is written; UTF-8 with commas and one header line unless told.
+
     Attributes
     ----------
     state : State
-        What the file was before its header was read.
+        Inode, size and time of the file before its header was read.
     header : list of str
         The column names.
     lines : Lines
@@ -123,24 +131,33 @@ class CsvFile:
             yield pa.concat_tables(waiting).combine_chunks()
 
     def records(self, start: Place | None = None) -> Iterator[Record]:
-        """The records behind the header, one by one; one that does not fit it has a problem."""
+        """The records behind the header, one by one; one that does not fit it has a problem.
+
+        An error that ends the reading is the last of them, on line ENDED.
+        """
         skipped = Counter[str]()
         start = start or self._start
         found = records(self.path, self.dialect, start, skipped)
         if start == FIRST and self.dialect.header is True:
             next(found)
-        for record in found:
-            record = counted(record, self.header, self.dialect)
-            if record.cells == self.header:
-                record = record._replace(problem="repeats the header: are there two tables?")
-            yield record
+        try:
+            for record in found:
+                record = counted(record, self.header, self.dialect)
+                if record.cells == self.header:
+                    record = record._replace(problem="repeats the header: are there two tables?")
+                yield record
+        except PipelineError as error:
+            yield Record(ENDED, [], str(error))
+            return
         for what, count in skipped.items():
             message = f"{self.path}: {count} {what} skipped, as declared"
             warnings.warn(message, PipelineWarning, stacklevel=2)
 
-    def place(self, record: Record) -> str:
-        """Where the problem of a record is, for people."""
-        return place(self.path, record, self.header)
+    def problem(self, record: Record) -> str:
+        """The problem of a record, with its place."""
+        if record.line == ENDED:
+            return record.problem
+        return f"{place(self.path, record, self.header)}: {record.problem}"
 
     def _table(self, arrays: Sequence[pa.Array]) -> pa.Table:
         kinds = [kind or FLOAT for kind in self._kinds]
@@ -155,17 +172,14 @@ class CsvFile:
                 self.path, self.dialect, start, self.header, self._kinds
             )
         problems, batch = Problems(), list[Record]()
-        try:
-            for record in self.records(start):
-                if record.problem:
-                    problems.add(f"{self.place(record)}: {record.problem}")
-                elif not problems:
-                    batch.append(record)
-                if len(batch) == BATCH and not problems:
-                    yield self._batch(batch)
-                    batch = []
-        except PipelineError as error:
-            problems.add(str(error), final=True)
+        for record in self.records(start):
+            if record.problem:
+                problems.add(self.problem(record), final=record.line == ENDED)
+            elif not problems:
+                batch.append(record)
+            if len(batch) == BATCH and not problems:
+                yield self._batch(batch)
+                batch = []
         if problems:
             raise self._refused(str(problems))
         if batch:

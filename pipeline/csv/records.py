@@ -7,6 +7,7 @@ does not fit is a problem with line and column, and reading goes on where the ne
 import codecs
 import gzip
 import re
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from pipeline.core.params import Dialect
 BLOCK = 2**17  # bytes: their lines are as many objects
 LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest of the file
 LONGEST_LINE = 2**26  # bytes
+ENDED = sys.maxsize  # behind every line
 BLANK = "is blank; remove it, or declare skip_blank_lines: true"
 
 
@@ -30,7 +32,12 @@ class Record(NamedTuple):
     Attributes
     ----------
     line : int
-        Where it begins in the file, from 1.
+        The line of the file on which it begins, from 1; ENDED for an error behind which nothing can
+        be told.
+    cells : list of str
+        As they stand in the file; with a problem those before it.
+    problem : str
+        What is wrong, or nothing.
     column : int
         Where the problem is, from 1; 0: in no column of its own.
     """
@@ -42,7 +49,15 @@ class Record(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where reading starts: a byte of the (unpacked) file, and the line that begins there."""
+    """Where reading starts.
+
+    Attributes
+    ----------
+    byte : int
+        From 0, in the unpacked file.
+    line : int
+        The line that begins there, from 1.
+    """
 
     byte: int = 0
     line: int = 1
@@ -80,8 +95,18 @@ def records(
 
     Parameters
     ----------
+    path : Path
+    dialect : Dialect
+        How the file is written.
+    start : Place
+        Where to begin.
     skipped : Counter, optional
         Gets the number of blank lines and of comments that were skipped, as declared.
+
+    Yields
+    ------
+    Record
+        The header, where there is one, is the first of them.
 
     Raises
     ------
@@ -121,7 +146,16 @@ def records(
 
 
 class _Parser:
-    """Cuts one record into its cells."""
+    """Cuts one record into its cells.
+
+    A cell is quoted as a whole or not at all, and a quote within it is doubled. The patterns are
+    possessive (`*+`): a cell of a megabyte costs no backtracking.
+
+    Attributes
+    ----------
+    opened_at : int
+        The column, from 1, of the quote that the last record left open.
+    """
 
     def __init__(self, dialect: Dialect) -> None:
         self._delimiter, self._quote = dialect.delimiter, dialect.quote
@@ -169,7 +203,7 @@ def split(text: str, dialect: Dialect) -> list[str]:
 
 
 def counted(record: Record, header: Sequence[str], dialect: Dialect) -> Record:
-    """The record, with a problem if it has not the header's number of fields."""
+    """The record; it has a problem where its number of fields is not the header's."""
     if record.problem or len(record.cells) == len(header):
         return record
     has = "1 field" if len(record.cells) == 1 else f"{len(record.cells)} fields"
@@ -184,7 +218,7 @@ def place(path: Path, record: Record, header: Sequence[str]) -> str:
 
 
 def behind(path: Path, dialect: Dialect, lines: int) -> Place:
-    """The place behind so many lines, and a mark at the front, in a file of UTF-8."""
+    """The place behind the first lines of a file of UTF-8, and behind a byte order mark."""
     with opened(path) as file:
         byte = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0
     above = islice(_lines(path, dialect, FIRST), lines)
@@ -210,7 +244,13 @@ def _until_quote(
     lines: Iterator[tuple[int, bytes]], dialect: Dialect, path: Path, first: int, column: int,
     length: int,
 ) -> str:  # fmt: skip
-    """The lines up to the next that holds a quote."""
+    """The lines up to the next that holds a quote.
+
+    Raises
+    ------
+    PipelineError
+        When the cell grows larger than a cell may be, or the file ends.
+    """
     more = ""
     for line, raw in lines:
         try:
@@ -248,7 +288,13 @@ def _undecodable(error: UnicodeDecodeError, dialect: Dialect) -> str:
 
 
 def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, bytes]]:
-    """Lines with their ends, LF, CRLF or CR, and their numbers."""
+    """Number the lines from `start` on; each keeps its end: LF, CRLF or CR.
+
+    Raises
+    ------
+    PipelineError
+        For a line of more than 64 MB, an archive that is damaged, text that is not UTF-16.
+    """
     line, pieces = start.line, list[bytes]()
     try:
         with opened(path) as file:

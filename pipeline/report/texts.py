@@ -3,13 +3,17 @@
 What other stages found (reasons, notes, audits) is shown as they wrote it.
 """
 
+import tomllib
+from pathlib import Path
 from typing import Literal
 
-from pipeline.report.texts_en import EN
-from pipeline.report.texts_zh import ZH
-
 Language = Literal["en", "zh"]
-TEXTS: dict[Language, dict[str, str]] = {"en": EN, "zh": ZH}
+
+
+def texts(language: Language) -> dict[str, str]:
+    """All texts of texts_LANGUAGE.toml by key; every language has the same keys and places."""
+    path = Path(__file__).with_name(f"texts_{language}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def minus(number: str) -> str:
@@ -22,10 +26,16 @@ class Texts:
 
     def __init__(self, language: Language) -> None:
         self.language = language
-        self._texts = TEXTS[language]
+        self._texts = texts(language)
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of a key, with its places filled."""
+        """The text of a key, with its places filled.
+
+        Raises
+        ------
+        KeyError
+            When there is no such text, or a place has no value.
+        """
         return self._texts[key].format(**values)
 
     def score(self, key: str) -> str:

@@ -16,7 +16,23 @@ WINDOW = 2  # row groups in memory: what is shuffled together, and what is not r
 class ParquetRows:
     """The rows of one part of a split: standardized features, the target last.
 
-    A file of at most two row groups (131,072 rows) is read once.
+    A file of at most two row groups (131,072 rows) is read once; of a larger one a row group is
+    read each time that a solver comes to it.
+
+    Parameters
+    ----------
+    path : Path
+        The Parquet file.
+
+    Attributes
+    ----------
+    features : list of str
+        The names of the columns before the target.
+    n_rows, n_features : int
+    total_weight : float
+        The number of rows: each weighs 1.
+    mean, scale : ndarray of shape (n_features,)
+        0 and 1, since `split` has standardized the features.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,15 +44,19 @@ class ParquetRows:
         self._group = lru_cache(WINDOW)(lambda k: Block(*as_arrays(read_group(path, k))))
 
     def parts(self) -> list[slice]:
-        """The row groups."""
+        """The row groups, as slices of the rows."""
         return [slice(a, b) for a, b in zip([0, *self._ends], self._ends, strict=False)]
 
     def read(self, part: slice) -> Block:
-        """One row group."""
+        """Read one row group: X of shape (n, n_features), y of shape (n,)."""
         return self._group(self._ends.index(part.stop))
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
-        """Row groups in a new order, two at a time, and within these the rows in a new order."""
+        """Draw the row groups in a new order, two at a time, and within these the rows.
+
+        A permutation of all rows would need them in memory. Each pair of row groups gets a
+        generator of its own, so that it may be read on another thread.
+        """
         groups = generator.permutation(len(self._ends))
         for window in blocks(len(groups), WINDOW):
             yield partial(self._mixed, groups[window].tolist(), generator.spawn(1)[0])

@@ -22,6 +22,11 @@ def ingest(dataset: str) -> None:
     Refuses (exit code 2) a file that is not written as params.yaml declares: fields missing or too
     many, a header that is blank or doubled, bytes of another encoding. It knows no schema:
     `validate` comes next.
+
+    Raises
+    ------
+    PipelineError
+        For such a file; it names file, line and column.
     """
     settings = load_params().dataset(dataset)
     if settings.ingest.make_regression:

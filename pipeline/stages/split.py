@@ -38,6 +38,12 @@ def split(dataset: str) -> None:
     Features are standardized with mean and scale of the training rows, kept in scaler.json; the
     target keeps its units and stands last. rows.json says which ingested row went where,
     warnings.json what the training rows were warned of.
+
+    Raises
+    ------
+    PipelineError
+        For a table that was not validated, columns that are no numbers, and training rows that no
+        trainer could learn from.
     """
     params = load_params()
     settings = params.dataset(dataset)
@@ -61,6 +67,7 @@ def split(dataset: str) -> None:
 
 
 def _refuse_unvalidated(dataset: str) -> None:
+    """Refuse a table other than the one that `validate` has seen."""
     report, table = layout.validated(dataset), layout.ingested(dataset)
     if read_as(report, Validated).data_md5 != md5(table):
         raise PipelineError(f"{report} is about other data than {table}; run `dvc repro`")
@@ -69,6 +76,20 @@ def _refuse_unvalidated(dataset: str) -> None:
 def _numbers(
     table: pa.Table, settings: Dataset, seed: int, where: str
 ) -> tuple[list[str], Array, Array]:
+    """The features that are wanted, and the target, as arrays.
+
+    Returns
+    -------
+    names : list of str
+        The features, in the order of the table.
+    X : ndarray of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    PipelineError
+        For a column that is missing, text, has gaps or integers that no float holds.
+    """
     names = [name for name in table.column_names if name != settings.target]
     if len(names) == table.num_columns:
         hint = nearest(settings.target, names)
@@ -139,7 +160,16 @@ def _standardized(
 
 
 def _doubted_columns(names: list[str], Z: Array, where: str) -> list[str]:
-    """Warnings of columns that leave a linear model undetermined over the training rows."""
+    """Warnings of columns that leave a linear model undetermined over the training rows.
+
+    Parameters
+    ----------
+    names : list of str
+    Z : ndarray of shape (n_train, n_features)
+        Standardized.
+    where : str
+        The dataset's block of params.yaml, to name in messages.
+    """
     constant, dependent, condition = columns_to_doubt(Z)
     found: list[str] = []
     if constant:
@@ -162,7 +192,20 @@ def _doubted_columns(names: list[str], Z: Array, where: str) -> list[str]:
 
 
 def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
-    """Refuse training rows that no trainer of the task could learn from; what to warn of others."""
+    """Refuse targets of training rows that no trainer could learn from.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_train,)
+    settings : Dataset
+    where : str
+        The dataset's block of params.yaml, to name in messages.
+
+    Returns
+    -------
+    list of str
+        What to warn of where they are taken.
+    """
     if not len(y):
         raise PipelineError(
             f"{where}.split.test_size: {settings.split.test_size:g} leaves no row for training; "

@@ -93,7 +93,7 @@ def _publish(root: Path, entries: list[Entry]) -> None:
         waited = [e for e in spool.waiting(root) if spool.path_of(root, e) not in ours]
         published, refused = _publish_each(root, store, [*waited, *entries])
         experiments = {name: store.experiment(name) for name in published}
-        for id_ in experiments.values():
+        for id_ in experiments.values() if not refused else ():
             end_abandoned(store, id_)
     if experiments:
         added = sum(map(sum, published.values()))

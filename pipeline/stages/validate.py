@@ -37,6 +37,12 @@ def validate(dataset: str) -> None:
     there is none, a report goes to data/2_validated, as JSON and as text, and the later stages may
     run. It has the warnings, too: repeated rows, rare classes, columns that count the rows or tell
     the target, values that have left the ranges on which the champion was trained.
+
+    Raises
+    ------
+    PipelineError
+        For values that break the schema, with the first 20 and a count of the rest; for a schema
+        or a table that cannot be read.
     """
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
@@ -76,6 +82,7 @@ def validate(dataset: str) -> None:
 
 
 def _checks(column: pa.Column) -> list[str]:
+    """The type of a column, and the checks that it has passed."""
     return [str(column.dtype), *(str(check.error or check.name) for check in column.checks)]
 
 

@@ -114,7 +114,7 @@ def feature_counts() -> Iterator[Measured]:
             float(np.mean([accuracies(X[:, drawn], y, fold, {})[1] for fold in folds]))
             for drawn in draws
         ]
-        yield _measured(f"-S 'datasets.breast_cancer.features={{random: {count}}}'", means)
+        yield _measured(f"-S 'datasets.breast_cancer.split.features={{random: {count}}}'", means)
 
 
 def rate_curves(rates: Array, epochs: int = 100) -> tuple[list[Array], float]:

@@ -24,7 +24,7 @@ from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
 from pipeline.core.tables import read_table
 from pipeline.core.thin import thinned
-from pipeline.tracking.committed import baseline, committed_params, differing
+from pipeline.tracking.committed import base_revision, committed_params, differing
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 from pipeline.tracking.provenance import Origin, origin
 from pipeline.tracking.store import in_main_repository, training_key
@@ -37,8 +37,20 @@ REPORT = "report"
 
 
 def collect(params: Params) -> list[Entry]:
-    """An entry for each model of each dataset, and one for the report."""
-    where, committed = origin(list(params.datasets)), committed_params(baseline())
+    """Make an entry for each model of each dataset, and one for the report.
+
+    Parameters
+    ----------
+    params : Params
+        Name the models. What an entry says of a model is read from the stages' files, whatever
+        params.yaml says by now.
+
+    Raises
+    ------
+    PipelineError
+        When a file is missing, damaged, or of other inputs than those beside it.
+    """
+    where, committed = origin(list(params.datasets)), committed_params(base_revision())
     verdicts = read_verdicts()
     entries = [
         entry
@@ -78,6 +90,11 @@ class _Collector:
             yield self._entry(name, model, md5(path))
 
     def _entry(self, name: str, model: Model, model_md5: str) -> Entry:
+        """Gather all that MLflow is to show of one model.
+
+        The fingerprint is the SHA-256 of dataset, name, params, data, weights, scores and
+        threshold: of the result, and of nothing that says when or by whom it was made.
+        """
         judged = self.evaluated.judged[name]
         data = [self.data_md5, *self.split_md5s]
         scores = {key: value for key, value in judged.scores.items() if value is not None}
@@ -122,6 +139,7 @@ class _Collector:
         }
 
     def _fitted(self, model: Model, threshold: float | None) -> Fitted:
+        """Put the numbers of a model together, so that it can be rebuilt without other files."""
         split = self.split
         ranges = zip(split.features, *split.ranges(), strict=True)
         return Fitted(
@@ -151,6 +169,7 @@ class _Collector:
 
 
 def _report(where: Origin) -> Entry:
+    """Make the entry of the report, with its page and its pictures as artifacts."""
     if not layout.REPORT.is_file():
         raise missing(layout.REPORT)
     pictures = sorted(layout.PICTURES.glob("*.svg"))
@@ -166,6 +185,7 @@ def _report(where: Origin) -> Entry:
 
 
 def _history(path: Path) -> list[tuple[int, float]]:
+    """Read at most 1,000 points (epoch, loss) of a history, evenly spaced, both ends among them."""
     history = read_history(path)
     return [(int(epoch), loss) for epoch, loss in history[thinned(len(history), POINTS)].tolist()]
 
@@ -175,7 +195,11 @@ def _hash(identity: Sequence[object]) -> str:
 
 
 def _allowed(scores: dict[str, float]) -> dict[str, float]:
-    """Keys that MLflow takes: the name of a class may hold what it does not."""
+    """Give the scores keys that MLflow takes: the name of a class may hold what it does not.
+
+    >>> _allowed({"recall_a/b": 1.0, "recall_a?b": 2.0})
+    {'recall_a_b': 1.0, 'recall_a_b_': 2.0}
+    """
     result: dict[str, float] = {}
     for name, value in scores.items():
         key = re.sub(r"[^\w.\- :]", "_", name)

@@ -3,34 +3,32 @@
 import os
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import (
-    Dataset,
-    Descent,
-    Evaluate,
-    Ingest,
-    Params,
-    Settings,
-    SplitRows,
-    parse_params,
-)
-
-if TYPE_CHECKING:
-    from pipeline.core.trainers import Value  # which imports numpy
+from pipeline.core.params import Dataset, Descent, Params, parse_params
+from pipeline.core.trainers import Value
 
 # Of all settings those that change a run and are no params of its trainer.
 JUDGING = {"seed", "cross_validation", "intervals"}
 
 
 def git(*arguments: str, allowed: Collection[int] = (0,)) -> str | None:
-    """What a git command prints, unstripped; None where it fails or there is no git.
+    """Run a git command.
 
-    `allowed` are the exit codes of a success: a diff that finds something may end with 1.
+    Parameters
+    ----------
+    *arguments : str
+        The command, without `git`; no shell reads it.
+    allowed : collection of int
+        The exit codes of a success: a diff that finds something may end with 1.
 
-    Line ends and bytes that are no UTF-8 (as surrogates) are kept: a diff must apply again.
+    Returns
+    -------
+    printed : str or None
+        All that it prints, unstripped, with its line ends and with bytes that are no UTF-8 as
+        surrogates: a diff must apply again. None where it fails or there is no git.
     """
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, check=False)
@@ -41,13 +39,30 @@ def git(*arguments: str, allowed: Collection[int] = (0,)) -> str | None:
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def baseline() -> str:
-    """The commit that the work starts from: DVC's baseline within an experiment, else HEAD."""
+def base_revision() -> str:
+    """Name the commit that the work starts from: that of a DVC experiment, or else HEAD."""
     return os.environ.get("DVC_EXP_BASELINE_REV") or "HEAD"
 
 
+def base_commit() -> str:
+    """Give the full hash of that commit; "" outside git, and before the first commit."""
+    return (git("rev-parse", "--verify", "-q", base_revision()) or "").strip()
+
+
 def committed_params(commit: str = "HEAD") -> Params | None:
-    """The params.yaml of a commit; None outside git, or where this code would refuse it."""
+    """Read the params.yaml of a commit.
+
+    Parameters
+    ----------
+    commit : str
+        Whatever git takes for one; it is never read as an option.
+
+    Returns
+    -------
+    params : Params or None
+        None outside git, where the commit has no such file, and where this code would refuse it,
+        because it has the form of another version.
+    """
     where = f"{commit}:./{layout.PARAMS}"  # ./: dvc.yaml may lie in a folder of the repository
     text = git("show", "--end-of-options", where)
     try:
@@ -56,57 +71,74 @@ def committed_params(commit: str = "HEAD") -> Params | None:
         return None
 
 
-def given_params(dataset: str, name: str, committed: Params) -> dict[str, "Value"]:
-    """What a file gives a model; its top-level values where it has no line of it."""
+def given_params(dataset: str, name: str, committed: Params) -> dict[str, Value]:
+    """Give what a params.yaml says of a model.
+
+    Returns
+    -------
+    params : dict
+        Every param of a descent: what the model's line sets, and else the value at the top.
+    """
     line = committed.models.lines.get(f"{dataset}-{name}")
     descent = committed.descent(line) if line else committed
     return {name: getattr(descent, name) for name in Descent.model_fields}
 
 
 def differing(
-    dataset: str, name: str, params: Mapping[str, "Value"], now: Params, committed: Params | None
-) -> dict[str, "Value"]:
-    """What made a model, and what it is judged by, that the committed file has not.
-
-    Keys are those of params.yaml, without the dataset's name: `lr`, `test_size`,
-    `make_regression.noise`, `cross_validation.repeats`.
+    dataset: str, name: str, params: Mapping[str, Value], now: Params, committed: Params | None
+) -> dict[str, Value]:
+    """Tell what made a model, and what it is judged by, that the committed file does not have.
 
     Parameters
     ----------
+    dataset, name : str
+        Those of the model.
     params : dict
-        Those of the trainer.
+        The params that reached its trainer.
     now : Params
         For the rest: how rows are drawn, cut and judged.
+    committed : Params or None
+        None where there is nothing to differ from.
+
+    Returns
+    -------
+    params : dict
+        Keys are those of params.yaml, without the names of the dataset and its blocks: `lr`,
+        `test_size`, `make_regression.noise`, `cross_validation.repeats`.
     """
     if committed is None:
         return {}
     given = given_params(dataset, name, committed)
-    of_trainer = {k: v for k, v in params.items() if v != given.get(k)}
-    before, after = (dict(_leaves(of, JUDGING)) for of in (committed, now))
+    of_trainer = {key: value for key, value in params.items() if value != given.get(key)}
+    before, after = (dict(_leaves(of.model_dump(include=JUDGING))) for of in (committed, now))
     if dataset in committed.datasets:
-        before |= dict(_of_dataset(committed.datasets[dataset]))
-        after |= dict(_of_dataset(now.datasets[dataset]))
-    return of_trainer | {k: v for k, v in after.items() if before.get(k) != v}
+        before |= _of_dataset(committed.datasets[dataset])
+        after |= _of_dataset(now.datasets[dataset])
+    return of_trainer | {key: value for key, value in after.items() if before.get(key) != value}
 
 
-def _of_dataset(dataset: Dataset) -> Iterator[tuple[str, "Value"]]:
+def _of_dataset(dataset: Dataset) -> Iterator[tuple[str, Value]]:
     """Those of a dataset, without the names of its blocks; the metric changes no run."""
-    yield from _leaves(dataset, {"task", "target"})
-    yield from _leaves(dataset.ingest, Ingest.model_fields)
-    yield from _leaves(dataset.split, SplitRows.model_fields)
-    yield from _leaves(dataset.evaluate, Evaluate.model_fields.keys() - {"metric"})
+    content = dataset.model_dump(exclude={"evaluate": {"metric"}})
+    blocks = [content.pop(name) for name in ("ingest", "split", "evaluate")]
+    for block in (content, *blocks):
+        yield from _leaves(block)
 
 
-def _leaves(settings: Settings, keys: Collection[str]) -> Iterator[tuple[str, "Value"]]:
-    """Settings with their path: ("make_regression.noise", 20.0)."""
-    for key, value in settings.model_dump(include=set(keys)).items():
+def _leaves(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Value]]:
+    """Give settings with their path: ("make_regression.noise", 20.0).
+
+    >>> dict(_leaves({"threshold": {"recall": "benign"}, "classes": ["a", "b"], "positive": None}))
+    {'threshold.recall': 'benign', 'classes': 'a/b', 'positive': 'none'}
+    """
+    for key, value in settings.items():
         if isinstance(value, dict):
-            yield from ((f"{key}.{inner}", of) for inner, of in value.items())
+            yield from _leaves(value, f"{path}{key}.")
         else:
-            yield key, _shown(value)
+            yield path + key, _shown(value)
 
 
-def _shown(value: "Value | list[str] | None") -> "Value":
+def _shown(value: Value | list[str] | None) -> Value:
     if value is None:
         return "none"
     return "/".join(value) if isinstance(value, list) else value

@@ -86,13 +86,27 @@ class Losses:
 
 @contextlib.contextmanager
 def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
-    """Show the training in the block, if it lasts; gives the callback of its solver.
+    """Show the training in the block, if it lasts.
 
     The run's status is RUNNING, then SCHEDULED (it waits for evaluate and track, which replaces
     it), FAILED with the reason in the tag `error`, or KILLED where it was interrupted. After a
     SIGKILL it stays RUNNING until `end_abandoned` finds it, in the next training or in track.
     A store that is down, or any other failure to show it, is one warning and leaves the training
     alone. Trainers without params take no steps: nothing is shown of them.
+
+    Parameters
+    ----------
+    dataset : str
+        The experiment of the run.
+    model : Wanted
+        What is trained: its name, trainer and params.
+    pace : Pace
+        After how long something is shown, and how often.
+
+    Yields
+    ------
+    callback : callable
+        The solver tells it each epoch and its loss.
     """
     if not model.params:
         yield no_callback
@@ -171,6 +185,7 @@ class _LiveRun(threading.Thread):
             self._warn(f"no answer within {seconds} s")
 
     def _feed(self, store: Store, run: str) -> None:
+        """Log new losses until the training is over, then the last one and how it ended."""
         known, over = -1, False  # the last epoch that the store has; none yet
         while not over:
             over = self._over.wait(self._pace.every)
@@ -198,6 +213,7 @@ class _LiveRun(threading.Thread):
 
 
 def _create(store: Store, dataset: str, model: Wanted) -> str:
+    """Create the live run, and end those that an earlier process has left; gives its id."""
     experiment, train = store.experiment(dataset), layout.split_part(dataset, "train")
     key = training_key(dataset, model.name, model.params, md5(train))
     end_abandoned(store, experiment, key)

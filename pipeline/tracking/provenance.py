@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.core import layout
 from pipeline.core.dvc_lock import lock_checksum
-from pipeline.tracking.committed import baseline, git
+from pipeline.tracking.committed import base_commit, git
 
 # What dvc.lock has of it depends on track itself, not on the results.
 OWN_STAGES = ("track",)
@@ -42,8 +42,14 @@ class Origin:
 
 
 def origin(datasets: Sequence[str]) -> Origin:
-    """The origin of what is on disk now."""
-    commit = (git("rev-parse", "--verify", "-q", baseline()) or "").strip()
+    """Describe where the files on disk come from.
+
+    Parameters
+    ----------
+    datasets : list of str
+        Their metrics are in git and made by stages: that they differ makes nothing dirty.
+    """
+    commit = base_commit()
     links = {"git_commit": commit, "dvc_experiment": os.environ.get("DVC_EXP_NAME")}
     tags = {"dvc_lock": lock_checksum(OWN_STAGES)}
     files = {}
@@ -56,7 +62,11 @@ def origin(datasets: Sequence[str]) -> Origin:
 
 
 def _uncommitted(commit: str, datasets: Sequence[str]) -> str:
-    """What was changed by hand since a commit, new files too, as `git apply` takes it."""
+    """Write what was changed by hand since a commit as one diff that `git apply` takes.
+
+    New files that git does not ignore are part of it. A comment in its place, or at its head, says
+    what is left out: a file above 1 MB, more than 200 new files, a diff above 1,000,000 characters.
+    """
     made = [*MADE, *map(str, (layout.VERDICT, layout.SUMMARY, layout.METRICS / "textbook.json"))]
     made += [str(layout.metrics(name)) for name in datasets]
     where = ["--", ".", *(f":(exclude){path}" for path in made)]

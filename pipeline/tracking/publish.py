@@ -20,12 +20,25 @@ LINKS = 99  # names in a tag, the first and the newest: MLflow cuts a tag at 800
 def publish(store: Store, entry: Entry) -> bool:
     """Log an entry as a run, or link the run that is there already.
 
-    Unfinished runs of the same, and the live run of its training, give way to it.
+    Unfinished runs of the same, and the live run of its training, give way to it. The run is
+    FINISHED only when all of it is in the store.
+
+    Parameters
+    ----------
+    store : Store
+        It is open, and its lock is held: no other process of this machine publishes.
+    entry : Entry
+        All of the run.
 
     Returns
     -------
     bool
-        Whether a run was added.
+        Whether a run was added; False where the store had it, or another machine was faster.
+
+    Raises
+    ------
+    MlflowException
+        What the store refuses, or a server answers: `saying_why` turns it into a StoreError.
     """
     experiment = store.experiment(entry.experiment)
     if not entry.trial:
@@ -46,7 +59,17 @@ def publish(store: Store, entry: Entry) -> bool:
 def _log_once(store: Store, experiment: str, entry: Entry) -> tuple[str | None, "Run", list["Run"]]:
     """Log the entry, and look again: on a server another machine may have been faster.
 
-    Its finished run stays then, and it may have deleted ours, which was not finished.
+    MLflow has no unique tag. So the earliest finished run stays; another machine may have deleted
+    ours, which was not finished.
+
+    Returns
+    -------
+    added : str or None
+        The id of the run that was logged; None where another machine's took its place.
+    run : Run
+        The run that stays.
+    superfluous : list of Run
+        Those beside it.
     """
     from mlflow.exceptions import MlflowException
 
@@ -67,6 +90,7 @@ def _log_once(store: Store, experiment: str, entry: Entry) -> tuple[str | None, 
 
 
 def _describe(store: Store, experiment: str, tags: dict[str, str]) -> None:
+    """Set those tags of an experiment that have another value."""
     known = store.client.get_experiment(experiment).tags if tags else {}
     for tag, value in tags.items():
         if known.get(tag) != value:
@@ -88,6 +112,7 @@ def _same(store: Store, experiment: str, entry: Entry) -> tuple["Run | None", li
 
 
 def _delete(store: Store, run: "Run") -> None:
+    """Delete a run and its model."""
     for output in run.outputs.model_outputs if run.outputs else []:
         store.client.delete_logged_model(output.model_id)
     store.client.delete_run(run.info.run_id)
@@ -116,6 +141,7 @@ def _link(store: Store, run: "Run", entry: Entry) -> None:
 
 
 def _log(store: Store, experiment: str, entry: Entry) -> str:
+    """Log all of an entry as a new run; gives its id."""
     client, now = store.client, milliseconds()
     own = {"fingerprint": entry.fingerprint}
     own |= {"training": entry.training} if entry.training else {}
@@ -155,6 +181,7 @@ def _source(entry: Entry) -> dict[str, str]:
 
 
 def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: Fitted) -> None:
+    """Save the model, log it, and last of all make it an output of the run."""
     from mlflow.entities import LoggedModelOutput
 
     client = store.client
@@ -170,6 +197,7 @@ def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: 
 
 
 def _dataset(name: str, data: Data) -> Any:
+    """Name the table by DVC's MD5: the digests of mlflow.data miss changed rows."""
     from mlflow.entities import Dataset, DatasetInput
 
     source = f"data/1_ingested/{name}.parquet"

@@ -17,7 +17,19 @@ def register(store: Store, entry: Entry, place: Registered, run: "Run") -> None:
     """Make the run's model a version of the dataset's, once; keep the verdict in its tags.
 
     A run that was a version before keeps its tags true, whoever is best by now. The alias
-    `champion` goes to the champion, and leaves what is the champion no more.
+    `champion` goes to the champion, and leaves what is the champion no more. A trial, which is an
+    experiment beside the workspace, changes nothing of a version that is there.
+
+    Parameters
+    ----------
+    store : Store
+        Its `versions` save asking for them again with every entry.
+    entry : Entry
+        Its experiment names the registered model.
+    place : Registered
+        What is to become of the entry's model.
+    run : Run
+        The finished run of the entry.
     """
     name, client = entry.experiment, store.client
     version = _versions(store, name).get(run.info.run_id)
@@ -54,6 +66,7 @@ def _versions(store: Store, name: str) -> dict[str, "ModelVersion"]:
 
 
 def _made(store: Store, entry: Entry, run: "Run") -> "ModelVersion":
+    """Make the model of a run a version of its dataset's model, which is made where missing."""
     from mlflow.exceptions import MlflowException
 
     name, client = entry.experiment, store.client

@@ -83,6 +83,7 @@ def as_estimator(model: Fitted) -> "BaseEstimator":
 
 
 def _scaler(model: Fitted) -> "BaseEstimator":
+    """Give the mean and scale of the training rows to a StandardScaler: z = (x - mean) / scale."""
     from sklearn.preprocessing import StandardScaler
 
     scale = np.array(model.scale)

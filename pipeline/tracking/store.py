@@ -147,14 +147,33 @@ def in_main_repository() -> bool:
 
 
 def tracking_uri(root: Path) -> str:
-    """MLFLOW_TRACKING_URI if set, else sqlite in mlflow.db of the main repository at `root`."""
+    """MLFLOW_TRACKING_URI if set, else sqlite in mlflow.db of the main repository at `root`.
+
+    A relative path of sqlite is one within `root`: MLflow would take it from the current folder,
+    which is a temporary one in some DVC experiments, and goes.
+    """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     relative = re.fullmatch("sqlite:///([^/:].*)", uri)
     return f"sqlite:///{str(root).replace('?', '%3F')}/{relative[1]}" if relative else uri
 
 
 def training_key(dataset: str, name: str, params: Mapping[str, Value], train_md5: str) -> str:
-    """What names a training before it has a result: the tag `training` of a run."""
+    """Compute what names a training before it has a result: the tag `training` of a run.
+
+    Parameters
+    ----------
+    dataset, name : str
+        Those of the model.
+    params : dict
+        The params that reach its trainer.
+    train_md5 : str
+        Of train.parquet.
+
+    Returns
+    -------
+    str
+        The SHA-256 of all this, 64 hexadecimal digits.
+    """
     identity = json.dumps([dataset, name, dict(params), train_md5], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()
 
@@ -164,7 +183,18 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
     """Open the store of the main repository at `root`, for one process at a time.
 
     The lock keeps processes from creating tables at once, and a result from being logged twice.
-    Who is only `reading` waits for nobody, and makes no store.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of mlflow.db, its lock and mlartifacts.
+    reading : bool
+        Who only reads waits for nobody, and makes no store.
+
+    Yields
+    ------
+    Store
+        Its client serves after the block, too, without the lock.
 
     Raises
     ------
@@ -195,6 +225,7 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
 
 @contextlib.contextmanager
 def _one_at_a_time(root: Path) -> Iterator[None]:
+    """Hold the file lock beside the store; the kernel frees it however the process ends."""
     with (root / "mlflow.db.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -202,7 +233,10 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def saying_why(uri: str) -> Iterator[None]:
-    """Turn what MLflow and its store raise into a StoreError of one line, without passwords."""
+    """Turn what MLflow and its store raise into a StoreError of one line, without passwords.
+
+    Errors of this package pass, and so do errors that no store raises.
+    """
     try:
         yield
     except PipelineError:

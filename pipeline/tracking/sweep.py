@@ -10,7 +10,7 @@ from pipeline.commands.sweep.search import REPEATS, Point
 from pipeline.commands.sweep.table import Ranking
 from pipeline.core.params import METRICS
 from pipeline.core.trainers import Value
-from pipeline.tracking.committed import baseline, git
+from pipeline.tracking.committed import base_commit
 from pipeline.tracking.store import Store, main_repository, open_store
 
 FOUND = 50_000  # at most so many runs in an answer; a sweep has fewer
@@ -22,6 +22,15 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
     """Log a sweep, unless the same one, with the same results, is there already.
 
     One that is there half-written, by a process that died, is replaced.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        What was asked, and every point that was measured.
+    files : list of Path
+        The table and the pictures, which become artifacts of the parent run.
+    interrupted : bool
+        Whether Ctrl-C ended the search: the parent run is KILLED then, else FINISHED.
 
     Returns
     -------
@@ -43,14 +52,9 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
             return f"{place}, was there already"
         if store.artifacts:  # the lock is ours: who left these is dead
             _end_running(store, experiment)
-        own = {
-            "dataset": bench.dataset,
-            "trainer": bench.trainer,
-            "model": bench.model,
-            "sweep": key,
-        }
-        own["data_md5"] = bench.data_md5
-        tags = own | _origin() | ({"interrupted": "true"} if interrupted else {})
+        own = _tags(ranking) | {"sweep": key}
+        origin = {"git_commit": base_commit(), "interrupted": "true" if interrupted else ""}
+        tags = own | {tag: value for tag, value in origin.items() if value}
         with store.new_run(experiment, name, tags, _facts(ranking), _best(ranking)) as parent:
             for point in ranking.points:
                 _log_point(store, experiment, ranking, point, own | {PARENT: parent})
@@ -60,9 +64,17 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
     return place
 
 
+def _tags(ranking: Ranking) -> dict[str, str]:
+    """What every run of a sweep says of itself."""
+    bench = ranking.bench
+    names = {"dataset": bench.dataset, "trainer": bench.trainer, "model": bench.model}
+    return names | {"data_md5": bench.data_md5}
+
+
 def _log_point(
     store: Store, experiment: str, ranking: Ranking, point: Point, tags: Mapping[str, str]
 ) -> None:
+    """Log a point below its parent; one that diverged has no scores and is FAILED."""
     name, scores = ranking.name(point), _scores(ranking, point)
     with store.new_run(experiment, name, tags, point.params, scores) as run:
         store.client.set_terminated(run, "FINISHED" if point.folds else "FAILED")
@@ -127,8 +139,3 @@ def _scores(ranking: Ranking, point: Point) -> dict[str, float]:
     names = [f"{prefix}_{metric}" for metric in METRICS[ranking.bench.settings.task]]
     kept = {name for one in names for name in (one, f"{one}_sd")}
     return {k: v for k, v in point.scores.items() if k in kept and v is not None}
-
-
-def _origin() -> dict[str, str]:
-    commit = (git("rev-parse", "--verify", "-q", baseline()) or "").strip()
-    return {"git_commit": commit} if commit else {}

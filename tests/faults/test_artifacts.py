@@ -27,7 +27,7 @@ READERS = {  # of models
     "evaluate small": "evaluate",
     "report": "report",
     "track": "track",
-    "predict small in.csv --trainer bcpm": "predict",
+    "predict small in.csv --model bcpm": "predict",
 }
 
 
@@ -168,11 +168,12 @@ def test_fault_97_a_model_cut_anywhere_is_found(project: Path) -> None:
     ("path", "reader", "mode"),
     [
         ("data/1_ingested/house.parquet", "split@house", 0o444),
-        ("data/4_models/house/manual_gd.json", "evaluate_regression@house", 0o444),
-        ("data/4_models/house/manual_gd_history.csv", "report", 0o444),
+        ("data/3_split/house/train.parquet", "train_direct@house-closed_form", 0o444),
+        ("data/4_models/house/house-manual_gd.json", "evaluate@house", 0o444),
+        ("data/4_models/house/house-manual_gd_history.csv", "report", 0o444),
         ("data/5_evaluated/house.json", "verdict", 0o444),
         ("data/5_evaluated/house.json", "verdict", 0o644),
-        ("metrics/plots/house_residuals.csv", "report", 0o444),
+        ("metrics/plots/house/residuals.csv", "report", 0o444),
     ],
 )
 def test_fault_98_an_altered_file_of_dvcs_cache(
@@ -233,10 +234,10 @@ def test_fault_99_a_model_of_another_split(say: Run, other_split: Path, command:
 
 @pytest.mark.parametrize("command", [*READERS, "sweep small bcpm lr=0.1"])
 def test_fault_99_a_split_of_another_table(say: Run, command: str) -> None:
-    rows = layout.raw_csv("small").read_text().splitlines()
+    rows = Path("data/raw/small.csv").read_text().splitlines()
     changed = [row.replace(",0", ",1") if k == 3 else row for k, row in enumerate(rows)]
     changed = [rows[0], *sorted(rows[1:], key=lambda row: row.split(",")[1])]
-    layout.raw_csv("small").write_text("\n".join([*changed, ""]))
+    Path("data/raw/small.csv").write_text("\n".join([*changed, ""]))
     assert main(["ingest", "small"]) == 0
     assert_refused(say, command, "data/1_ingested/small.parquet", "run `dvc repro`")
 
@@ -256,11 +257,11 @@ SPLIT = ["data/1_ingested/small.parquet", *(
     f"data/3_split/small/{name}" for name in ("scaler.json", "rows.json", "train.parquet")
 )]  # fmt: skip
 MODELS = [str(layout.model("small", t)) for t in ("bcpm", "logistic_regression", "majority")]
-HISTORY = "data/4_models/small/bcpm_history.csv"
+HISTORY = "data/4_models/small/small-bcpm_history.csv"
 EVALUATED = ["data/5_evaluated/small.json", "data/5_evaluated/house.json"]
 VERDICT, CHAMPION = "metrics/verdict.json", "metrics/champion.json"
-PLOTS = [f"metrics/plots/small_{name}.csv" for name in ("confusion", "roc", "pr", "calibration")]
-PLOTS += [f"metrics/plots/house_{name}.csv" for name in ("predictions", "residuals")]
+PLOTS = [f"metrics/plots/small/{name}.csv" for name in ("confusion", "roc", "pr", "calibration")]
+PLOTS += [f"metrics/plots/house/{name}.csv" for name in ("predictions", "residuals")]
 READ = {
     "split small": ["data/2_validated/small.json", "data/1_ingested/small.parquet"],
     "train small bcpm": ["data/3_split/small/train.parquet"],
@@ -271,7 +272,7 @@ READ = {
     ],
     "track": [*SPLIT, *MODELS, HISTORY, *EVALUATED, VERDICT, CHAMPION],
     "predict small in.csv": [*SPLIT, *EVALUATED[:1], VERDICT, CHAMPION],
-    "predict small in.csv --trainer bcpm": [*SPLIT, *MODELS[:1], *EVALUATED[:1]],
+    "predict small in.csv --model bcpm": [*SPLIT, *MODELS[:1], *EVALUATED[:1]],
     "results": ["metrics/small.json", "metrics/house.json", VERDICT],
     "promote small bcpm": [*EVALUATED[:1], VERDICT, CHAMPION],
     "sweep small bcpm lr=0.1": SPLIT,

@@ -87,7 +87,7 @@ def test_a_regression_predicts_as_scikit_learn_does(ask: Predict, trained: Path)
     oracle = LinearRegression().fit(rows[:, :1], rows[:, 1])
     areas = np.linspace(80, 135, 12)
     text = "\n".join(["area_m2", *map(repr, areas.tolist()), ""])
-    code, out, err = ask("house", text, "--trainer", "closed_form")
+    code, out, err = ask("house", text, "--model", "closed_form")
     assert (code, err) == (0, "")
     ours = [float(row["predicted_price_wan"]) for row in table(out)]
     np.testing.assert_allclose(ours, oracle.predict(areas[:, None]), rtol=1e-12)
@@ -98,7 +98,7 @@ def test_a_classification_predicts_as_scikit_learn_does(ask: Predict, trained: P
     X, y = small_rows()
     rows = json.loads((trained / "data/3_split/small/rows.json").read_text())["train"]
     oracle = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[rows], y[rows])
-    code, out, _ = ask("small", small_csv(), "--trainer", "logistic_regression")
+    code, out, _ = ask("small", small_csv(), "--model", "logistic_regression")
     assert code == 0
     found, p = table(out), oracle.predict_proba(X)
     ours = [float(row["probability_bad"]) for row in found]
@@ -112,16 +112,14 @@ def test_a_classification_predicts_as_scikit_learn_does(ask: Predict, trained: P
     assert any(outside)
 
 
-def test_the_accepted_trainer_or_the_best_is_taken(ask: Predict, trained: Path) -> None:
+def test_the_accepted_model_or_the_best_is_taken(ask: Predict, trained: Path) -> None:
     verdict = json.loads((trained / "metrics/verdict.json").read_text())["datasets"]["small"]
-    assert (
-        ask("small", small_csv())[1] == ask("small", small_csv(), "--trainer", verdict["best"])[1]
-    )
+    assert ask("small", small_csv())[1] == ask("small", small_csv(), "--model", verdict["best"])[1]
 
 
 def test_fault_101_columns_in_any_order_come_back_as_they_came(ask: Predict) -> None:
-    _, first, _ = ask("small", "note,a,n\nx,0.50,7\n", "--trainer", "bcpm")
-    _, second, _ = ask("small", 'n,note,a\n7,"x",0.50\n', "--trainer", "bcpm")
+    _, first, _ = ask("small", "note,a,n\nx,0.50,7\n", "--model", "bcpm")
+    _, second, _ = ask("small", 'n,note,a\n7,"x",0.50\n', "--model", "bcpm")
     assert second.splitlines()[0].startswith("n,note,a,predicted_y")
     assert table(first) == table(second)
 
@@ -141,7 +139,7 @@ def at_once(
         source.write_text("\n".join(["note,a,n", *lines, ""]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PipelineWarning)
-            predict("small", source, output, trainer="bcpm", at_once=size)
+            predict("small", source, output, "bcpm", at_once=size)
         return output.read_bytes()
 
     return at_once
@@ -231,7 +229,7 @@ def test_the_first_20_problems_are_shown_in_order_and_the_rest_counted(
 )
 def test_fault_101_columns_that_do_not_fit(ask: Predict, header: str, words: str) -> None:
     cells = ",".join("1" for _ in header.split(","))
-    code, out, err = ask("small", f"{header}\n{cells}\n", "--trainer", "bcpm")
+    code, out, err = ask("small", f"{header}\n{cells}\n", "--model", "bcpm")
     assert (code, out) == (2, "")
     assert "error: predict: " in err
     assert words in err
@@ -239,7 +237,7 @@ def test_fault_101_columns_that_do_not_fit(ask: Predict, header: str, words: str
 
 def test_fault_103_no_row_gives_no_row_and_a_warning(ask: Predict) -> None:
     """As many rows out as in: a job that finds nothing to do has not failed."""
-    code, out, err = ask("house", "area_m2\n", "--trainer", "closed_form")
+    code, out, err = ask("house", "area_m2\n", "--model", "closed_form")
     assert (code, out) == (0, "area_m2,predicted_price_wan,out_of_range\n")
     assert "has a header but no rows; nothing was predicted" in err
     assert ask("house", "")[0] == 2
@@ -248,7 +246,7 @@ def test_fault_103_no_row_gives_no_row_and_a_warning(ask: Predict) -> None:
 def test_fault_105_text_that_a_spreadsheet_would_execute(ask: Predict) -> None:
     cells = ["=1+1", "+cmd", "-a", "@x", "\tx", "-5", "+1e3", "ok", "a=1", "'=1"]
     lines = [f'"{cell}",-1,-1' for cell in cells]
-    _, out, _ = ask("small", "\n".join(["note,a,n", *lines, ""]), "--trainer", "bcpm")
+    _, out, _ = ask("small", "\n".join(["note,a,n", *lines, ""]), "--model", "bcpm")
     shown = [row["note"] for row in table(out)]
     assert shown == ["'=1+1", "'+cmd", "'-a", "'@x", "'\tx", "-5", "+1e3", "ok", "a=1", "'=1"]
     assert {(row["a"], row["n"]) for row in table(out)} == {("-1", "-1")}
@@ -260,10 +258,10 @@ def test_fault_105_names_that_a_spreadsheet_would_execute(
     """Of a feature, the target and a class: in no CSV file of ours a cell begins a formula."""
     folder = make_project(tmp_path / "project", "=a", ("@bad", "+good"))
     monkeypatch.chdir(folder)
-    for path in folder.glob("metrics/plots/*.csv"):
+    for path in folder.glob("metrics/plots/*/*.csv"):
         assert_harmless(path.read_text())
-    assert "'=a" in (folder / "metrics/plots/small_coefficients.csv").read_text()
-    assert "'@bad" in (folder / "metrics/plots/small_confusion.csv").read_text()
+    assert "'=a" in (folder / "metrics/plots/small/coefficients.csv").read_text()
+    assert "'@bad" in (folder / "metrics/plots/small/confusion.csv").read_text()
     (folder / "in.csv").write_text("note,=a,n\nx,1000,1\nx,-1000,1\n")
     capsys.readouterr()
     assert main(["predict", "small", "in.csv"]) == 0
@@ -286,7 +284,7 @@ def test_fault_45_and_104_an_unseen_category_is_refused(
     path = trained / "data/schema/small.yaml"
     path.write_text(SCHEMA.replace("str_length: {max_value: 20}", "isin: [r, s]"))
     try:
-        code, out, err = ask("small", "note,a,n\nr,1,1\nt,1,1\n", "--trainer", "bcpm")
+        code, out, err = ask("small", "note,a,n\nr,1,1\nt,1,1\n", "--model", "bcpm")
     finally:
         path.write_text(SCHEMA)
     assert (code, out) == (2, "")
@@ -295,7 +293,7 @@ def test_fault_45_and_104_an_unseen_category_is_refused(
 
 
 def test_fault_106_beyond_the_training_range(ask: Predict) -> None:
-    code, out, err = ask("house", "area_m2\n100\n1000\n", "--trainer", "closed_form")
+    code, out, err = ask("house", "area_m2\n100\n1000\n", "--model", "closed_form")
     assert code == 0
     assert [row["out_of_range"] for row in table(out)] == ["", "area_m2"]
     assert "1 of 2 rows lie outside the range of the training rows, first on line 3" in err
@@ -311,7 +309,7 @@ def test_a_later_chunk_is_checked_before_anything_is_printed(ask: Predict) -> No
     ("options", "words"),
     [
         (
-            ("--trainer", "closed_fom"),
+            ("--model", "closed_fom"),
             "'closed_fom' is no model of house (did you mean closed_form?)",
         ),
         (("-o", "in.csv"), "in.csv: is the input; name another file"),
@@ -331,7 +329,7 @@ def test_what_cannot_be_taken_or_written_is_named(
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "folder").mkdir()
     name, value = options
-    place = value if name == "--trainer" else str(tmp_path / value)
+    place = value if name == "--model" else str(tmp_path / value)
     code, out, err = ask("house", "area_m2\n100\n", name, place)
     assert (code, out) == (2, "")
     assert words in err
@@ -341,7 +339,7 @@ def test_what_cannot_be_taken_or_written_is_named(
 @pytest.mark.parametrize("way", ["named", "by a link"])
 @pytest.mark.parametrize(
     "name",
-    ["data/4_models/house/closed_form.json", "data/x.csv", "metrics/x.csv", ".git/config"],
+    ["data/4_models/house/house-closed_form.json", "data/x.csv", "metrics/x.csv", ".git/config"],
 )
 def test_what_the_project_keeps_is_not_written_over(
     ask: Predict, trained: Path, tmp_path: Path, name: str, way: str
@@ -376,28 +374,31 @@ def test_an_output_that_is_a_link_stays_one(ask: Predict, tmp_path: Path) -> Non
 
 def test_values_beyond_the_model_are_refused(ask: Predict) -> None:
     code, out, err = ask(
-        "small", "note,a,n\nx,1,1\nx,1.79e308,1\n", "--trainer", "logistic_regression"
+        "small", "note,a,n\nx,1,1\nx,1.79e308,1\n", "--model", "logistic_regression"
     )
     assert (code, out) == (2, "")
     assert "in.csv, line 3: the prediction is not finite" in err
 
 
 def test_a_threshold_of_another_training_is_not_used(ask: Predict, trained: Path) -> None:
-    path = trained / "data/4_models/small/bcpm.json"
+    path = trained / "data/4_models/small/small-bcpm.json"
     text = path.read_text()
     trained_on = md5(trained / "data/3_split/small/train.parquet")
     model = read_model(path, "bcpm", ["a", "n"], trained_on)
     write_model(path, ["a", "n"], replace(model, params={**model.params, "epochs": 11}), trained_on)
-    code, _, err = ask("small", small_csv(1), "--trainer", "bcpm")
+    code, _, err = ask("small", small_csv(1), "--model", "bcpm")
     path.write_text(text)
     assert code == 2
-    assert "5_evaluated/small.json judged another model than data/4_models/small/bcpm.json" in err
+    assert (
+        "5_evaluated/small.json judged another model than data/4_models/small/small-bcpm.json"
+        in err
+    )
 
 
 def test_a_column_named_like_an_answer_is_refused(ask: Predict, trained: Path) -> None:
     path = trained / "data/schema/small.yaml"
     path.write_text(SCHEMA.replace("note:", "class:"))
-    code, _, err = ask("small", "class,a,n\nx,1,1\n", "--trainer", "bcpm")
+    code, _, err = ask("small", "class,a,n\nx,1,1\n", "--model", "bcpm")
     path.write_text(SCHEMA)
     assert code == 2
     assert "predict adds a column class, and the input has one of that name" in err
@@ -409,6 +410,4 @@ def test_help_says_what_predict_reads_writes_and_how_it_ends(
     with pytest.raises(SystemExit):
         main(["predict", "--help"])
     text = capsys.readouterr().out
-    assert all(
-        word in text for word in ("Reads", "Writes", "Exit codes", "--trainer", "--run", "-o")
-    )
+    assert all(word in text for word in ("Reads", "Writes", "Exit codes", "--model", "--run", "-o"))

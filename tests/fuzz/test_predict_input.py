@@ -61,7 +61,7 @@ def outcome(trained: Path, raw: bytes) -> str | None:
         patch.chdir(trained)
         warnings.simplefilter("ignore", PipelineWarning)  # rows outside the training range
         try:
-            predict("small", Path("in.csv"), Path("out.csv"), trainer="bcpm")
+            predict("small", Path("in.csv"), Path("out.csv"), "bcpm")
         except PipelineError as error:
             assert error.exit_code == 2  # noqa: PT017
             assert re.match(r"in\.csv(, line \d+|: )", str(error)), str(error)  # noqa: PT017
@@ -74,7 +74,7 @@ def outcome(trained: Path, raw: bytes) -> str | None:
 
 def check(trained: Path, raw: bytes, written: str) -> None:
     """Every record, as Python's csv reads it, with what the model's own numbers give."""
-    model = json.loads((trained / "data/4_models/small/bcpm.json").read_text())
+    model = json.loads((trained / "data/4_models/small/small-bcpm.json").read_text())
     learned = json.loads((trained / "data/3_split/small/scaler.json").read_text())
     given_ = [*csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)]
     shown = [*csv.DictReader(io.StringIO(written, newline=""))]

@@ -2,9 +2,9 @@ from string import Formatter
 
 import pytest
 
-from pipeline.report.texts import Texts
-from pipeline.report.texts_en import EN
-from pipeline.report.texts_zh import ZH
+from pipeline.report.texts import Texts, texts
+
+EN, ZH = texts("en"), texts("zh")
 
 
 def places(text: str) -> set[str]:

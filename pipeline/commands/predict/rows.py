@@ -14,7 +14,7 @@ from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import Array
 from pipeline.csv.reader import CsvFile
-from pipeline.csv.records import Record
+from pipeline.csv.records import ENDED, Record
 
 CHUNK = 16_384  # rows in memory
 
@@ -94,46 +94,29 @@ class Rows:
         PipelineError
             At the end of the file, with its first 20 problems and a count of the rest.
         """
-        problems, broken = Problems(), False
-        records = self._file.records()
-        while not broken:
-            taken, error = self._take(records, size)
-            broken = error is not None or not taken
-            chunk, found = self._checked(taken)
-            for text in found:
-                problems.add(text)
-            if error:
-                problems.add(str(error), final=True)
+        problems, records = Problems(), self._file.records()
+        while some := [*islice(records, size)]:
+            chunk, found = self._checked(some)
+            for line, _, text in found:
+                problems.add(text, final=line == ENDED)
             if chunk.lines and not problems:
                 yield chunk
         if problems:
             raise PipelineError(f"{problems}\n{self._rules}")
 
-    def _take(
-        self, records: Iterator[Record], size: int
-    ) -> tuple[list[Record], PipelineError | None]:
-        """The next records, and the error of the reader behind them, if any."""
-        taken = list[Record]()
-        try:
-            taken.extend(islice(records, size))  # keeps what comes before an error
-        except PipelineError as error:
-            return taken, error
-        return taken, None
-
-    def _checked(self, records: list[Record]) -> tuple[Chunk, list[str]]:
+    def _checked(self, records: list[Record]) -> tuple[Chunk, list[Problem]]:
+        """The rows of some records, and their problems in the order of the lines."""
         problems: list[Problem] = [
-            (r.line, "", f"{self._file.place(r)}: {r.problem}") for r in records if r.problem
+            (record.line, "", self._file.problem(record)) for record in records if record.problem
         ]
         good = [record for record in records if not record.problem]
         lines, cells = [record.line for record in good], [record.cells for record in good]
         if not good:
-            nothing = np.empty((0, len(self._features)))
-            return Chunk([], [], nothing), [text for _, _, text in problems]
+            return Chunk([], [], np.empty((0, len(self._features)))), problems
         by_name = dict(zip(self.header, zip(*cells, strict=True), strict=True))
         ordered = {name: by_name[name] for name in self._schema.columns if name in by_name}
         frame = pd.DataFrame(ordered, dtype=object)
         source = Source(self._path, "line", lines, self._decimal)
         typed, found, _ = check_values(frame, self._schema, source, most=frame.size)
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
-        X = typed[self._features].to_numpy(dtype=float)
-        return Chunk(cells, lines, X), [text for _, _, text in sorted(problems)]
+        return Chunk(cells, lines, typed[self._features].to_numpy(dtype=float)), sorted(problems)

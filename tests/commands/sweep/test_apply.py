@@ -13,8 +13,9 @@ from tests.conftest import ROOT
 
 COMMITTED = (ROOT / "params.yaml").read_text(encoding="utf-8")
 BEFORE = parse_params(COMMITTED, "")
-HOUSE = "    descent: {}\n    # What trainers"
-CANCER = "    descent:\n      batch_size: 32\n"
+HOUSE = "    house-manual_gd: {dataset: house, trainer: manual_gd}\n"
+CANCER = "    breast_cancer-bcpm: {dataset: breast_cancer, trainer: bcpm, batch_size: 32}\n"
+BLOCK = "    breast_cancer-bcpm:\n      dataset: breast_cancer\n      trainer: bcpm\n"
 VALUES = {
     "lr": st.floats(1e-12, 1e12),
     "epochs": st.integers(1, 10**6),
@@ -31,94 +32,103 @@ def changed_lines(before: str, after: str) -> list[str]:
 
 @settings(max_examples=10)  # each reads a params.yaml four times
 @given(
-    dataset=st.sampled_from([*BEFORE.datasets]), changes=st.fixed_dictionaries({}, optional=VALUES)
+    key=st.sampled_from([*BEFORE.models.gradient]),
+    changes=st.fixed_dictionaries({}, optional=VALUES),
 )
 def test_the_values_are_there_and_every_other_line_is_as_it_was(
-    dataset: str, changes: dict[str, Value]
+    key: str, changes: dict[str, Value]
 ) -> None:
-    after = edited(COMMITTED, dataset, changes)
+    after = edited(COMMITTED, key, changes)
     now = parse_params(after, "")
-    for name in BEFORE.datasets:
-        wanted = BEFORE.descent(name).model_dump() | (changes if name == dataset else {})
-        assert now.descent(name).model_dump() == wanted
+    for name, line in BEFORE.models.gradient.items():
+        wanted = BEFORE.descent(line).model_dump() | (changes if name == key else {})
+        assert now.descent(now.models.gradient[name]).model_dump() == wanted
     gone = [line for line in changed_lines(COMMITTED, after) if line.startswith("-")]
-    assert set(gone) <= {"-     descent: {}", "-       batch_size: 32"}
+    assert all(line.startswith(f"-     {key}: {{") for line in gone)
+    assert len(gone) <= 1
 
 
 @pytest.mark.parametrize(
-    ("old", "block", "new"),
+    ("old", "line", "new"),
     [
-        (HOUSE, "    descent: { }\n    #", "    descent: {lr: 1e-05, epochs: 50 }\n    #"),
         (
             HOUSE,
-            "    descent:   {epochs: 7,  seed: 3}   # mine\n    #",
-            "    descent:   {epochs: 50,  seed: 3, lr: 1e-05}   # mine\n    #",
+            "    house-manual_gd: { dataset: house, trainer: manual_gd }\n",
+            "    house-manual_gd: { dataset: house, trainer: manual_gd, lr: 1e-05, epochs: 50 }\n",
         ),
         (
             HOUSE,
-            "    descent: {\n      seed: 3,  # so\n      epochs: 7  # it is\n    }\n    #",
-            "    descent: {\n      seed: 3,  # so\n      epochs: 50, lr: 1e-05  # it is\n"
-            "    }\n    #",
+            "    house-manual_gd:   {epochs: 7,  dataset: house, trainer: manual_gd}   # mine\n",
+            "    house-manual_gd:   {epochs: 50,  dataset: house, trainer: manual_gd, lr: 1e-05}"
+            "   # mine\n",
+        ),
+        (
+            HOUSE,
+            "    house-manual_gd: {\n      dataset: house,  # so\n      trainer: manual_gd,\n"
+            "      epochs: 7  # it is\n    }\n",
+            "    house-manual_gd: {\n      dataset: house,  # so\n      trainer: manual_gd,\n"
+            "      epochs: 50, lr: 1e-05  # it is\n    }\n",
         ),
         (
             CANCER,
-            "    descent:\n         # first\n         lr:    0.2  # why\n\n         # last\n",
-            "    descent:\n         # first\n         lr:    1e-05  # why\n"
-            "         epochs: 50\n\n         # last\n",
+            f"{BLOCK}      # first\n      lr:    0.2  # why\n\n      # last\n",
+            f"{BLOCK}      # first\n      lr:    1e-05  # why\n      epochs: 50\n\n      # last\n",
         ),
         (
             CANCER,
-            '    descent:\n      "epochs": 7\n      lr: 2\n',
-            '    descent:\n      "epochs": 50\n      lr: 1e-05\n',
+            f'{BLOCK}      "epochs": 7\n      lr: 2\n',
+            f'{BLOCK}      "epochs": 50\n      lr: 1e-05\n',
         ),
     ],
 )
-def test_layout_and_comments_stay(old: str, block: str, new: str) -> None:
-    dataset = "house" if old == HOUSE else "breast_cancer"
-    rest = " What trainers" if old == HOUSE else ""
+def test_layout_and_comments_stay(old: str, line: str, new: str) -> None:
+    key = old.strip().partition(":")[0]
     assert COMMITTED.count(old) == 1
-    before = COMMITTED.replace(old, block + rest)
-    assert edited(before, dataset, {"lr": 1e-05, "epochs": 50}) == COMMITTED.replace(
-        old, new + rest
-    )
+    before = COMMITTED.replace(old, line)
+    assert edited(before, key, {"lr": 1e-05, "epochs": 50}) == COMMITTED.replace(old, new)
 
 
 def test_line_ends_stay(workspace: Path) -> None:
     params = workspace / "params.yaml"
-    before = COMMITTED.replace("\n", "\r\n").encode()
+    before = COMMITTED.replace(CANCER, BLOCK).replace("\n", "\r\n").encode()
     params.write_bytes(before)
-    said = apply_winner("breast_cancer", {"lr": 0.2})
+    said = apply_winner("breast_cancer-bcpm", {"lr": 0.2})
     assert said == (
-        "params.yaml: datasets.breast_cancer.descent has lr: 0.2 now; `dvc repro` confirms it"
+        "params.yaml: models.gradient.breast_cancer-bcpm has lr: 0.2 now; `dvc repro` confirms it"
     )
     assert params.read_bytes() == before.replace(
-        b"      batch_size: 32\r\n", b"      batch_size: 32\r\n      lr: 0.2\r\n"
+        b"      trainer: bcpm\r\n", b"      trainer: bcpm\r\n      lr: 0.2\r\n"
     )
 
 
 def test_a_file_may_end_with_the_block() -> None:
-    head, _, block = COMMITTED.partition(CANCER)
-    last = head + block.rstrip("\n") + "\n" + CANCER.rstrip("\n")
-    assert edited(last, "breast_cancer", {"lr": 0.2}) == last + "\n      lr: 0.2"
+    head, start, rest = COMMITTED.partition("\nmodels:")
+    block, data, rest = rest.partition("\ndatasets:")
+    last = head + data + rest.rstrip("\n") + start + block.partition(CANCER)[0] + BLOCK.rstrip("\n")
+    assert edited(last, "breast_cancer-bcpm", {"lr": 0.2}) == last + "\n      lr: 0.2"
 
 
-def test_what_all_its_trainers_get_is_said(workspace: Path) -> None:
-    assert "has lr: 10 now, for manual_gd and torch_sgd;" in apply_winner("house", {"lr": 10.0})
-    assert load_params().descent("house").lr == 10
-    assert load_params().lr == 0.1
+def test_other_models_of_the_trainer_and_the_top_level_keep_theirs(workspace: Path) -> None:
+    apply_winner("house-manual_gd", {"lr": 10.0})
+    now = load_params()
+    assert now.model_of("house", "manual_gd").params["lr"] == 10
+    assert now.model_of("house", "torch_sgd").params["lr"] == 0.1
+    assert now.model_of("synthetic", "manual_gd").params["lr"] == 0.1
+    assert now.lr == 0.1
 
 
 def test_what_cannot_be_edited_safely_is_left_alone(workspace: Path) -> None:
     params = workspace / "params.yaml"
-    before = COMMITTED.replace(HOUSE, "    descent: !!map {}\n    # What trainers")
+    block = "      dataset: house\n      trainer: |-\n        manual_gd\n"
+    before = COMMITTED.replace(HOUSE, f"    house-manual_gd:\n{block}")
     assert before != COMMITTED
     params.write_text(before)
-    with pytest.raises(PipelineError, match=r"descent: cannot be edited safely .* put lr: 0\.2"):
-        apply_winner("house", {"lr": 0.2})
+    with pytest.raises(PipelineError, match=r"cannot be edited safely .* put lr: 0\.2"):
+        apply_winner("house-manual_gd", {"lr": 0.2})
     assert params.read_text() == before
 
 
 def test_nothing_to_change_changes_nothing(workspace: Path) -> None:
     before = (workspace / "params.yaml").stat()
-    assert apply_winner("house", {}) == "params.yaml stays as it is"
+    assert apply_winner("house-manual_gd", {}) == "params.yaml stays as it is"
     assert (workspace / "params.yaml").stat() == before

@@ -18,10 +18,11 @@ from pipeline.statistics.scores import fold_scores
 Prepare = Callable[[str], None]
 
 
-def bench(dataset: str, trainer: str, *arguments: str, trials: int | None = None) -> Bench:
+def bench(dataset: str, model: str, *arguments: str, trials: int | None = None) -> Bench:
     params = load_params()
-    made = Bench(dataset, trainer, params)
-    space = parse_space(arguments, trainer, params, trials)
+    wanted = params.model_of(dataset, model)
+    made = Bench(dataset, wanted, params)
+    space = parse_space(arguments, wanted, trials)
     assert search(made, space, params.seed) is False
     return made
 
@@ -42,15 +43,15 @@ def test_the_committed_params_score_as_the_pipeline_scores_them(
     split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
     X, y = split.X[split.train], split.y[split.train]
     cuts = folds(y, settings.task, CrossValidation(folds=5, repeats=1, seed=0))
-    own = params_of(trainer, params)
-    threshold, classes = settings.threshold, settings.classes or []
+    own = params.model_of(dataset, trainer).params
+    threshold, classes = settings.evaluate.threshold, settings.evaluate.classes or []
     held = cross_validate(trainer, own, X, y, cuts, threshold, classes)
     expected = fold_scores(held, y, settings)
     for lrs in ("lr=0.1", "lr=0.5,0.1"):
         found = bench(dataset, trainer, lrs, "epochs=100").points[tuple(own.values())]
         assert found.folds == expected
-    key = f"{'cv' if len(y) > 30 else 'loo'}_{settings.metric}"
-    assert found.scores[key] == pytest.approx(np.mean(expected[settings.metric]))
+    key = f"{'cv' if len(y) > 30 else 'loo'}_{settings.evaluate.metric}"
+    assert found.scores[key] == pytest.approx(np.mean(expected[settings.evaluate.metric]))
 
 
 def test_a_point_does_not_depend_on_the_others(prepared: Prepare) -> None:

@@ -2,12 +2,14 @@ import pytest
 
 from pipeline.commands.sweep.space import Range, Space, parse_space
 from pipeline.core.errors import PipelineError
+from pipeline.core.params import Wanted, params_of
 from pipeline.core.trainers import Value
 from tests.conftest import descent
 
 
 def parsed(*arguments: str, trials: int | None = None) -> Space:
-    return parse_space(arguments, "torch_sgd", descent(loss="mse", device="cpu"), trials)
+    params = params_of("torch_sgd", descent(loss="mse", device="cpu"))
+    return parse_space(arguments, Wanted("torch_sgd", "torch_sgd", params), trials)
 
 
 @pytest.mark.parametrize(
@@ -100,4 +102,4 @@ def test_a_bad_range_is_named(argument: str, trials: int, message: str) -> None:
 
 def test_a_trainer_has_only_its_own_params() -> None:
     with pytest.raises(PipelineError, match="bcpm has no param 'loss'"):
-        parse_space(["loss=mae"], "bcpm", descent())
+        parse_space(["loss=mae"], Wanted("bcpm", "bcpm", params_of("bcpm", descent())))

@@ -102,8 +102,11 @@ def test_a_higher_score_wins_and_what_cannot_be_told_apart_is_said(
     params.write_text(params.read_text().replace("lr: 0.02", "lr: 1e-05", 1))
     code, out, _ = sweep("breast_cancer bcpm lr=0.1 --apply")
     assert "better than the current params (accuracy +" in out
-    assert out.endswith("descent has lr: 0.1 now; `dvc repro` confirms it\n")
-    assert load_params().descent("breast_cancer").lr == 0.1
+    said = (
+        "params.yaml: models.gradient.breast_cancer-bcpm has lr: 0.1 now; `dvc repro` confirms it"
+    )
+    assert out.endswith(f"{said}\n")
+    assert load_params().model_of("breast_cancer", "bcpm").params["lr"] == 0.1
     code, out, _ = sweep("breast_cancer bcpm lr=1e-05 --apply")
     assert "\nbest: lr=0.1, the current params (accuracy 0.98" in out
     assert out.endswith("params.yaml stays as it is\n")
@@ -157,8 +160,8 @@ def test_pictures_are_the_same_bytes_and_old_ones_go(sweep: Sweep, prepared: Pre
     ("rest", "message"),
     [
         ("hous torch_sgd lr=1", "unknown dataset 'hous' (did you mean house?); params.yaml has"),
-        ("house torch_sg lr=1", "'torch_sg' is not a trainer of house (did you mean torch_sgd?)"),
-        ("house bcpm lr=1", "'bcpm' is not a trainer of house; those of params.yaml: "),
+        ("house torch_sg lr=1", "'torch_sg' is no model of house (did you mean torch_sgd?)"),
+        ("house bcpm lr=1", "'bcpm' is no model of house; params.yaml: models has "),
         ("house closed_form lr=1", "closed_form has no params to sweep; those of"),
         ("house torch_sgd lr=0.1..1", "lr=0.1..1: a range needs --trials N"),
         ("house torch_sgd lr=0.1 device=cuda", "device cuda: torch finds no CUDA device here"),
@@ -322,11 +325,12 @@ def test_the_winner_is_what_dvc_trains_next(reproduced: Clone, tmp_path: Path) -
     assert "\nbest: lr=0.1 epochs=50 (mse 149.9); not distinguishable from" in out
     # lr is 0.1 already, and needs no entry
     diff = clone.ok("git diff --unified=0 params.yaml")
-    assert re.findall("(?m)^[-+] .*", diff) == ["-    descent: {}", "+    descent: {epochs: 50}"]
+    line = "    house-manual_gd: {dataset: house, trainer: manual_gd"
+    assert re.findall("(?m)^[-+] .*", diff) == [f"-{line}}}", f"+{line}, epochs: 50}}"]
     now = clone.ok("git status --short").splitlines()
     assert set(now) - set(before) == {" M params.yaml"}  # its results are not for git
     said = clone.ok("dvc repro train_gradient@house-manual_gd")
     assert "Running stage 'train_gradient@house-manual_gd'" in said
     assert "Running stage 'split@house'" not in said
-    model = (clone.folder / "data/4_models/house/manual_gd.json").read_text()
+    model = (clone.folder / "data/4_models/house/house-manual_gd.json").read_text()
     assert '"epochs": 50,' in model
