@@ -119,7 +119,7 @@ def decision_and_gradient(
     z : ndarray of shape (n_rows,)
     gradient : ndarray of shape (n_features + 1,)
     """
-    z = np.dot(X, theta[:-1])
+    z = X @ theta[:-1]  # np.dot gives other last digits where X is in Fortran order
     z += theta[-1, ...]  # as an array: see HALF
     slope = loss.slope(z, y)
     if weights is not None:

@@ -36,8 +36,8 @@ def write_small(
 ) -> None:
     """Its file, its schema (what is asked of each column, by name) and its params."""
     params = workspace / "params.yaml"
-    top = params.read_text().split("# The models to train")[0]
-    params.write_text(f"{top}{block}    split: {{features: all, test_size: {test}}}\n")
+    top, models, _ = params.read_text().partition("# The models to train")
+    params.write_text(f"{top}{models}\n{block}    split: {{features: all, test_size: {test}}}\n")
     (workspace / "data/raw/small.csv").write_text(csv)
     lines = "".join(f"  {name}: {{{rules}}}\n" for name, rules in columns.items())
     (workspace / "data/schema/small.yaml").write_text(f"columns:\n{lines}strict: true\n")
