@@ -261,16 +261,16 @@ def test_what_is_missing_or_unknown_is_named(run: Run, command: str, words: str)
     assert words in message
 
 
-def test_a_model_of_no_trainer_is_not_overlooked(
+def test_a_model_that_params_has_no_more_is_removed_and_not_judged(
     run: Run, prepared: Prepare, workspace: Path
 ) -> None:
     prepared("synthetic")
     run("train synthetic closed_form manual_gd torch_sgd linear_regression mean")
     models = workspace / "data/4_models/synthetic"
-    shutil.copy(models / "synthetic-closed_form.json", models / "old.json")
-    code, message = run("evaluate synthetic")
-    assert code == 2
-    assert "data/4_models/synthetic/old.json" in message
+    shutil.copy(models / "synthetic-closed_form.json", models / "synthetic-old.json")
+    assert run("evaluate synthetic")[0] == 0
+    assert not (models / "synthetic-old.json").exists()
+    assert "old" not in json.loads((workspace / "metrics/synthetic.json").read_text())
 
 
 @pytest.mark.parametrize(("allowed", "most"), [(None, 1), ("2", 2)])
