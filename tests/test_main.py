@@ -205,11 +205,7 @@ def test_in_batches_the_history_has_one_loss_an_epoch(
     assert "warning: train: batch_size 1000 is more than the 455 training rows" in message
 
 
-def drawing(params: str, count: int) -> str:
-    """params.yaml with so many features of breast_cancer drawn."""
-    before, after = params.split("\n  breast_cancer:\n")
-    drawn = after.replace("features: all", f"features: {{random: {count}}}", 1)
-    return f"{before}\n  breast_cancer:\n{drawn}"
+CANCER = "source: data/raw/breast_cancer.csv\n      csv: {}\n    split:\n      features: "
 
 
 def test_random_features_are_drawn_by_the_seed(
@@ -219,12 +215,13 @@ def test_random_features_are_drawn_by_the_seed(
     path, params = workspace / "params.yaml", (workspace / "params.yaml").read_text()
     drawn = []
     for seed in (1, 1, 2):
-        path.write_text(drawing(params, 20).replace("seed: 1234", f"seed: {seed}"))
+        changed = params.replace(f"{CANCER}all", f"{CANCER}{{random: 20}}")
+        path.write_text(changed.replace("seed: 1234", f"seed: {seed}"))
         assert run("split breast_cancer") == (0, "")
         drawn.append(list(json.loads(layout.scaler("breast_cancer").read_text())))
     assert len(drawn[0]) == 20
     assert drawn[0] == drawn[1] != drawn[2]
-    path.write_text(drawing(params, 31))
+    path.write_text(params.replace(f"{CANCER}all", f"{CANCER}{{random: 31}}"))
     code, message = run("split breast_cancer")
     assert code == 2
     assert "features.random: there are 30 features, got 31" in message
@@ -261,16 +258,18 @@ def test_what_is_missing_or_unknown_is_named(run: Run, command: str, words: str)
     assert words in message
 
 
-def test_a_model_that_params_has_no_more_is_removed_and_not_judged(
-    run: Run, prepared: Prepare, workspace: Path
+@pytest.mark.parametrize("command", ["params", "evaluate synthetic"])
+def test_a_model_of_a_line_that_is_gone_is_removed(
+    run: Run, prepared: Prepare, workspace: Path, command: str
 ) -> None:
+    """DVC leaves what a stage has made that is no more, and it would be judged with the others."""
     prepared("synthetic")
     run("train synthetic closed_form manual_gd torch_sgd linear_regression mean")
     models = workspace / "data/4_models/synthetic"
+    ours = {path.name for path in models.iterdir()}
     shutil.copy(models / "synthetic-closed_form.json", models / "synthetic-old.json")
-    assert run("evaluate synthetic")[0] == 0
-    assert not (models / "synthetic-old.json").exists()
-    assert "old" not in json.loads((workspace / "metrics/synthetic.json").read_text())
+    assert run(command) == (0, "")
+    assert {path.name for path in models.iterdir()} == ours
 
 
 @pytest.mark.parametrize(("allowed", "most"), [(None, 1), ("2", 2)])
