@@ -1,5 +1,6 @@
 """A dataset `small` in a workspace, and all that stages have made there."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def write_small(
 ) -> None:
     """Its file, its schema (what is asked of each column, by name) and its params."""
     params = workspace / "params.yaml"
-    top, models, _ = params.read_text().partition("# The models to train")
-    params.write_text(f"{top}{models}\n{block}    split: {{features: all, test_size: {test}}}\n")
+    top = re.split("^# The models|^models:", params.read_text(), maxsplit=1, flags=re.M)[0]
+    params.write_text(f"{top}{block}    split: {{features: all, test_size: {test}}}\n")
     (workspace / "data/raw/small.csv").write_text(csv)
     lines = "".join(f"  {name}: {{{rules}}}\n" for name, rules in columns.items())
     (workspace / "data/schema/small.yaml").write_text(f"columns:\n{lines}strict: true\n")
