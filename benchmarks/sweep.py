@@ -16,7 +16,7 @@ from main_job import ROOT, seconds
 
 POINTS = 20
 AUTHOR = "-c user.name=You -c user.email=you@example.com"
-EXPERIMENT = "dvc exp run -S +datasets.breast_cancer.descent.lr={}"
+EXPERIMENT = "dvc exp run -S +models.gradient.breast_cancer-bcpm.lr={}"
 
 
 def rates(number: int) -> list[str]:

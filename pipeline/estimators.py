@@ -2,11 +2,13 @@
 
 Gradient estimators standardize their features inside, as the pipeline does, so that a learning rate
 means the same everywhere; `coef_` and `intercept_` are for the features as given. Without an
-intercept features are scaled, not centred.
+intercept features are scaled, not centred. Their params are keywords. Torch is imported by the
+`fit` that needs it.
 """
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
 
@@ -19,13 +21,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from pipeline.core.errors import SHOWN, PipelineWarning
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.solvers import descent
+from pipeline.solvers import descent, manual_gd, pairwise_mean
 from pipeline.solvers.blocks import one_blas_thread
+from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
 from pipeline.solvers.moments import Spread, column_spread, moments
 from pipeline.solvers.optimizers import Optimizer, optimizer
 from pipeline.solvers.rows import ArrayRows
-from pipeline.statistics.preprocessing import columns_to_doubt
+from pipeline.statistics.preprocessing import columns_to_doubt, is_constant, standardized
 
 
 class _Linear(BaseEstimator):
@@ -36,6 +39,10 @@ class _Linear(BaseEstimator):
         X = validate_data(self, X, reset=False, dtype=np.float64)
         decision: Array = X @ np.ravel(self.coef_) + np.ravel(self.intercept_)
         return decision
+
+    def _keep(self, coef: Array, intercept: float) -> None:
+        self.coef_: Array = coef
+        self.intercept_: float | Array = intercept
 
     def _weighted(
         self, X: Array, y: NDArray[Any], sample_weight: Any
@@ -74,9 +81,6 @@ class _Regressor(RegressorMixin, _Linear):
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         raise NotImplementedError
 
-    def _keep(self, coef: Array, intercept: float) -> None:
-        self.coef_, self.intercept_ = coef, intercept
-
 
 class ClosedFormRegressor(_Regressor):
     """Least squares, solved directly (pipeline.solvers.closed_form).
@@ -110,8 +114,6 @@ class ClosedFormRegressor(_Regressor):
         self.fit_intercept = fit_intercept
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
-        from pipeline.solvers.closed_form import least_squares
-
         solution = least_squares(ArrayRows(X, y, weights), self.fit_intercept)
         self._keep(solution.theta[:-1], float(solution.theta[-1]))
         self.rank_, self.condition_ = solution.rank, solution.condition
@@ -130,16 +132,26 @@ class PairwiseMeanRegressor(_Regressor):
     """
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
-        from pipeline.solvers import pairwise_mean
-
         if weights is not None:
             raise ValueError("PairwiseMeanRegressor takes no sample_weight")
         theta = pairwise_mean.fit(ArrayRows(X, y)).theta
         self._keep(theta[:-1], float(theta[-1]))
 
 
+@dataclass(eq=False, repr=False, kw_only=True)  # which writes the explicit __init__
 class _Descending(_Linear):
     """What estimators that descend share: standardized rows, weights that go there and back."""
+
+    lr: float = 0.1
+    epochs: int = 100
+    batch_size: int | str = "full"
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    init: str = "zeros"
+    loss_threshold: float = 0.0
+    seed: int = 1234
+    fit_intercept: bool = True
 
     def _settings(self) -> Descent:
         params = {k: v for k, v in self.get_params().items() if k != "fit_intercept"}
@@ -204,9 +216,6 @@ class _Descending(_Linear):
         coef = theta[:-1] / scale
         self._keep(coef, float(theta[-1] - mean @ coef))
 
-    def _keep(self, coef: Array, intercept: float) -> None:
-        raise NotImplementedError
-
 
 @one_blas_thread
 def _warn_of_columns(X: Array, spread: Spread, fit_intercept: bool) -> None:
@@ -215,13 +224,12 @@ def _warn_of_columns(X: Array, spread: Spread, fit_intercept: bool) -> None:
     What depends on each other in all rows does so in the first of them, which costs little.
     """
     few = X[: max(1024, 4 * X.shape[1])]
-    constant = np.flatnonzero(np.ptp(few, axis=0) == 0)
-    constant = np.array([k for k in constant if np.ptp(X[:, k]) == 0], dtype=int)
-    _, dependent, _ = columns_to_doubt((few - spread.mean) / spread.scale())
+    constant = [k for k in np.flatnonzero(is_constant(few)).tolist() if is_constant(X[:, k])]
+    _, dependent, _ = columns_to_doubt(standardized(few, spread.mean, spread.scale()))
     if dependent and len(X) > len(few):
-        _, dependent, _ = columns_to_doubt((X - spread.mean) / spread.scale())
+        _, dependent, _ = columns_to_doubt(standardized(X, spread.mean, spread.scale()))
     problems = []
-    if fit_intercept and len(constant):  # without one, a constant feature takes its place
+    if fit_intercept and constant:  # without one, a constant feature takes its place
         problems.append(f"features {_shown(constant)} are constant; nothing is learned from them")
     if len(X) <= X.shape[1]:
         problems.append(
@@ -251,6 +259,7 @@ def _advise(rows: ArrayRows, settings: Descent, loss: str, fit_intercept: bool) 
     descent.advise(rows, settings, stable)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GradientDescentRegressor(_Descending, _Regressor):
     """Descent with the gradient written out (pipeline.solvers.manual_gd).
 
@@ -285,31 +294,7 @@ class GradientDescentRegressor(_Descending, _Regressor):
     n_iter_ : int
     """
 
-    def __init__(
-        self,
-        lr: float = 0.1,
-        epochs: int = 100,
-        batch_size: int | str = "full",
-        optimizer: str = "sgd",
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        loss: str = "mse",
-        init: str = "zeros",
-        loss_threshold: float = 0.0,
-        seed: int = 1234,
-        fit_intercept: bool = True,
-    ) -> None:
-        self.lr = lr
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.init = init
-        self.loss_threshold = loss_threshold
-        self.seed = seed
-        self.fit_intercept = fit_intercept
+    loss: str = "mse"
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch over these rows, from the weights at hand; mean and scale are of all seen."""
@@ -320,8 +305,6 @@ class GradientDescentRegressor(_Descending, _Regressor):
         return self
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
-        from pipeline.solvers import manual_gd
-
         settings, rows = self._settings(), ArrayRows(X, y, weights)
         if not manual_gd.quadratic_serves(rows, settings):
             self._descend(manual_gd, self.loss, X, y, weights)
@@ -337,9 +320,8 @@ class GradientDescentRegressor(_Descending, _Regressor):
         fit = manual_gd.fit_moments(pooled, settings, self.fit_intercept)
         self._fitted(fit, rows, settings)
 
-    _keep = _Regressor._keep
 
-
+@dataclass(eq=False, repr=False, kw_only=True)
 class TorchSGDRegressor(_Descending, _Regressor):
     """Linear regression by torch's autograd and optimizers (pipeline.solvers.torch_sgd).
 
@@ -376,42 +358,16 @@ class TorchSGDRegressor(_Descending, _Regressor):
     n_iter_ : int
     """
 
-    def __init__(
-        self,
-        lr: float = 0.1,
-        epochs: int = 100,
-        batch_size: int | str = "full",
-        optimizer: str = "sgd",
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        loss: str = "mse",
-        init: str = "zeros",
-        loss_threshold: float = 0.0,
-        seed: int = 1234,
-        device: str = "cpu",
-        fit_intercept: bool = True,
-    ) -> None:
-        self.lr = lr
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.loss = loss
-        self.init = init
-        self.loss_threshold = loss_threshold
-        self.seed = seed
-        self.device = device
-        self.fit_intercept = fit_intercept
+    loss: str = "mse"
+    device: str = "cpu"
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         from pipeline.solvers import torch_sgd
 
         self._descend(torch_sgd, self.loss, X, y, weights)
 
-    _keep = _Regressor._keep
 
-
+@dataclass(eq=False, repr=False, kw_only=True)
 class BCPMClassifier(ClassifierMixin, _Descending):
     """The chapter's breast cancer model: a linear layer and a sigmoid (pipeline.solvers.bcpm).
 
@@ -449,31 +405,7 @@ class BCPMClassifier(ClassifierMixin, _Descending):
     n_iter_ : int
     """
 
-    def __init__(
-        self,
-        lr: float = 0.1,
-        epochs: int = 100,
-        batch_size: int | str = "full",
-        optimizer: str = "sgd",
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        init: str = "zeros",
-        loss_threshold: float = 0.0,
-        seed: int = 1234,
-        device: str = "cpu",
-        fit_intercept: bool = True,
-    ) -> None:
-        self.lr = lr
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.init = init
-        self.loss_threshold = loss_threshold
-        self.seed = seed
-        self.device = device
-        self.fit_intercept = fit_intercept
+    device: str = "cpu"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

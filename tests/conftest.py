@@ -27,10 +27,32 @@ settings.register_profile("suite", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("suite")
 
 
+# The files that take longest, the longest first but for the second: a worker has it while the other
+# makes the clone that the rest copies.
+LONGEST = (
+    "test_kills",
+    "test_small_data",
+    "test_main_job",
+    "test_mlflow",
+    "test_live",
+    "test_predict_served",
+    "test_doctor",
+    "test_artifacts",
+    "test_concurrency",
+    "test_runs",
+    "test_estimators",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: the two processes then end together."""
+    """Long files first, then those with other slow tests: the two processes then end together."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    places = {name: place for place, name in enumerate(LONGEST)}
+
+    def place(item: pytest.Item) -> int:
+        return places.get(item.path.stem, len(LONGEST) + (item.path not in slow))
+
+    items.sort(key=place)
 
 
 def descent(**changes: object) -> Descent:

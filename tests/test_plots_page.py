@@ -18,13 +18,21 @@ GRAPH: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 DATASETS: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]
 
 
+# The other task has the header alone, and DVC draws nothing.
+OF_ONE_TASK = {
+    "classification": {"confusion", "roc", "pr", "calibration"},
+    "regression": {"predictions", "residuals"},
+}
+
+
 def plots() -> Iterator[dict[str, Any]]:
-    """The plots of the stages, as DVC fills in the dataset."""
-    for stage in GRAPH["stages"].values():
-        for key in DATASETS if stage.get("foreach") == "${datasets}" else [""]:
-            for entry in stage.get("do", stage).get("plots", []):
-                for plot in entry.values():
-                    yield {name: str(text).replace("${key}", key) for name, text in plot.items()}
+    """The plots that a dataset has, as DVC fills in its name."""
+    entries = GRAPH["stages"]["evaluate"]["do"]["plots"]
+    for key, dataset in DATASETS.items():
+        (others,) = (names for task, names in OF_ONE_TASK.items() if task != dataset["task"])
+        for path, plot in ((path, plot) for entry in entries for path, plot in entry.items()):
+            if Path(path).stem not in others:
+                yield {name: str(text).replace("${key}", key) for name, text in plot.items()}
 
 
 PLOTS = [*plots()]

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.commands.predict.loading import _load, _predictor
+from pipeline.commands.predict.model import _load, _predictor
 from pipeline.core.errors import PipelineError
 from pipeline.tracking.entry import Fitted
 from pipeline.tracking.sklearn_model import save_model

@@ -57,12 +57,7 @@ def load_schema(path: Path) -> pa.DataFrameSchema:
     for place, allowed, given in keys:
         _refuse_unknown(path, place, allowed, given)
         _refuse_odd(path, place, given)
-    together = content.get("unique") or []
-    known = [*content["columns"]]
-    for name in [together] if isinstance(together, str) else together:
-        if name not in known:
-            hint = nearest(str(name), known)
-            raise PipelineError(f"{path}: unique: there is no column {name}{hint}")
+    _refuse_unique_of_none(path, content)
     if schema.strict is not True:
         raise PipelineError(f"{path}: strict must be true, so that unknown columns are refused")
     for name, column in schema.columns.items():
@@ -82,6 +77,12 @@ def row_by_row(schema: pa.DataFrameSchema, target: str | None) -> pa.DataFrameSc
 
     Rows to predict have no target, and what is asked of the rows together (`unique`,
     `unique_values_eq`) is about the table that trained: the same row may be predicted twice.
+
+    Parameters
+    ----------
+    schema : DataFrameSchema
+    target : str or None
+        A column to leave out.
     """
     rows = schema.remove_columns([target] if target in schema.columns else [])
     rows.unique, rows.ordered = None, False
@@ -109,7 +110,15 @@ def across_rows(schema: pa.DataFrameSchema) -> list[pa.DataFrameSchema]:
 
 
 def settled_by_extremes(schema: pa.DataFrameSchema, table: pyarrow.Schema) -> list[str]:
-    """The columns of numbers that pass where their smallest and their largest value do."""
+    """The columns of numbers that pass where their smallest and their largest value do.
+
+    Parameters
+    ----------
+    schema : DataFrameSchema
+        One of `row_by_row`.
+    table : pyarrow.Schema
+        Names and types of the ingested table: text that should be numbers is looked at whole.
+    """
     fitting = {"float64": ("double", "int64"), "int64": ("int64",)}
     return [
         name
@@ -126,10 +135,20 @@ def text_columns(schema: pa.DataFrameSchema) -> set[str]:
 
 
 def _refuse_unknown(path: Path, place: str, allowed: Iterable[str], given: dict[str, Any]) -> None:
+    """Refuse keys that pandera would pass over."""
     for key in given:
         if key not in allowed:
             hint = nearest(str(key), allowed)
             raise PipelineError(f"{path}: {place}{key}: unknown key{hint}; remove or rename it")
+
+
+def _refuse_unique_of_none(path: Path, content: dict[str, Any]) -> None:
+    """Refuse `unique` over columns that the schema does not have: pandera would not check it."""
+    together, known = content.get("unique") or [], [*content["columns"]]
+    for name in [together] if isinstance(together, str) else together:
+        if name not in known:
+            hint = nearest(str(name), known)
+            raise PipelineError(f"{path}: unique: there is no column {name}{hint}")
 
 
 def _refuse_odd(path: Path, place: str, given: dict[str, Any]) -> None:

@@ -155,7 +155,22 @@ def check_values(
 def _typed(
     frame: pd.DataFrame, schema: pa.DataFrameSchema, decimal: str
 ) -> tuple[pd.DataFrame, Broken]:
-    """Numbers where the schema wants them, no value changed; and the rows where a cell has none."""
+    """Numbers where the schema wants them, no value changed; and the rows where a cell has none.
+
+    pandera's own `coerce` would make 1.0 of True and 0 of 0.9999999999.
+
+    Parameters
+    ----------
+    decimal : str
+        The decimal sign of numbers that are still text.
+
+    Returns
+    -------
+    typed : DataFrame
+        0 stands where a cell has no number.
+    broken : dict
+        By column the rows of such cells, and what was expected.
+    """
     typed, broken = frame.copy(deep=False), Broken()
     for name, column in schema.columns.items():
         kind = kind_of(column)
@@ -186,9 +201,12 @@ def _numbers(cells: Sequence[str]) -> tuple[pd.Series, NDArray[np.bool_]]:
 
 
 def _rows(error: SchemaError) -> Iterable[tuple[str, NDArray[np.intp] | None]]:
-    """The rows that break a check, by column; None where it is the column as a whole."""
+    """The rows that break a check, by column; None where it is the column as a whole.
+
+    The rows come from pandera's check_output where it is there: its failure_cases are as many
+    strings and frames.
+    """
     if isinstance(error.check, pa.Check) and isinstance(error.check_output, pd.Series):
-        # failure_cases would be as many strings and frames again
         passed = error.check_output
         yield error.schema.name, passed.index[~passed.to_numpy(dtype=bool)].to_numpy()
     elif isinstance(error.failure_cases, pd.DataFrame) and "index" in error.failure_cases:
@@ -205,6 +223,7 @@ def _plain(name: str) -> str:
 
 
 def _meant(name: str, missing: Sequence[str]) -> str:
+    """A hint at the missing column that an unknown one may stand for."""
     alike = {other.strip().casefold(): other for other in missing}
     same = alike.get(name.strip().casefold())
     return f" (did you mean {same}?)" if same else nearest(name, missing)

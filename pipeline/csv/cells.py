@@ -42,25 +42,20 @@ def column(cells: Sequence[str], kind: Kind, dialect: Dialect) -> pa.Array:
     dialect : Dialect
         Its `missing` cells have no value; its `decimal` is the sign of numbers.
     """
-    gaps = [cell in dialect.missing for cell in cells] if dialect.missing else []
-    present = [c for c, gap in zip(cells, gaps, strict=True) if not gap] if any(gaps) else cells
+    gaps = [cell in dialect.missing for cell in cells]
+    present = [cell for cell, gap in zip(cells, gaps, strict=True) if not gap]
     numbers = None if kind == TEXT else _numbers(pointed(present, dialect.decimal))
-    if numbers is None:
-        if gaps:
-            marked = zip(cells, gaps, strict=True)
-            return pa.array([None if gap else cell for cell, gap in marked], TEXT)
-        return pa.array(cells, TEXT)
-    if not any(gaps):
+    if numbers is not None and len(present) == len(cells):
         return number_column(numbers)
-    if not present:
+    if numbers is not None and not present:
         return pa.nulls(len(cells))
-    values = iter(numbers.tolist())
-    return pa.array(
-        [None if gap else next(values) for gap in gaps], pa.from_numpy_dtype(numbers.dtype)
-    )
+    values = iter(present if numbers is None else numbers.tolist())
+    found = TEXT if numbers is None else pa.from_numpy_dtype(numbers.dtype)
+    return pa.array([None if gap else next(values) for gap in gaps], found)
 
 
 def _numbers(cells: Sequence[str]) -> NDArray[np.generic] | None:
+    """The cells as int64 or float64, of shape (n_cells,); None where one is no finite number."""
     if all(INTEGER.fullmatch(cell) and len(cell) <= 20 and int(cell) in INT64 for cell in cells):
         return np.array([int(cell) for cell in cells], np.int64)
     if all(is_number(cell) for cell in cells):

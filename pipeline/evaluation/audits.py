@@ -13,7 +13,7 @@ from pipeline.core.tables import Array
 from pipeline.statistics.cross_validation import OutOfFold, cross_validate, folds
 from pipeline.statistics.intervals import area
 from pipeline.statistics.metrics import auc
-from pipeline.statistics.preprocessing import fit_scaler
+from pipeline.statistics.preprocessing import fit_scaler, is_constant, standardized
 
 GIVEN_AWAY = 0.999  # R2, or AUC, of one feature alone
 SURE = 0.999  # one alarm in a thousand by chance
@@ -55,7 +55,11 @@ def _identical_rows(rows: Split) -> Audit:
 def _scaler(X: Array, rows: Split, trained: Array) -> Audit:
     """Mean and scale in use, and the rows trained on, against those of the training rows."""
     mean, scale = fit_scaler(X)
-    gaps = (rows.mean - mean) / scale, rows.scale / scale - 1, trained - (X - mean) / scale
+    gaps = (
+        (rows.mean - mean) / scale,
+        rows.scale / scale - 1,
+        trained - standardized(X, mean, scale),
+    )
     gap = float(max(np.abs(each).max() for each in gaps))
     return Audit(
         name="scaler",
@@ -81,7 +85,7 @@ def _giveaway(X: Array, y: Array, features: Sequence[str], settings: Dataset) ->
 
 
 def _r2(x: Array, y: Array) -> float:
-    if x.std() == 0 or y.std() == 0 or len(y) < 3:
+    if is_constant(x) or is_constant(y) or len(y) < 3:
         return 0.0
     x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
     return float(np.mean(x * y) ** 2)
@@ -134,7 +138,7 @@ def _beyond_chance(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> fl
     if settings.task == "classification":
         interval = area(y[rows], z, SURE)
         return interval[0] - 0.5 if interval else 0.0
-    if np.std(z) == 0 or np.std(y) == 0:
+    if is_constant(z) or is_constant(y):
         return 0.0
     r = np.clip(np.corrcoef(z, y[rows])[0, 1], -1 + 1e-12, 1 - 1e-12)
     return float(np.tanh(np.arctanh(r) - ndtri(SURE) / np.sqrt(len(y) - 3)))  # Fisher 1915

@@ -17,6 +17,7 @@ from pipeline.artifacts.evaluated import (
 )
 from pipeline.core.params import Goal, Metric
 from pipeline.statistics.intervals import resampled
+from pipeline.statistics.preprocessing import is_constant
 
 NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
 RARE = 0.1
@@ -86,7 +87,7 @@ def contrast(
     words: Words = "not distinguishable"
     (a, b), (of_a, of_b) = scores, scores.values()
     differences = np.subtract(of_a, of_b)
-    if np.ptp(differences) == 0:
+    if is_constant(differences):
         # Equal in all folds they have no variance, which says nothing of the next fold: one fold
         # more is taken in which a and b are alike. So four rows decide nothing, and six may.
         differences = np.append(differences, 0.0)

@@ -12,6 +12,7 @@ from pipeline.core.tables import Array
 from pipeline.core.thin import thinned
 from pipeline.solvers.losses import sigmoid
 from pipeline.statistics.intervals import wilson
+from pipeline.statistics.preprocessing import is_constant
 
 PlotData = tuple[list[str], list[tuple[object, ...]]]
 Values = Mapping[str, Array]
@@ -111,7 +112,7 @@ def of_classification(
     sure : float
         The confidence of the intervals of the calibration.
     """
-    curved = values if y.min() < y.max() else {}
+    curved = {} if is_constant(y) else values
     return _under_headers(
         confusion=_confusion(values, y, settings, thresholds),
         roc=_roc(curved, y, settings),

@@ -17,6 +17,7 @@ from pipeline.core.trainers import TRAINERS
 from pipeline.evaluation import curves
 from pipeline.evaluation.audits import audits
 from pipeline.evaluation.judge import Judge
+from pipeline.statistics.preprocessing import is_constant
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _judge_champion(given: Given, judge: Judge, judged: dict[str, Judged]) -> st
 def _of_one_value(given: Given) -> Iterator[str]:
     """The warning that a score has no meaning, where it has none."""
     settings, (_, y) = given.settings, given.shown
-    if len(set(y.tolist())) == 1:
+    if is_constant(y):
         missing = "r2" if settings.task == "regression" else "roc_auc"
         yield (
             f"{given.dataset}: {settings.target} is the same in all {len(y)} rows judged by: "

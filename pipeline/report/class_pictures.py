@@ -19,7 +19,13 @@ CURVE = 300
 
 
 def draw_confusion(d: Gathered, t: Texts) -> Picture | None:
-    """Counts and row shares of every model."""
+    """Counts of every model by actual and predicted class, and their shares of each actual class.
+
+    Returns
+    -------
+    Picture or None
+        A 2 x 2 table for each model; None for a regression.
+    """
     classes = d.evaluated.classes or []
     tables = {name: _table(rows, classes) for name, rows in d.by_model("confusion").items()}
     if not tables:
@@ -45,7 +51,16 @@ def draw_confusion(d: Gathered, t: Texts) -> Picture | None:
 
 
 def draw_roc(d: Gathered, t: Texts) -> Picture | None:
-    """Receiver operating characteristic of every model, with the area under it."""
+    """Receiver operating characteristic of every model, with the area under it.
+
+    Over all thresholds, TP / (TP + FN), the recall of the positive class, over FP / (FP + TN).
+    The area is the chance that a positive row gets a higher probability than a negative one.
+
+    Returns
+    -------
+    Picture or None
+        None for a regression, and where the judged rows are all of one class.
+    """
     curves = _curves(d, "roc", "false_positive_rate", "true_positive_rate")
     if not curves:
         return None
@@ -61,7 +76,16 @@ def draw_roc(d: Gathered, t: Texts) -> Picture | None:
 
 
 def draw_pr(d: Gathered, t: Texts) -> Picture | None:
-    """Precision over recall of every model, with the point that its threshold chooses."""
+    """Precision over recall of every model, with the point that its threshold chooses.
+
+    Precision is TP / (TP + FP), recall TP / (TP + FN). The dashed line is the share of the positive
+    class: the precision of a guess.
+
+    Returns
+    -------
+    Picture or None
+        None for a regression, and where the judged rows are all of one class.
+    """
     curves = _curves(d, "pr", "recall", "precision")
     if not curves:
         return None
@@ -88,7 +112,16 @@ def draw_pr(d: Gathered, t: Texts) -> Picture | None:
 
 
 def draw_calibration(d: Gathered, t: Texts) -> Picture | None:
-    """Observed over predicted frequency by bin, with intervals and the diagonal."""
+    """Observed over predicted frequency by bin, with intervals and the diagonal.
+
+    A point is a bin of predicted probabilities: their mean across, the share of its rows that are
+    positive up, with Wilson's interval. A model is calibrated where intervals reach the diagonal.
+
+    Returns
+    -------
+    Picture or None
+        None for a regression.
+    """
     points = _not_trivial(d, "calibration")
     if not points:
         return None
@@ -111,7 +144,10 @@ def draw_calibration(d: Gathered, t: Texts) -> Picture | None:
 
 
 def _table(rows: Columns, classes: list[str]) -> NDArray[np.int64]:
-    """Counts by actual and predicted class, shape (2, 2)."""
+    """Counts of one model by actual class (down) and predicted class (across), shape (2, 2).
+
+    The file has the names with formulas escaped; `classes` are the names as they are.
+    """
     written = [*map(escape_formula, classes)]
     pairs = zip(rows["actual"], rows["predicted"], rows["rows"], strict=True)
     counts = {(actual, predicted): count for actual, predicted, count in pairs}
@@ -119,7 +155,10 @@ def _table(rows: Columns, classes: list[str]) -> NDArray[np.int64]:
 
 
 def _cells(axes: Axes, table: NDArray[np.int64], name: str) -> None:
-    """One shaded cell for each pair of classes; a row's shades and shares add up to one."""
+    """One shaded cell for each pair of classes; a row's shades and shares add up to one.
+
+    What is right is blue, what is wrong vermilion: told apart without red and green.
+    """
     axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5))
     axes.set_title(name, fontsize=8, pad=4)
     axes.grid(visible=False)

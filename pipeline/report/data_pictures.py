@@ -19,7 +19,14 @@ BINS = 18
 
 
 def draw_scatter(d: Gathered, t: Texts) -> Picture | None:
-    """The target over the one feature, training and test rows apart."""
+    """The target over the one feature, training and test rows apart.
+
+    Returns
+    -------
+    Picture or None
+        At most POINTS points, evenly spaced in the table; None with more than one feature, and for
+        classes.
+    """
     if len(d.features) != 1 or d.evaluated.task != "regression":
         return None
     labels = [t("training_rows"), t("test_rows")] if len(d.test) else []
@@ -40,7 +47,15 @@ def draw_scatter(d: Gathered, t: Texts) -> Picture | None:
 
 
 def draw_fit(d: Gathered, t: Texts) -> Picture | None:
-    """The line of every trainer over the points, as in the chapter's figure 3.26."""
+    """The line of every trainer over the points, as in the chapter's figure 3.26.
+
+    The axis is cut near the points (`canvas.near`): a line that diverged would hide all others.
+
+    Returns
+    -------
+    Picture or None
+        None with more than one feature, and for classes.
+    """
     if len(d.features) != 1 or d.evaluated.task != "regression":
         return None
     names = _lines(d)
@@ -59,7 +74,14 @@ def draw_fit(d: Gathered, t: Texts) -> Picture | None:
 
 
 def draw_histograms(d: Gathered, t: Texts) -> Picture | None:
-    """The distribution of each of the first features, by class."""
+    """The distribution of each of the first features, by class.
+
+    Returns
+    -------
+    Picture or None
+        A histogram for each of at most HISTOGRAMS features, with BINS bins over the range of all
+        rows; None where `draw_scatter` shows the one feature.
+    """
     if len(d.features) == 1 and d.evaluated.task == "regression":
         return None
     shown = min(len(d.features), HISTOGRAMS)
@@ -126,13 +148,14 @@ def _name_axes(d: Gathered, axes: Axes) -> None:
 
 
 def _groups(d: Gathered) -> list[tuple[str, NDArray[np.bool_]]]:
-    """The rows of each class, or all."""
+    """Name and rows, a mask of shape (n_rows,), of each class; of a regression one group of all."""
     if d.evaluated.classes is None:
         return [("", np.ones(len(d.y), dtype=bool))]
     return [(name, d.y == label) for label, name in enumerate(d.evaluated.classes)]
 
 
 def _histogram(axes: Axes, all_rows: Array, rows: Array, k: int) -> tuple[Artist, Artist]:
+    """Draw group `k` in bins that all groups share; around its value where a column is constant."""
     low, high = float(all_rows.min()), float(all_rows.max())
     if high - low <= BINS * np.spacing(max(abs(low), abs(high))):  # no room for bins
         low, high = low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
@@ -144,7 +167,11 @@ def _histogram(axes: Axes, all_rows: Array, rows: Array, k: int) -> tuple[Artist
 
 
 def _furthest(d: Gathered, t: Texts, groups: list[tuple[str, NDArray[np.bool_]]]) -> str:
-    """The feature that tells most: by the distance of the class means, or by correlation."""
+    """The feature that tells most, in words.
+
+    For a regression the one of largest |r| with the target; for classes that of the largest gap,
+    |mean of a - mean of b| / sd of all.
+    """
     count = {
         "shown": t.number(min(len(d.features), HISTOGRAMS)),
         "count": t.number(len(d.features)),

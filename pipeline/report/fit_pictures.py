@@ -17,7 +17,15 @@ DIGITS = 1e-15  # of the first loss: what is below is rounding
 
 
 def draw_loss(d: Gathered, t: Texts) -> Picture | None:
-    """Training loss by epoch, with the least-squares minimum where it is one."""
+    """Training loss by epoch, with the least-squares minimum where it is one.
+
+    The legend names each learning rate and the largest stable one.
+
+    Returns
+    -------
+    Picture or None
+        At most EPOCHS and 50 points a model; None where no model descends.
+    """
     if not d.histories:
         return None
     minimum = least_squares_minimum(d)
@@ -53,7 +61,13 @@ def least_squares_minimum(d: Gathered) -> float | None:
 
 
 def draw_predictions(d: Gathered, t: Texts) -> Picture | None:
-    """Predicted over actual, with the diagonal."""
+    """Predicted over actual, with the diagonal, on which a prediction is right.
+
+    Returns
+    -------
+    Picture or None
+        The test rows, or all where there are none; None for classes.
+    """
     points = _clouds(d, "predictions", "actual", "predicted")
     if not points:
         return None
@@ -77,7 +91,15 @@ def draw_predictions(d: Gathered, t: Texts) -> Picture | None:
 
 
 def draw_residuals(d: Gathered, t: Texts) -> Picture | None:
-    """Actual minus predicted, over predicted."""
+    """Residuals, actual minus predicted, over predicted.
+
+    A trend in them is what a straight line could not fit; a funnel is noise that grows.
+
+    Returns
+    -------
+    Picture or None
+        The test rows, or all where there are none; None for classes.
+    """
     points = _clouds(d, "residuals", "predicted", "residual")
     if not points:
         return None
@@ -133,6 +155,7 @@ def _loss_name(d: Gathered, t: Texts) -> str:
 
 
 def _falls(d: Gathered, t: Texts, minimum: float | None) -> str:
+    """From where to where each loss fell, in words."""
     falls = [
         t(
             "loss.finding", trainer=name,

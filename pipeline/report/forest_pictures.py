@@ -14,7 +14,16 @@ FEATURES = 30
 
 
 def draw_coefficients(d: Gathered, t: Texts) -> Picture | None:
-    """The weights on standardized features, the largest of the best trainer first."""
+    """The weights on standardized features, the largest of the best trainer first.
+
+    Weights of standardized features compare with each other: each is the change of the target, or
+    of the log-odds, for one standard deviation of its feature.
+
+    Returns
+    -------
+    Picture or None
+        At most FEATURES features; None where no model has weights.
+    """
     models = {
         name: one.coefficients
         for name, one in d.judged.items()
@@ -49,7 +58,16 @@ def draw_coefficients(d: Gathered, t: Texts) -> Picture | None:
 
 
 def draw_comparison(d: Gathered, t: Texts) -> Picture | None:
-    """The cross-validated score of every model with its interval."""
+    """The cross-validated score of every model with its interval.
+
+    The dotted line is the score of the best trainer. The finding ranks by four digits, as shown,
+    and puts the best trainer first among equals.
+
+    Returns
+    -------
+    Picture or None
+        None where no model could be cross-validated.
+    """
     metric = d.verdict.metric
     key = f"{d.cross_validated}_{metric}"
     scores = {name: d.score(name, key) for name in d.judged}
@@ -82,7 +100,7 @@ def draw_comparison(d: Gathered, t: Texts) -> Picture | None:
 
 
 def _bars(weights: list[Coefficient]) -> list[list[float]]:
-    """Lengths to the left and right; none where there is no interval."""
+    """Lengths of the bars to the left and right, shape (2, n); nan where there is no interval."""
     low = [w.value - w.low if w.low is not None else np.nan for w in weights]
     high = [w.high - w.value if w.high is not None else np.nan for w in weights]
     return [np.maximum(low, 0).tolist(), np.maximum(high, 0).tolist()]

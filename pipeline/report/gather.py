@@ -41,6 +41,12 @@ class Gathered(Split):
 
     Attributes
     ----------
+    name : str
+        Of the dataset.
+    evaluated : Evaluated
+        Scores, coefficients and audits of every model.
+    verdict : Verdict
+        The best trainer, and what it was compared with.
     columns : int
         Columns of the ingested table; `features` are those that the models use.
     checks : dict
@@ -108,13 +114,33 @@ class Gathered(Split):
         }
 
     def score(self, model: str, key: str) -> tuple[float | None, float | None, float | None]:
-        """A score with its interval; None for what there is not."""
+        """A score with its interval.
+
+        Parameters
+        ----------
+        model : str
+            A key of `judged`.
+        key : str
+            As evaluate names it: cv_mse, test_accuracy.
+
+        Returns
+        -------
+        value, low, high : float or None
+            None for what there is not.
+        """
         scores = self.judged[model].scores
         return scores.get(key), scores.get(f"{key}_low"), scores.get(f"{key}_high")
 
 
 def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gathered:
     """Read what the stages left of one dataset.
+
+    Parameters
+    ----------
+    dataset : str
+        A key of `datasets` in params.yaml.
+    verdicts : dict
+        The verdict of every dataset, by name.
 
     Raises
     ------

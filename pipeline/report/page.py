@@ -24,7 +24,20 @@ SECTIONS = {
 
 
 def page(gathered: list[Gathered], pictures: dict[str, list[Picture]], t: Texts) -> str:
-    """The whole report as one HTML page that needs nothing else."""
+    """The whole report as one HTML page that needs nothing else.
+
+    Parameters
+    ----------
+    gathered : list of Gathered
+        The datasets, in the order of params.yaml.
+    pictures : dict
+        Those of each dataset, by its name.
+
+    Notes
+    -----
+    The template escapes whatever stands in it, since users named columns and classes. Only the
+    pictures are markup already.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -76,18 +89,20 @@ def _block(d: Gathered, pictures: list[Picture], t: Texts) -> dict[str, Any]:
 
 
 def _shown(d: Gathered, model: str, key: str, t: Texts) -> dict[str, str]:
-    """A score and, apart from it, its interval."""
+    """A score, `value`, and its `interval`; "" where it has none."""
     value, low, high = d.score(model, key)
     interval = f"[{t.number(low)}, {t.number(high)}]" if low is not None else ""
     return {"value": t.number(value), "interval": interval}
 
 
 def _features(d: Gathered) -> list[tuple[str, float, float, float]]:
+    """Name, least value, mean and largest value of the first features."""
     columns = list(zip(d.features, d.X.T, strict=True))[:FEATURES]
     return [(name, float(x.min()), float(x.mean()), float(x.max())) for name, x in columns]
 
 
 def _classes(d: Gathered) -> list[tuple[str, int, float]]:
+    """Name, number of rows and share of each class; nothing of a regression."""
     counts = [int((d.y == label).sum()) for label in range(len(d.evaluated.classes or []))]
     names = d.evaluated.classes or []
     return [(name, n, n / len(d.y)) for name, n in zip(names, counts, strict=True)]

@@ -29,7 +29,13 @@ class Texts:
         self._texts = texts(language)
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of a key, with its places filled."""
+        """The text of a key, with its places filled.
+
+        Raises
+        ------
+        KeyError
+            When there is no such text, or a place has no value.
+        """
         return self._texts[key].format(**values)
 
     def score(self, key: str) -> str:

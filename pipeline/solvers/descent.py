@@ -171,7 +171,8 @@ class RowLoss(Objective[Array]):
         return gradient
 
     def _weight(self, n_rows: int) -> float:
-        return self.rows.total_weight * n_rows / self.rows.n_rows
+        total = self.rows.total_weight
+        return total if n_rows == self.rows.n_rows else total * n_rows / self.rows.n_rows
 
     def _penalty(self, theta: Array) -> float:
         return self.decay / 2 * float(theta[:-1] @ theta[:-1]) if self.decay else 0.0
@@ -185,7 +186,7 @@ class RowLoss(Objective[Array]):
         if not met:
             return []
         size = len(met[0][0])
-        z, y = np.concatenate([(z, batch.y) for z, batch, _ in met], axis=1)
+        z, y = np.concatenate([z for z, _, _ in met]), np.concatenate([b.y for _, b, _ in met])
         known = [batch.weights for _, batch, _ in met if batch.weights is not None]
         losses = self._losses(z, y, np.concatenate(known) if known else None)
         full = len(losses) // size * size

@@ -5,6 +5,7 @@ import numpy as np
 from pipeline.core.errors import PipelineError
 from pipeline.core.tables import Array
 from pipeline.solvers.descent import Fit
+from pipeline.solvers.references import in_memory
 from pipeline.solvers.rows import Rows
 
 MOST_ROWS = 3000  # 4.5 million pairs
@@ -30,9 +31,8 @@ def fit(rows: Rows) -> Fit:
             f"pairwise_mean takes at most {MOST_ROWS} rows, got {rows.n_rows}: their pairs are "
             f"{rows.n_rows * (rows.n_rows - 1) // 2}; use closed_form"
         )
-    parts = [rows.read(part) for part in rows.parts()]
-    x = (np.concatenate([part.X[:, 0] for part in parts]) - rows.mean) / rows.scale
-    w, b = lines(x, np.concatenate([part.y for part in parts]))
+    X, y = in_memory(rows)
+    w, b = lines(X[:, 0], y)
     if not len(w):
         raise PipelineError("pairwise_mean needs two rows that differ in their feature")
     theta = np.array([w.mean(), b.mean()])

@@ -21,5 +21,5 @@ def in_memory(rows: Rows) -> tuple[Array, Array]:
     y : ndarray of shape (n_rows,)
     """
     parts = [rows.read(part) for part in rows.parts()]
-    X = np.concatenate([part.X for part in parts])
-    return (X - rows.mean) / rows.scale, np.concatenate([part.y for part in parts])
+    X = np.concatenate([part.standardized(rows.mean, rows.scale) for part in parts])
+    return X, np.concatenate([part.y for part in parts])

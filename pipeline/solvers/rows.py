@@ -23,6 +23,10 @@ class Block:
     def __len__(self) -> int:
         return len(self.y)
 
+    def standardized(self, mean: Array, scale: Array) -> Array:
+        """The features as (X - mean) / scale."""
+        return (self.X - mean) / scale
+
     def __getitem__(self, rows: slice) -> "Block":
         return Block(self.X[rows], self.y[rows], _of(self.weights, rows))
 

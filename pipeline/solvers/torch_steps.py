@@ -106,7 +106,8 @@ class ModuleLoss(Objective[Tensors]):
         return value, gradient
 
     def _sum(self, block: Block) -> torch.Tensor:
-        X = (block.X - self.rows.mean) / self.rows.scale if self.raw else block.X
+        rows = self.rows
+        X = block.standardized(rows.mean, rows.scale) if self.raw else block.X
         values = self.per_row(self.module(self._tensor(X)), self._tensor(block.y[:, None]))
         if block.weights is not None:
             values = values * self._tensor(block.weights[:, None])

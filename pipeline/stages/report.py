@@ -64,7 +64,7 @@ def report() -> None:
 
 
 def draw(d: Gathered, t: Texts) -> list[Picture]:
-    """Every picture that the dataset has the data for."""
+    """Every picture that the dataset has the data for, in the order of PICTURES."""
     with style():
         drawn = [one(d, t) for one in PICTURES]
     return [one for one in drawn if one is not None]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from pipeline.artifacts.models import Model
 from pipeline.core import layout
@@ -16,7 +17,7 @@ from pipeline.core.trainers import Task, Value
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
 from pipeline.solvers.rows import ArrayRows
-from pipeline.statistics.preprocessing import fit_scaler
+from pipeline.statistics.preprocessing import fit_scaler, standardized
 
 Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]
@@ -64,8 +65,6 @@ def folds(
     if n < FEW:
         every = np.arange(n)
         return [(np.delete(every, row), every[[row]]) for row in range(n)]
-    from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
-
     cut = RepeatedKFold if task == "regression" else RepeatedStratifiedKFold
     splitter = cut(n_splits=settings.folds, n_repeats=settings.repeats, random_state=settings.seed)
     return list(splitter.split(np.zeros((n, 1)), y))
@@ -109,7 +108,7 @@ def cross_validate(
             )
             failure.exit_code = error.exit_code
             raise failure from None
-        z = model.predict((X[out] - mean) / scale)
+        z = model.predict(standardized(X[out], mean, scale))
         held.append(OutOfFold(out, z, model.coef / scale, chosen))
     return held
 
@@ -162,5 +161,5 @@ def _trained(
     trainer: str, params: Mapping[str, Value], X: Array, y: Array
 ) -> tuple[Model, Array, Array]:
     mean, scale = fit_scaler(X)
-    model, _ = fit(trainer, params, ArrayRows((X - mean) / scale, y))
+    model, _ = fit(trainer, params, ArrayRows(standardized(X, mean, scale), y))
     return model, mean, scale

@@ -13,6 +13,7 @@ from pipeline.artifacts.evaluated import Scores
 from pipeline.core.tables import Array
 from pipeline.solvers.losses import bce_with_logits, sigmoid
 from pipeline.statistics.intervals import placements
+from pipeline.statistics.preprocessing import is_constant
 
 
 def regression_scores(y: Array, predicted: Array) -> Scores:
@@ -22,7 +23,7 @@ def regression_scores(y: Array, predicted: Array) -> Scores:
     """
     error = predicted - y
     mse = float(np.mean(error**2))
-    variance = float(np.var(y)) if y.max() > y.min() else 0.0  # which rounding makes 1e-28
+    variance = 0.0 if is_constant(y) else float(np.var(y))
     return {
         "mse": mse,
         "rmse": mse**0.5,
@@ -85,6 +86,6 @@ def classification_scores(
 
 def auc(y: Array, z: Array) -> float | None:
     """Area under the ROC curve: the share of pairs (label 1, label 0) that z orders rightly."""
-    if y.min() == y.max():
+    if is_constant(y):
         return None
     return float(placements(z[y == 1], z[y == 0]).mean())

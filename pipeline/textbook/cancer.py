@@ -21,7 +21,10 @@ bce = torch.nn.functional.binary_cross_entropy_with_logits
 
 
 def ours() -> Ours:
-    """What each listing prints, recomputed; chapter.toml says what the values are."""
+    """What each listing prints, recomputed; chapter.toml says what the values are.
+
+    The test rows are scaled by the training rows; `leaky` scales them by themselves, as 3-26 does.
+    """
     X, y = load_breast_cancer(return_X_y=True)
     y = y.astype(np.float64)
     train, test = split_rows(len(y), 0.2, 1234)

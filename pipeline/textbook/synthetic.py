@@ -25,7 +25,11 @@ SETTINGS = Descent.of(
 
 
 def ours() -> Ours:
-    """What each listing prints, recomputed; chapter.toml says what the values are."""
+    """What each listing prints, recomputed; chapter.toml says what the values are.
+
+    A target of shape (n,) beside predictions of shape (n, 1) gives differences of shape (n, n), as
+    3-20 shows: numpy and torch broadcast, and no error tells.
+    """
     rows, exact = generated(noise=20), generated(noise=0)
     w, b = least_squares(rows).theta
     slope, intercept = least_squares(exact).theta

@@ -14,6 +14,7 @@ from pipeline.core.numbers import is_number
 from pipeline.core.params import Dialect
 from pipeline.core.tables import read_lines, read_table
 from pipeline.csv.reader import CsvFile, read_csv, write_csv
+from pipeline.csv.records import ENDED
 
 
 @pytest.fixture
@@ -59,8 +60,10 @@ def test_records_come_one_by_one_with_the_problem_of_each(file: Path) -> None:
     file.write_text('a,b\n1,2\n3\n4,"5')
     records = CsvFile(file).records()
     assert [next(records).cells for _ in range(2)] == [["1", "2"], ["3"]]
-    with pytest.raises(PipelineError, match="line 4, column 2: opens a quote that never closes"):
-        next(records)
+    last = next(records)
+    assert last.line == ENDED
+    assert "line 4, column 2: opens a quote that never closes" in last.problem
+    assert next(records, None) is None
 
 
 def test_rows_know_their_lines(file: Path, tmp_path: Path) -> None:

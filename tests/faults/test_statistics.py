@@ -52,7 +52,7 @@ def judge(run: Run, workspace: Path, block: str = REGRESSION) -> tuple[dict[str,
 
 
 def weights(workspace: Path, trainer: str) -> list[float]:
-    model = json.loads((workspace / f"data/4_models/small/{trainer}.json").read_text())
+    model = json.loads((workspace / f"data/4_models/small/small-{trainer}.json").read_text())
     return [float(value) for value in model["coef"].values()]
 
 

@@ -54,6 +54,23 @@ def test_a_run_shows_all_of_the_entry(store: Store) -> None:
     assert store.client.get_logged_model(output.model_id).status == "READY"
 
 
+def test_what_fills_more_than_one_batch_arrives_whole(store: Store) -> None:
+    one = entry(
+        experiment="many",
+        params={"trainer": "manual_gd"} | {f"param{k}": str(k) for k in range(150)},
+        metrics={f"metric{k}": float(k) for k in range(1100)},
+        loss=[(epoch, 1 / (epoch + 1)) for epoch in range(1100)],
+        model=None,
+        registered=None,
+    )
+    publish(store, one)
+    (run,) = runs(store, one)
+    assert run.data.params == one.params
+    assert run.data.metrics == one.metrics | {"loss": one.loss[-1][1]}
+    history = store.client.get_metric_history(run.info.run_id, "loss")
+    assert [(point.step, point.value) for point in history] == one.loss
+
+
 def test_a_repeated_entry_is_linked_not_logged_again(store: Store) -> None:
     one = entry(experiment="repeated")
     assert publish(store, one)

@@ -26,8 +26,7 @@ import numpy as np
 
 from pipeline.artifacts.champions import champion_model
 from pipeline.checks.schema import load_schema, row_by_row, text_columns
-from pipeline.commands.predict.loading import from_disk, from_run
-from pipeline.commands.predict.model import OutOfRange, Predictor
+from pipeline.commands.predict.model import OutOfRange, Predictor, from_disk, from_run
 from pipeline.commands.predict.output import opened, quoted, refuse_place
 from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
 from pipeline.core import layout
@@ -52,6 +51,17 @@ def predict(
 
     Parameters
     ----------
+    dataset : str
+        A name of params.yaml.
+    source : Path
+        The rows to predict, written as the dataset's own file is; a name that ends with .gz is
+        unpacked.
+    output : Path, optional
+        Where the answers go; stdout unless given.
+    name : str, optional
+        A model of the dataset.
+    run : str, optional
+        The id of a run in MLflow.
     at_once : int
         Rows in memory; the output does not hang on it.
 
@@ -118,7 +128,13 @@ def _dialect(settings: Dataset, source: Path) -> Dialect:
 
 
 def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
-    """The names of the new columns."""
+    """The names of the new columns.
+
+    Raises
+    ------
+    PipelineError
+        Where the input has one of that name.
+    """
     of_class = ["class", f"probability_{settings.evaluate.positive}"]
     added = [
         f"predicted_{settings.target}",
@@ -135,7 +151,18 @@ def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
 
 
 def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) -> list[list[Any]]:
-    """The new columns of a chunk, but for out_of_range."""
+    """The new columns of a chunk, but for out_of_range.
+
+    Returns
+    -------
+    list of lists of n_rows values
+        The target; for classes the label, the name and the probability of the positive class.
+
+    Raises
+    ------
+    PipelineError
+        For the first row whose prediction is not finite.
+    """
     z = model.predict(chunk.X)
     bad = np.flatnonzero(~np.isfinite(z))
     if len(bad):

@@ -1,13 +1,33 @@
-"""The arithmetic of a prediction: arrays in, arrays out."""
+"""The model that predicts: its arithmetic, and where it comes from.
 
+It is read from the stages' files, or from a run of MLflow.
+"""
+
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
-from pipeline.core.tables import Array
+from pipeline.artifacts.evaluated import read_evaluated
+from pipeline.artifacts.models import Model, read_model
+from pipeline.artifacts.splits import read_split
+from pipeline.commands.runs.find import one, refuse_no_id
+from pipeline.core import layout
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import md5
+from pipeline.core.params import Dataset, Settings, Wanted
+from pipeline.core.tables import Array, read_table
+from pipeline.core.trainers import Task
 from pipeline.solvers.losses import sigmoid
+from pipeline.tracking.store import StoreError, main_repository, open_store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -60,8 +80,153 @@ class Predictor:
         return (self.low > X) | (self.high < X)
 
 
+class Metadata(Settings):
+    """What a model in MLflow says of itself, beside the numbers that scikit-learn keeps."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dataset: str
+    task: Task
+    target: str
+    classes: list[str] | None
+    threshold: float | None
+    ranges: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+def from_disk(dataset: str, settings: Dataset, wanted: Wanted) -> Predictor:
+    """A model of data/4_models, with the scaling and the ranges of its training rows.
+
+    Raises
+    ------
+    PipelineError
+        When files are missing or damaged, or do not belong together.
+    """
+    split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
+    trained_on = md5(layout.split_part(dataset, "train"))
+    path = layout.model(dataset, wanted.name)
+    model = read_model(path, wanted.trainer, split.features, trained_on)
+    threshold = 0.5 if settings.task == "regression" else _threshold(dataset, wanted.name, model)
+    return Predictor(
+        split.features, split.mean, split.scale, model.coef, model.intercept,
+        *split.ranges(), threshold,
+    )  # fmt: skip
+
+
+def _threshold(dataset: str, name: str, model: Model) -> float:
+    """The threshold that evaluate chose for this very model."""
+    judged = read_evaluated(dataset).judged.get(name)
+    if judged is None or judged.params != model.params or judged.threshold is None:
+        raise PipelineError(
+            f"{layout.evaluated(dataset)} judged another model than "
+            f"{layout.model(dataset, name)}; run `dvc repro`"
+        )
+    return judged.threshold
+
+
+def from_run(run_id: str, dataset: str, settings: Dataset) -> Predictor:
+    """The model of a run in MLflow.
+
+    Raises
+    ------
+    PipelineError
+        When the store does not answer, or the run is not there, is of another dataset, holds no
+        model, or one that was made for another target or other classes.
+    """
+    refuse_no_id(run_id)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with open_store(main_repository(), reading=True) as store:
+                path = _download(store.client, run_id, dataset, folder)
+                estimator, metadata = _load(path, run_id)
+        except StoreError as error:
+            raise PipelineError(
+                f"--run {run_id}: {error}. Without --run, no MLflow is needed"
+            ) from None
+    now = settings.task, settings.target, settings.evaluate.classes
+    if (metadata.task, metadata.target, metadata.classes) != now:
+        raise PipelineError(
+            f"--run {run_id}: predicts {metadata.target} ({_classes(metadata.classes)}), "
+            f"{layout.PARAMS} has {settings.target} ({_classes(settings.evaluate.classes)}); "
+            "`git checkout` the commit of the run"
+        )
+    return _predictor(estimator, metadata, run_id)
+
+
+def _classes(names: list[str] | None) -> str:
+    return ", ".join(names) if names else "a number"
+
+
+def _download(client: "MlflowClient", run_id: str, dataset: str, folder: str) -> Path:
+    """Copy the model of a run into the folder; where it lies there."""
+    import mlflow
+
+    run = one(client, run_id)
+    of = run.data.tags.get("dataset")
+    if of != dataset:
+        raise PipelineError(f"--run {run_id}: is a run of {of or 'no dataset'}, not of {dataset}")
+    if not (run.outputs and run.outputs.model_outputs):
+        raise PipelineError(f"--run {run_id}: holds no model (status {run.info.status})")
+    model, uri = f"models:/{run.outputs.model_outputs[0].model_id}", client.tracking_uri
+    download = mlflow.artifacts.download_artifacts
+    return Path(download(artifact_uri=model, dst_path=folder, tracking_uri=uri))
+
+
+def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
+    """The estimator, by skops alone, and its metadata.
+
+    MLflow's own load_model would take a pickle, or trust the types that the model names.
+
+    Raises
+    ------
+    PipelineError
+        When the model is in another format, or damaged.
+    """
+    import mlflow.models
+    import skops.io
+
+    try:
+        model = mlflow.models.Model.load(str(path))
+        if model.flavors["sklearn"]["serialization_format"] != "skops":
+            raise ValueError("it is not a skops file")
+        return skops.io.load(path / "model.skops"), Metadata.model_validate(model.metadata)
+    except Exception as error:  # what a damaged file raises is not foreseeable
+        reason = " ".join(str(error).split())[:200]
+        raise PipelineError(f"--run {run_id}: its model cannot be used: {reason}") from None
+
+
+def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
+    """Take the numbers out of scikit-learn's Pipeline(StandardScaler, linear model)."""
+    try:
+        frozen = getattr(estimator, "estimator_", estimator)  # of a FixedThresholdClassifier
+        pipeline = getattr(frozen, "estimator", frozen)
+        (_, scaler), (_, linear) = pipeline.steps
+        features = [str(name) for name in scaler.feature_names_in_]
+        low, high = np.array([metadata.ranges[name] for name in features], dtype=float).T
+        return Predictor(
+            features, scaler.mean_, scaler.scale_, np.ravel(linear.coef_),
+            float(np.ravel(linear.intercept_)[0]), low, high, metadata.threshold or 0.5,
+        )  # fmt: skip
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise PipelineError(
+            f"--run {run_id}: its model is not of the form that `track` logs; "
+            "`dvc repro` logs today's"
+        ) from None
+
+
 class OutOfRange:
-    """What lies outside the range of the training rows, counted over the chunks."""
+    """What lies outside the range of the training rows, counted over the chunks.
+
+    Parameters
+    ----------
+    features : sequence of str
+
+    Attributes
+    ----------
+    count : int
+        How many rows have a value outside.
+    first : int
+        The line of the first of them; 0 where there is none.
+    """
 
     def __init__(self, features: Sequence[str]) -> None:
         self._features = np.array(features, dtype=object)
@@ -74,7 +239,15 @@ class OutOfRange:
         return [*self._features[self._seen]]
 
     def names(self, outside: NDArray[np.bool_], lines: Sequence[int]) -> list[str]:
-        """For each row the features outside, joined by semicolons."""
+        """Name the features outside of each row, joined by semicolons.
+
+        Parameters
+        ----------
+        outside : ndarray of shape (n_rows, n_features)
+            From `Predictor.outside`.
+        lines : sequence of int
+            Where the rows stand in the file.
+        """
         names = [""] * len(outside)
         for row in np.flatnonzero(outside.any(axis=1)).tolist():
             names[row] = ";".join(self._features[outside[row]])

@@ -20,7 +20,14 @@ OURS = {".dvc", ".git", ".venv", "data", "metrics", "mlartifacts", "mlflow.db"}
 
 
 def quoted(records: list[list[str]], texts: Collection[int]) -> list[list[str]]:
-    """The records, with a quote before what a spreadsheet would execute in the columns `texts`."""
+    """Put a quote before what a spreadsheet would execute.
+
+    Parameters
+    ----------
+    records : list of list of str
+    texts : collection of int
+        The columns, from 0, that hold text; numbers stay as they are.
+    """
     if not texts:
         return records
     return [
@@ -30,7 +37,20 @@ def quoted(records: list[list[str]], texts: Collection[int]) -> list[list[str]]:
 
 
 def refuse_place(source: Path, output: Path | None) -> None:
-    """Refuse an output that is the input, the project's, or no file: a device would become one."""
+    """Refuse an output that is the input, the project's, or no file: a device would become one.
+
+    Parameters
+    ----------
+    source : Path
+        The input.
+    output : Path or None
+        None is stdout, which is taken.
+
+    Raises
+    ------
+    PipelineError
+        Names the output, and says what to name instead.
+    """
     if output is None:
         return
     place = Path(os.path.realpath(output))  # links lead there
@@ -66,7 +86,13 @@ def _is_there(path: Path) -> bool:
 
 @contextlib.contextmanager
 def opened(output: Path | None) -> Iterator[IO[str]]:
-    """A text file that becomes `output`, or is copied to stdout, when the block succeeds."""
+    """Give a text file that becomes `output`, or is copied to stdout, when the block succeeds.
+
+    Raises
+    ------
+    PipelineError
+        When the file or stdout cannot be written.
+    """
     if output is not None:
         # the real path, so that a link stays one
         with atomic_write(Path(os.path.realpath(output))) as part, _text(part.open("wb")) as file:

@@ -31,7 +31,7 @@ RING: Style = {
 
 
 class Spot(NamedTuple):
-    """Where a point stands in the picture."""
+    """Where a point stands in the picture: its param across, its score up."""
 
     point: Point
     x: float
@@ -44,6 +44,13 @@ def draw(ranking: Ranking, param: str) -> str:
     Where these are more than a few, all points stand alone, with a line along the best of each
     value. The star is the winner, the ring the current params; a cross below is a point that
     diverged.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        At least one point of it did not diverge.
+    param : str
+        The param across.
     """
     metric, score = ranking.bench.settings.evaluate.metric, ranking.bench.score
     x_of = _places([point.params[param] for point in ranking.points])

@@ -64,6 +64,11 @@ class Bench:
         The model's params as params.yaml has them.
     points : dict
         What was measured so far, by the values of all params, in order.
+
+    Raises
+    ------
+    PipelineError
+        When the split is missing or damaged, or its training rows are too few to cross-validate.
     """
 
     def __init__(self, dataset: str, wanted: Wanted, params: Params) -> None:
@@ -88,7 +93,14 @@ class Bench:
         self.points: dict[tuple[Value, ...], Point] = {}
 
     def measure(self, changes: Mapping[str, Value]) -> Point:
-        """Cross-validate the current params with these changes, once."""
+        """Cross-validate the current params with these changes, once.
+
+        Returns
+        -------
+        Point
+            Without folds and scores where the training diverged; of params that were measured
+            before the same point again.
+        """
         params = self.current | dict(changes)
         key = tuple(params.values())
         if key not in self.points:

@@ -20,7 +20,15 @@ EXAMPLE = "lr=0.001,0.01,0.1"
 
 @dataclass(frozen=True)
 class Range:
-    """From `low` to `high`, both included; `log`: every decade is as likely as another."""
+    """Numbers from `low` to `high`, both included.
+
+    Attributes
+    ----------
+    whole : bool
+        Whole numbers alone.
+    log : bool
+        Every decade is as likely as another: for params whose size is not known.
+    """
 
     low: float
     high: float
@@ -33,9 +41,16 @@ Axis = tuple[Value, ...] | Range
 
 @dataclass(frozen=True)
 class Space:
-    """The params that are swept, in the order given; `trials`: so many points of the ranges.
+    """The params that are swept.
 
-    `words` is what was typed, by param.
+    Attributes
+    ----------
+    axes : mapping
+        The values of each param, or its range, in the order given.
+    words : mapping
+        What was typed, by param.
+    trials : int or None
+        So many points are drawn; None: every combination of the values.
     """
 
     axes: Mapping[str, Axis]
@@ -61,10 +76,19 @@ class Space:
 def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = None) -> Space:
     """Read PARAM=VALUE,VALUE and PARAM=LOW..HIGH; values are read and checked as in params.yaml.
 
+    Parameters
+    ----------
+    arguments : sequence of str
+        As typed.
+    model : Wanted
+        Has the params that may be swept.
+    trials : int or None
+        How many points to draw; goes with a range.
+
     Raises
     ------
     PipelineError
-        Names the argument that cannot be, and why.
+        Names the argument that cannot be, and why; more than MOST points are refused, too.
     """
     words: dict[str, str] = {}
     for argument in arguments:

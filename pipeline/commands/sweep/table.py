@@ -28,6 +28,10 @@ class Ranking:
 
     Attributes
     ----------
+    bench : Bench
+        What they were measured by.
+    space : Space
+        What was asked for.
     points : list of Point
         Best first, those that diverged last. Of equals the current params come first, then the
         point that was tried first.
@@ -60,7 +64,10 @@ class Ranking:
         return listed(self.swept(point), "=", " ")
 
     def text(self, interrupted: bool) -> str:
-        """The table for a reader, with a line above that says what the figures are."""
+        """The table for a reader, with a line above that says what the figures are.
+
+        At most MOST points are shown; `csv` has all.
+        """
         others = [m for m in METRICS[self.bench.settings.task] if m != self._metric]
         header = [*self.space.axes, self._metric, "sd", "interval", *others, ""]
         rows = [header, *(self._row(point, others) for point in self.points[:MOST])]
@@ -71,7 +78,13 @@ class Ranking:
         return "\n".join([*note, self._about(), "", *lines, ""])
 
     def conclusion(self, applied: bool) -> str:
-        """The winner, how it compares with the current params, and what to type next."""
+        """The winner, how it compares with the current params, and what to type next.
+
+        Parameters
+        ----------
+        applied : bool
+            Whether the winner is written to params.yaml in any case.
+        """
         metric, winner = self._metric, self.name(self.points[0])
         found = f"{metric} {_number(self.points[0].scores[self.bench.score])}"
         if not self.changes():
@@ -93,7 +106,13 @@ class Ranking:
         return FOLDER / f"{self.bench.dataset}_{self.bench.model}"
 
     def write(self) -> list[Path]:
-        """Write table.csv, and a picture for each param; pictures of other params go."""
+        """Write table.csv, and a picture for each param; pictures of other params go.
+
+        Returns
+        -------
+        list of Path
+            What was written, the table first.
+        """
         table = self.folder / "table.csv"
         write_text(table, self.csv)
         pictures = {}
@@ -162,7 +181,7 @@ class Ranking:
         ]
 
     def _against_current(self) -> Comparison:
-        """The winner against the current params, as verdict compares trainers."""
+        """The winner against the current params, as verdict compares models: fold by fold."""
         bench, metric = self.bench, self.bench.settings.evaluate.metric
         pair = {"best": self.points[0], "current": self.current}
         scores = {
@@ -174,7 +193,10 @@ class Ranking:
 
 
 def ranked(bench: Bench, space: Space) -> Ranking:
-    """Order what was measured."""
+    """Order what was measured: by score, the best first; what diverged last.
+
+    The order is stable: of equal scores the point that was measured first comes first.
+    """
 
     def place(point: Point) -> tuple[bool, float]:
         score = point.scores.get(bench.score)
