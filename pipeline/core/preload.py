@@ -56,7 +56,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "pandera.backends.pandas.register",
-        "pandera.io",
+        "pandera.io.pandas_io",
         "pandera.pandas",
         "pyarrow.pandas_compat",
         "scipy.special",
@@ -420,7 +420,8 @@ def serve(dvc: int, started: str, listeners: Sequence[socket.socket]) -> socket.
     gc.disable()  # a collection would copy the pages that the forks share
     for number, modules in enumerate(LEVELS):
         for module in modules:
-            import_module(module)
+            with suppress(ImportError):  # the stage that needs it says what is wrong
+                import_module(module)
         gc.freeze()
         level = Level(watched, listeners[number:])
         proxy = level.serve()
