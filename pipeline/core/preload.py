@@ -31,7 +31,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
-from typing import NamedTuple
 
 # In the order in which stages come to need them; the first process imports nothing, and watches.
 LEVELS: tuple[tuple[str, ...], ...] = (
@@ -281,12 +280,11 @@ def _end_as(code: int) -> int:
     return 128 - code
 
 
-class Worker(NamedTuple):
-    """A stage at work: its process, a descriptor of it, and the connection to its proxy."""
+class Worker:
+    """A stage at work: its process, a pidfd of it, and the connection to its proxy."""
 
-    process: int
-    descriptor: int
-    proxy: socket.socket
+    def __init__(self, process: int, descriptor: int, proxy: socket.socket) -> None:
+        self.process, self.descriptor, self.proxy = process, descriptor, proxy
 
 
 class Level:
