@@ -4,7 +4,6 @@ Only what a stage needs is imported for it: `dvc repro` runs a stage again when 
 """
 
 import os
-import re
 import sys
 from contextlib import suppress
 
@@ -12,7 +11,7 @@ from contextlib import suppress
 # more, to see the same bytes. Set before numpy is imported.
 threads = os.environ.get("PIPELINE_THREADS", "1")
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = threads if re.fullmatch("[1-9][0-9]?", threads) else "1"
+    os.environ[variable] = threads if threads in map(str, range(1, 100)) else "1"
 os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever the user's own is
 # Read when these are imported: no thread of Arrow's allocator, and no telemetry.
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
@@ -35,7 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
         from pipeline.core.preload import die_with_parent, hand_over
 
         die_with_parent()
-        code = hand_over(words)
+        try:
+            code = hand_over(words)
+        except KeyboardInterrupt:  # before a worker was there to be told
+            from pipeline.core.run import interrupted
+
+            return interrupted(words)
         if code is not None:
             return code
     from pipeline.core.run import run

@@ -14,8 +14,10 @@ import pytest
 from sklearn.datasets import load_breast_cancer, make_regression
 
 from pipeline.__main__ import main
+from pipeline.cli import COMMANDS
 from pipeline.core import layout
 from pipeline.core.params import load_params
+from pipeline.core.run import STAGES
 from pipeline.core.tables import as_arrays, read_table
 from pipeline.core.trainers import TRAINERS
 from tests.conftest import ROOT
@@ -343,3 +345,45 @@ def test_pictures_go_to_files_whatever_the_users_backend_is() -> None:
     env = os.environ | {"MPLBACKEND": "module://of_a_notebook"}
     output = subprocess.check_output([sys.executable, "-c", code], env=env, cwd=ROOT, text=True)
     assert output == "agg\n"
+
+
+@pytest.mark.parametrize("name", [*STAGES, *COMMANDS])
+def test_every_command_says_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main([name, "--help"])
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: python -m pipeline {name} ")
+    assert text.split("\n\n")[1].endswith(".")  # its docstring begins
+
+
+@pytest.mark.parametrize("word", ["ingest@../x", "ingest@$(touch)", "train_direct@a-b-c", "@house"])
+def test_a_name_that_dvc_cannot_have_given_is_refused(run: Run, word: str) -> None:
+    code, message = run(word)
+    assert code == 2
+    assert f"{word}: expected STAGE@DATASET or STAGE@DATASET-MODEL" in message
+
+
+def test_dvcs_names_of_stages_are_taken(run: Run, workspace: Path) -> None:
+    for stage in ("ingest@house", "validate@house", "split@house", "train_reference@house"):
+        assert run(stage) == (0, "")
+    assert run("train_gradient@house-manual_gd") == run("train house manual_gd") == (0, "")
+    assert len(list((workspace / "data/4_models/house").glob("*.json"))) == 3
+    code, message = run("train_gradient@house-bcpm")
+    assert code == 2
+    assert "'bcpm' is no model of house" in message
+
+
+def test_editing_a_command_reruns_no_stage(workspace: Path) -> None:
+    """A stage does not pass through a module of the commands, and no dep is one."""
+    code = (
+        "import sys; from pipeline.__main__ import main; main(['ingest@house']); "
+        "print([m for m in sys.modules if m.startswith(('pipeline.cli', 'pipeline.commands'))])"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    output = subprocess.check_output([sys.executable, "-c", code], env=env, text=True)
+    assert output == "[]\n"
+    deps = re.findall("- (pipeline.*)", (ROOT / "dvc.yaml").read_text())
+    assert deps
+    assert not {"pipeline", "pipeline/cli.py"}.intersection(deps)
+    assert not any(dep.startswith("pipeline/commands") for dep in deps)

@@ -31,21 +31,36 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
-from typing import NamedTuple
 
 # In the order in which stages come to need them; the first process imports nothing, and watches.
 LEVELS: tuple[tuple[str, ...], ...] = (
     (),
     (
+        "concurrent.futures.thread",
+        "importlib.metadata",
+        "numpy.ma",
+        "numpy.random",
         "numpy.typing",
-        "pyarrow.parquet",
-        "pyarrow.csv",
         "pyarrow.compute",
+        "pyarrow.csv",
+        "pyarrow.parquet",
+        "pydantic.fields",
         "pydantic.main",
         "pydantic.type_adapter",
+        "pydantic.types",
         "ruamel.yaml",
+        "sqlite3",
+        "threadpoolctl",
+        "tqdm",
     ),
-    ("pandera.pandas", "scipy.special"),
+    (
+        "pandera.backends.pandas.register",
+        "pandera.io.pandas_io",
+        "pandera.pandas",
+        "pyarrow.pandas_compat",
+        "scipy.special",
+        "tabulate",
+    ),
     (
         "sklearn.datasets",
         "sklearn.linear_model",
@@ -55,7 +70,13 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "sklearn.preprocessing",
     ),
     ("torch", "torch.optim"),
-    ("matplotlib.figure", "matplotlib.backends.backend_agg", "jinja2"),
+    (
+        "jinja2",
+        "matplotlib.backends.backend_agg",
+        "matplotlib.backends.backend_svg",
+        "matplotlib.figure",
+        "matplotlib.style",
+    ),
     ("mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store", "requests", "skops.io"),
 )
 # The level that a stage needs, by the part of its name before @; others run as plain processes.
@@ -64,8 +85,8 @@ LEVEL_OF = {
     "ingest": 1,
     "split": 1,
     "train_direct": 1,
-    "verdict": 1,
     "validate": 2,
+    "verdict": 2,
     "train_reference": 3,
     "train_gradient": 4,
     "evaluate": 4,
@@ -259,12 +280,11 @@ def _end_as(code: int) -> int:
     return 128 - code
 
 
-class Worker(NamedTuple):
-    """A stage at work: its process, a descriptor of it, and the connection to its proxy."""
+class Worker:
+    """A stage at work: its process, a pidfd of it, and the connection to its proxy."""
 
-    process: int
-    descriptor: int
-    proxy: socket.socket
+    def __init__(self, process: int, descriptor: int, proxy: socket.socket) -> None:
+        self.process, self.descriptor, self.proxy = process, descriptor, proxy
 
 
 class Level:
@@ -398,7 +418,8 @@ def serve(dvc: int, started: str, listeners: Sequence[socket.socket]) -> socket.
     gc.disable()  # a collection would copy the pages that the forks share
     for number, modules in enumerate(LEVELS):
         for module in modules:
-            import_module(module)
+            with suppress(ImportError):  # the stage that needs it says what is wrong
+                import_module(module)
         gc.freeze()
         level = Level(watched, listeners[number:])
         proxy = level.serve()

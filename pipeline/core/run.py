@@ -117,6 +117,15 @@ def guarded(words: Sequence[str], work: Callable[[], None]) -> int:
     return code
 
 
+def interrupted(words: Sequence[str]) -> int:
+    """End a command by Ctrl-C that came before its work began; returns the exit code."""
+
+    def work() -> None:
+        raise KeyboardInterrupt
+
+    return guarded(words, work)
+
+
 def say(text: str) -> None:
     """Print; where nobody reads on, as behind `| head`, nothing is said of it."""
     try:
