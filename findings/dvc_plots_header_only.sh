@@ -4,9 +4,9 @@
 # Versions: DVC 3.67.1, Python 3.11; 2026-11-27.
 #
 # Behaviour: of two declared plots one has a file with a header and no row, as of a model that
-# solves directly and has no loss history. The page has one plot. stdout names the page, stderr is
-# empty, the exit code is 0. A file that is missing altogether is told: "the following file was not
-# found".
+# solves directly and has no loss history. `--json` has an empty list for it, the page an empty place
+# without a title. stdout names the page, stderr is empty, the exit code is 0. A file that is missing
+# altogether is told: "failed to load some plots".
 #
 # Output, of `dvc plots show --json`, the number of plots by file:
 #   full.csv 1
@@ -45,4 +45,4 @@ diff <(printf 'full.csv 1\nheader.csv 0\n') found
 
 rm header.csv
 dvc plots show > said 2> errors
-grep -q "file was not found" errors
+grep -q "failed to load some plots" errors

@@ -14,7 +14,7 @@
 #   7 6 params.yaml
 #   +lr: 0.01 # of every trainer
 #   +house: {dataset: house, trainer: manual_gd, batch_size: 32, optimizer: momentum, 
-#   +  lr: 0.3, epochs: 100}
+#   +    lr: 0.3, epochs: 100}
 #   +metric: mse
 #   +missing:
 #   +shuffle: true
@@ -53,7 +53,7 @@ cat > expected <<'TEXT'
 7 6 params.yaml
 +lr: 0.01 # of every trainer
 +house: {dataset: house, trainer: manual_gd, batch_size: 32, optimizer: momentum, 
-+  lr: 0.3, epochs: 100}
++    lr: 0.3, epochs: 100}
 +metric: mse
 +missing:
 +shuffle: true

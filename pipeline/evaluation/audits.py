@@ -26,6 +26,10 @@ def audits(
 
     Parameters
     ----------
+    rows : Split
+    settings : Dataset
+    models : dict
+        The dataset's own models; without one no target is shuffled.
     trained : ndarray of shape (n_train, n_features)
         The standardized rows that the trainers read.
     """

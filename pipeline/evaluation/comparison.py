@@ -64,7 +64,14 @@ def _of_role(evaluated: Evaluated, role: Role) -> list[str]:
 
 
 def compare(evaluated: Evaluated, a: str, b: str) -> Comparison:
-    """The mean difference of two trainers over the folds, with its interval."""
+    """The mean difference of two models over the folds, with its interval.
+
+    Parameters
+    ----------
+    evaluated : Evaluated
+    a, b : str
+        Names in `judged`.
+    """
     scores = {name: _scores(evaluated, name) for name in (a, b)}
     return contrast(scores, evaluated.metric, evaluated.scheme.folds, evaluated.confidence)
 
@@ -81,8 +88,16 @@ def contrast(
     ----------
     scores : dict
         Of the first and of the second, by name.
+    metric : str
+        Which says whether less is better.
     folds : int
         In one repeat.
+    confidence : float
+
+    Returns
+    -------
+    Comparison
+        Of the first against the second, to 6 digits.
     """
     words: Words = "not distinguishable"
     (a, b), (of_a, of_b) = scores, scores.values()

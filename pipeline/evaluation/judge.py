@@ -31,7 +31,20 @@ from pipeline.statistics.scores import (
 
 
 class Judge:
-    """Rows cut into folds: the same for every model."""
+    """Rows cut into folds: the same for every model.
+
+    Parameters
+    ----------
+    rows : Split
+    dataset : str
+        The name of its block in params.yaml.
+    params : Params
+
+    Raises
+    ------
+    PipelineError
+        When there are more folds than rows, or each of a few rows would need an AUC of its own.
+    """
 
     def __init__(self, rows: Split, dataset: str, params: Params) -> None:
         self.rows, self.settings = rows, params.dataset(dataset)
@@ -55,7 +68,13 @@ class Judge:
 
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
     def model(self, model: Model) -> Judged:
-        """Judge a trained model: by folds, on the test rows, and by how its weights vary."""
+        """Judge a trained model: by folds, on the test rows, and by how its weights vary.
+
+        Raises
+        ------
+        PipelineError
+            When a training in a fold fails, or a score is not finite.
+        """
         rows, settings = self.rows, self.settings
         wanted = settings.evaluate.threshold
         if wanted is not None and TRAINERS[model.trainer].role == "baseline":
@@ -83,7 +102,19 @@ class Judge:
 
     @np.errstate(over="ignore", invalid="ignore")
     def champion(self, champion: Champion, X: Array) -> Judged:
-        """Judge the champion by folds alone, on features and with a threshold of its own."""
+        """Judge the champion by folds alone, on features and with a threshold of its own.
+
+        Parameters
+        ----------
+        champion : Champion
+        X : ndarray of shape (n_rows, n_champion_features)
+            The champion's features of all rows, in their own units.
+
+        Raises
+        ------
+        PipelineError
+            As `model`.
+        """
         held, by_fold = self._held(champion.trainer, champion.params, X, champion.threshold)
         return Judged(
             role="champion",

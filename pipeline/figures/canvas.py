@@ -153,7 +153,7 @@ def short(text: str, most: float) -> str:
     """One line of at most so many em; what is too long loses its middle.
 
     >>> short("customer_stays_for_a_year", 6)
-    'custo…_year'
+    'cust…year'
     """
     line = in_one_line(text)
     if width(line, 1) <= most:

@@ -48,6 +48,26 @@ def fit(
 
     By autograd; on the CPU in batches by the gradient written out, which takes the same steps
     (a test holds them equal) without autograd's overhead of many small operations.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : Descent
+        Its `loss` does not count.
+    fit_intercept : bool, optional
+    callback : callable, optional
+        Is told the epochs, as in `descent.train`.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    Diverged
+        When the loss stops being finite.
+    PipelineError
+        When the device does not exist here.
     """
     model = BCPM(linear_layer(rows.n_features, settings, fit_intercept))
     bound = partial(stable_lr, rows, settings, "bce_with_logits", fit_intercept)

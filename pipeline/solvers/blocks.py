@@ -62,7 +62,14 @@ def blocks(n_rows: int, size: int = ROWS) -> list[slice]:
 
 
 def map_ordered(work: Callable[[slice], T], parts: list[slice]) -> Iterator[T]:
-    """Apply `work` to every part, several at a time, and give the results in the parts' order."""
+    """Apply `work` to every part, several at a time, and give the results in the parts' order.
+
+    Parameters
+    ----------
+    work : callable
+        From a slice of rows to a result; it runs on up to 4 threads at once.
+    parts : list of slice
+    """
     if len(parts) == 1:
         yield work(parts[0])
         return
@@ -71,7 +78,10 @@ def map_ordered(work: Callable[[slice], T], parts: list[slice]) -> Iterator[T]:
 
 
 def ahead(tasks: Iterator[Callable[[], T]]) -> Iterator[T]:
-    """Run the tasks on another thread, two ahead, and give their results in order."""
+    """Run the tasks on another thread, two ahead, and give their results in order.
+
+    A single task runs on this thread: handing it over would cost more than most take.
+    """
     first, second = next(tasks), next(tasks, None)
     if second is None:
         yield first()

@@ -104,6 +104,15 @@ class RowLoss(Objective[Array]):
 
     The rows stay raw: (X - mean) / scale @ w + b = X @ u + c with u = w / scale,
     c = b - mean @ u, and the gradient goes the same way back.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : Descent
+    loss : str
+        A key of LOSSES.
+    fit_intercept : bool
+        False holds the gradient of the intercept at 0.
     """
 
     def __init__(self, rows: Rows, settings: Descent, loss: str, fit_intercept: bool) -> None:
@@ -202,6 +211,14 @@ class RowLoss(Objective[Array]):
 def first_weights(n_features: int, settings: Descent, fit_intercept: bool = True) -> Array:
     """Zeros, or uniform within 1 / sqrt(n_features) as torch draws the weights of a layer.
 
+    Parameters
+    ----------
+    n_features : int
+    settings : Descent
+        Its `init` and `seed` count.
+    fit_intercept : bool, optional
+        False leaves the intercept at 0.
+
     Returns
     -------
     theta : ndarray of shape (n_features + 1,)
@@ -223,7 +240,16 @@ def batch_size(rows: Rows, settings: Descent) -> int | None:
 def batches(
     rows: Rows, size: int | None, generator: np.random.Generator
 ) -> Iterator[tuple[Block | None, float]]:
-    """Batches in a new order, each with its share of the rows; None stands for all rows."""
+    """Batches in a new order, each with its share of the rows; None stands for all rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    size : int or None
+        Rows a batch; the last may have fewer. None: all rows are one batch.
+    generator : numpy Generator
+        Which draws the order.
+    """
     if size is None:
         yield None, 1.0
         return
@@ -249,6 +275,19 @@ def stable_lr(rows: Rows, settings: Descent, loss: str, fit_intercept: bool = Tr
     """The largest stable lr of a full batch; None for mae, and for other optimizers than sgd.
 
     Batches bear less: the rows of one may be steeper than the mean of all.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : Descent
+    loss : str
+        A key of LOSSES.
+    fit_intercept : bool, optional
+
+    Returns
+    -------
+    float or None
+        See `losses.max_stable_lr`.
     """
     if settings.optimizer != "sgd" or LOSSES[loss].curvature is None:
         return None

@@ -9,6 +9,12 @@ from pipeline.solvers.rows import Rows
 
 
 def fit(rows: Rows) -> Fit:
-    """Least squares with scikit-learn's defaults."""
+    """Fit by least squares with scikit-learn's defaults.
+
+    Parameters
+    ----------
+    rows : Rows
+        Their weights do not count; all are read into memory.
+    """
     model = LinearRegression().fit(*in_memory(rows))
     return Fit(np.append(model.coef_, model.intercept_), np.empty(0))

@@ -34,7 +34,10 @@ class Loss(NamedTuple):
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)) without overflow, small values to all their digits (formula 3-20)."""
+    """1 / (1 + exp(-z)) without overflow, small values to all their digits (formula 3-20).
+
+    As exp(-log(1 + exp(-z))); elementwise, of any shape.
+    """
     return np.exp(-np.logaddexp(0, -z))
 
 
@@ -116,7 +119,7 @@ def decision_and_gradient(
     z : ndarray of shape (n_rows,)
     gradient : ndarray of shape (n_features + 1,)
     """
-    z = np.dot(X, theta[:-1])
+    z = X @ theta[:-1]  # np.dot gives other last digits where X is in Fortran order
     z += theta[-1, ...]  # as an array: see HALF
     slope = loss.slope(z, y)
     if weights is not None:
@@ -135,8 +138,14 @@ def max_stable_lr(loss: Loss, gram: Array, weight_decay: float = 0.0) -> float |
 
     Parameters
     ----------
+    loss : Loss
     gram : ndarray of shape (n_features + 1, n_features + 1)
         A'WA / sum(W) of A = [X, 1].
+    weight_decay : float, optional
+
+    Returns
+    -------
+    float or None
     """
     if loss.curvature is None:
         return None

@@ -24,7 +24,29 @@ from pipeline.solvers.rows import Rows
 def fit(
     rows: Rows, settings: Descent, fit_intercept: bool = True, *, callback: Callback = no_callback
 ) -> Fit:
-    """Descend on the mean squared or mean absolute error."""
+    """Descend on the mean squared or mean absolute error.
+
+    Squared, and with all rows a step, it needs the moments of the rows alone (`quadratic`).
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : Descent
+    fit_intercept : bool, optional
+    callback : callable, optional
+        Is told the epochs, as in `descent.train`; of a quadratic some of them.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    Diverged
+        When the loss stops being finite.
+    PipelineError
+        When the squares of the rows overflow.
+    """
     if quadratic_serves(rows, settings):
         pooled = moments(rows, centre=fit_intercept)
         return fit_moments(pooled, settings, fit_intercept, callback=callback)
@@ -46,7 +68,21 @@ def fit_moments(
     *,
     callback: Callback = no_callback,
 ) -> Fit:
-    """Descend, all rows a step, on the mean squared error that has these moments."""
+    """Descend, all rows a step, on the mean squared error that has these moments.
+
+    Parameters
+    ----------
+    pooled : Moments
+        Of the standardized rows; about zero where `fit_intercept` is False.
+    settings : Descent
+    fit_intercept : bool, optional
+    callback : callable, optional
+
+    Raises
+    ------
+    Diverged
+        When the loss stops being finite.
+    """
     loss = quadratic(pooled, settings.weight_decay, fit_intercept)
     start = first_weights(len(pooled.mean) - 1, settings, fit_intercept)
     if settings.optimizer == "sgd":

@@ -7,5 +7,5 @@ from pipeline.solvers.rows import Rows
 
 
 def fit(rows: Rows) -> Fit:
-    """Predict the mean of y: the constant of least squared error."""
+    """Predict the mean of y: the constant c of least sum_i (c - y_i)^2."""
     return constant(rows.n_features, float(moments(rows).mean[-1]))

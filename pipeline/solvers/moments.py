@@ -63,6 +63,14 @@ class Moments:
 def moments(rows: Rows, centre: bool = True) -> Moments:
     """Moments of the standardized rows; with `centre` False about zero instead of the mean.
 
+    Each block is centred by its own mean before it is squared, and blocks are pooled (Chan, Golub
+    and LeVeque 1979): the squares of a column far from zero lose no digits.
+
+    Parameters
+    ----------
+    rows : Rows
+    centre : bool, optional
+
     Raises
     ------
     PipelineError
@@ -92,7 +100,13 @@ def moments(rows: Rows, centre: bool = True) -> Moments:
 
 @dataclass(frozen=True)
 class Spread:
-    """Sum of weights, mean and sum of squared deviations of each column."""
+    """Sum of weights, mean and sum of squared deviations of each column.
+
+    Attributes
+    ----------
+    weight : float
+    mean, squares : ndarray of shape (n_features,)
+    """
 
     weight: float
     mean: Array
@@ -115,7 +129,17 @@ class Spread:
 
 
 def spread(squares: Array, weight: float, mean: Array) -> Array:
-    """Square roots of sums of squared deviations; 0 where rounding alone made them."""
+    """Square roots of sums of squared deviations; 0 where rounding alone made them.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_columns,)
+        Weighted sums of squared deviations from `mean`.
+    weight : float
+        Sum of the weights.
+    mean : ndarray of shape (n_columns,)
+        A deviation below 10 eps |mean| is taken for rounding.
+    """
     root = np.sqrt(np.maximum(squares, 0))
     rounding = 10 * np.finfo(float).eps * np.abs(mean) * np.sqrt(weight)
     return np.where(root > rounding, root, 0.0)
@@ -124,6 +148,13 @@ def spread(squares: Array, weight: float, mean: Array) -> Array:
 @one_blas_thread
 def column_spread(X: Array, weights: Array | None = None, centre: bool = True) -> Spread:
     """Mean and spread of each column of X, in one pass; with `centre` False about zero.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    weights : ndarray of shape (n_rows,), optional
+        Ones unless given.
+    centre : bool, optional
 
     Raises
     ------

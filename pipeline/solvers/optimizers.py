@@ -11,7 +11,10 @@ RMS_DECAY, FIRST_DECAY, SECOND_DECAY, TINY = 0.99, 0.9, 0.999, 1e-8  # torch's d
 
 
 class Optimizer(Protocol):
-    """Turns gradients into steps; some remember the gradients before."""
+    """Turns gradients into steps; some remember the gradients before.
+
+    Weights and gradients have shape (n_features + 1,); a step changes neither.
+    """
 
     def step(self, theta: Array, gradient: Array) -> Array:
         """The weights after one step."""
@@ -77,7 +80,16 @@ class Adam:
 
 
 def optimizer(name: str, lr: float, momentum: float) -> Optimizer:
-    """The optimizer called sgd, momentum, rmsprop or adam; the others take no momentum."""
+    """The optimizer called sgd, momentum, rmsprop or adam, before its first step.
+
+    Parameters
+    ----------
+    name : str
+    lr : float
+        Learning rate, above 0.
+    momentum : float
+        From 0, below 1; of the optimizer called momentum alone.
+    """
     makers: dict[str, Callable[[], Optimizer]] = {
         "sgd": lambda: SGD(lr),
         "momentum": lambda: Momentum(lr, momentum),

@@ -45,6 +45,15 @@ def lines(x: Array, y: Array) -> tuple[Array, Array]:
     """W and b of the line through each pair (i, j), i < j; pairs with equal x have none.
 
     w_ij = (y_j - y_i) / (x_j - x_i),  b_ij = y_i - w_ij x_i.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    w, b : ndarray of shape (n_pairs,)
+        At most n_rows (n_rows - 1) / 2 of them.
     """
     i, j = np.triu_indices(len(x), k=1)
     i, j = i[x[i] != x[j]], j[x[i] != x[j]]

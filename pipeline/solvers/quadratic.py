@@ -60,7 +60,16 @@ def mean_squared_error(rows: Rows) -> Quadratic:
 
 
 def quadratic(pooled: Moments, weight_decay: float = 0.0, fit_intercept: bool = True) -> Quadratic:
-    """The mean squared error that has these moments; 1/n is 1 / sum of the weights."""
+    """The mean squared error that has these moments; 1/n is 1 / sum of the weights.
+
+    Parameters
+    ----------
+    pooled : Moments
+        About zero where `fit_intercept` is False.
+    weight_decay : float, optional
+        Adds weight_decay / 2 |w|^2.
+    fit_intercept : bool, optional
+    """
     covariance = pooled.scatter / pooled.weight
     hessian = 2 * pooled.gram(fit_intercept) + weight_decay * penalized(len(covariance))
     ridge = covariance[:-1, :-1] + weight_decay / 2 * np.eye(len(covariance) - 1)
@@ -71,7 +80,24 @@ def quadratic(pooled: Moments, weight_decay: float = 0.0, fit_intercept: bool = 
 
 
 def analytic_iterate(loss: Quadratic, start: Array, lr: float, epoch: int) -> Array:
-    """theta_k = theta* + (I - lr H)^k (theta_0 - theta*), by the eigenvectors of H."""
+    """theta_k = theta* + (I - lr H)^k (theta_0 - theta*), by the eigenvectors of H.
+
+    Where descent stands after any number of steps, without taking them: the oracle of `descend`,
+    and of the chapter's five million epochs.
+
+    Parameters
+    ----------
+    loss : Quadratic
+    start : ndarray of shape (n_features + 1,)
+        theta_0, intercept last.
+    lr : float
+    epoch : int
+        The number k of steps.
+
+    Returns
+    -------
+    ndarray of shape (n_features + 1,)
+    """
     values, vectors = np.linalg.eigh(loss.hessian)
     return loss.minimizer + vectors @ (
         (1 - lr * values) ** epoch * (vectors.T @ (start - loss.minimizer))
@@ -90,8 +116,19 @@ def descend(
     """Full-batch gradient descent: theta <- theta - lr * H (theta - theta*).
 
     A step is the matrix M = I - lr H on the gap to the minimum, so the next 1024 gaps are the
-    powers M, M^2, ... of it, computed once. `callback` is told the first epoch of each
-    such run, and the last of all.
+    powers M, M^2, ... of it, computed once.
+
+    Parameters
+    ----------
+    loss : Quadratic
+    start : ndarray of shape (n_features + 1,)
+        First weights, intercept last.
+    lr : float
+    epochs : int
+    threshold : float, optional
+        Descent ends once J is at or below it.
+    callback : callable, optional
+        Is told the first epoch of each run of 1024, and the last of all.
 
     Returns
     -------

@@ -8,12 +8,12 @@ from pipeline.solvers.rows import Rows
 
 
 def constant(n_features: int, intercept: float) -> Fit:
-    """A model that looks at no feature."""
+    """A model that looks at no feature: all weights 0, and this intercept."""
     return Fit(np.append(np.zeros(n_features), intercept), np.empty(0))
 
 
 def in_memory(rows: Rows) -> tuple[Array, Array]:
-    """All rows at once, as scikit-learn wants them.
+    """All rows at once, standardized, as scikit-learn wants them.
 
     Returns
     -------

@@ -100,6 +100,13 @@ class ArrayRows:
 
         Solvers take mean and scale into the weights, which saves a pass but would lose the digits
         of a feature far from zero: such rows are centred first, in a copy.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+        y : ndarray of shape (n_rows,)
+        weights : ndarray of shape (n_rows,) or None
+        mean, scale : ndarray of shape (n_features,)
         """
         if (np.abs(mean) > 1024 * scale).any():
             return cls(X - mean, y, weights, np.zeros_like(mean), scale)

@@ -18,7 +18,27 @@ PER_ROW = {
 def fit(
     rows: Rows, settings: Descent, fit_intercept: bool = True, *, callback: Callback = no_callback
 ) -> Fit:
-    """Descend on torch's mean squared or mean absolute error."""
+    """Descend on torch's mean squared or mean absolute error.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : Descent
+    fit_intercept : bool, optional
+    callback : callable, optional
+        Is told the epochs, as in `descent.train`.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    Diverged
+        When the loss stops being finite.
+    PipelineError
+        When the device does not exist here.
+    """
     layer = linear_layer(rows.n_features, settings, fit_intercept)
     objective = ModuleLoss(layer, layer, PER_ROW[settings.loss], rows, settings)
     bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)

@@ -30,10 +30,22 @@ def coefficients(
 
     Parameters
     ----------
+    model : Model
+    features : sequence of str
+        The names of its features.
     scale : ndarray of shape (n_features,)
         Of the training rows: the folds' weights are on features in their own units.
+    held : sequence of OutOfFold
+        The models of the folds; below two of them no weight has an interval.
     n_train : int
         Rows the model was trained on; its weights vary more than those of all rows.
+    confidence : float
+        Share of all cases in which an interval should hold the weight.
+
+    Returns
+    -------
+    list of Coefficient
+        One a feature, in the order of `features`, to 10 digits.
     """
     half = np.full(len(features), np.nan)
     if len(held) > 1:

@@ -23,6 +23,7 @@ Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]
 FEW = 30  # below this, every row is held out by itself
 FEWEST = 3  # a line through one point is no model
+INNER = CrossValidation(folds=5, repeats=1, seed=0)  # on which a threshold is chosen
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,27 @@ def folds(
 ) -> list[Fold]:
     """Training and held-out rows of each fold: repeated k-fold, or leave-one-out below 30 rows.
 
-    Classes are held out in equal shares. Empty below three rows.
+    Classes are held out in equal shares.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        The target, or labels 0 and 1.
+    task : str
+        `regression` or `classification`.
+    settings : CrossValidation
+    where : str, optional
+        The key of params.yaml that an error names.
+
+    Returns
+    -------
+    list of (ndarray of int, ndarray of int)
+        Row numbers; empty below three rows.
+
+    Raises
+    ------
+    PipelineError
+        When there are more folds than rows, or than rows of the smaller class.
     """
     n = len(y)
     if n < FEWEST:
@@ -83,10 +104,24 @@ def cross_validate(
 
     Parameters
     ----------
+    trainer : str
+        A key of TRAINERS.
+    params : dict
+        The params that it takes.
     X : ndarray of shape (n_rows, n_features)
         In its own units.
+    y : ndarray of shape (n_rows,)
+    cuts : sequence of (ndarray of int, ndarray of int)
+        What `folds` gives.
     threshold : float or Goal, optional
         A goal is met on inner folds of the training rows of each fold.
+    classes : sequence of str, optional
+        The names of label 0 and label 1, of which a goal names one.
+
+    Returns
+    -------
+    list of OutOfFold
+        One for each of `cuts`.
 
     Raises
     ------
@@ -126,6 +161,18 @@ def choose_threshold(
     For a goal: of the thresholds at which held-out rows reach the recall wanted, the one that
     costs the other class least. These are 5 stratified folds of the rows given, each predicted by
     a model of the others.
+
+    Parameters
+    ----------
+    wanted : float or Goal
+        A float is the threshold itself.
+    trainer, params, X, y, classes
+        As in `cross_validate`; X and y are the training rows.
+
+    Raises
+    ------
+    PipelineError
+        When a class has fewer rows than there are folds, or a training fails.
     """
     if not isinstance(wanted, Goal):
         return wanted
@@ -137,14 +184,27 @@ def choose_threshold(
     return threshold_for(sigmoid(z), y, label, wanted.at_least)
 
 
-INNER = CrossValidation(folds=5, repeats=1, seed=0)
-
-
 def threshold_for(p: Array, y: Array, label: int, at_least: float) -> float:
     """The threshold on P(label 1) at which `label` is found often enough, and no more often.
 
     Halfway between the last row that must be found and the next one.
 
+    Parameters
+    ----------
+    p, y : ndarray of shape (n_rows,)
+        Out-of-fold probabilities of label 1, and labels 0 and 1.
+    label : int
+        The class that must be found.
+    at_least : float
+        The recall wanted, above 0, below 1.
+
+    Returns
+    -------
+    float
+        To 10 digits, within (0, 1).
+
+    Examples
+    --------
     >>> threshold_for(np.array([0.1, 0.2, 0.4, 0.6]), np.array([0, 0, 0, 1]), 0, 0.66)
     0.3
     """

@@ -20,7 +20,20 @@ def resampled(scores: Sequence[float], folds: int, confidence: float) -> Interva
 
     mean +- t s sqrt(1/J + 1/(folds - 1)) over J scores with J - 1 degrees of freedom: folds share
     training rows, and the second term, test over training rows, stands for that (Nadeau and
-    Bengio, Inference for the generalization error, Machine Learning 52, 2003). None below two.
+    Bengio, Inference for the generalization error, Machine Learning 52, 2003).
+
+    Parameters
+    ----------
+    scores : sequence of float
+        Of every fold of every repeat.
+    folds : int
+        In one repeat.
+    confidence : float
+
+    Returns
+    -------
+    tuple of float, or None
+        Low and high; None below two scores.
     """
     count = len(scores)
     if count < 2:
@@ -32,9 +45,22 @@ def resampled(scores: Sequence[float], folds: int, confidence: float) -> Interva
 
 
 def wilson(hits: int, n: int, confidence: float) -> Interval | None:
-    """Interval of a share of `n` rows (Wilson 1927); None without rows.
+    """Interval of a share of `n` rows (Wilson 1927).
 
+    With z the quantile of the normal distribution and s = hits / n:
+    (s + z^2 / 2n +- z sqrt(s (1 - s) / n + z^2 / 4n^2)) / (1 + z^2 / n).
     A resampled share of 1 is always 1, and would claim certainty; this one does not.
+
+    Parameters
+    ----------
+    hits, n : int
+        Rows that count, of how many.
+    confidence : float
+
+    Returns
+    -------
+    tuple of float, or None
+        Low and high, within 0 and 1; None without rows.
     """
     if n == 0:
         return None
@@ -61,6 +87,13 @@ def studentized(
     ----------
     losses : ndarray of shape (n_rows,)
         From 0 to `most`.
+    confidence : float
+    resamples : int
+        How many bootstrap samples to draw; none from 10,000 rows on, where Student's t serves.
+    generator : numpy Generator
+        Which draws them.
+    most : float, optional
+        The largest loss possible, which the interval does not exceed.
 
     Returns
     -------
@@ -103,6 +136,14 @@ def percentile(
         Of counts, shape (n_resamples, n_rows): how often each row was drawn.
     strata : list of ndarray of int
         Row numbers; each stratum keeps its number of rows.
+    confidence : float
+    resamples : int
+    generator : numpy Generator
+
+    Returns
+    -------
+    tuple of float, or None
+        None also below ten rows, and with fewer than two in a stratum.
     """
     n = sum(len(rows) for rows in strata)
     if n < FEW or min(len(rows) for rows in strata) < 2:
@@ -125,6 +166,17 @@ def area(y: Array, z: Array, confidence: float) -> Interval | None:
     By the variance of DeLong, DeLong and Clarke-Pearson (1988) on the scale of log(A / (1 - A)).
     Where every pair is in order that variance is 0. Then the lower end is the least A that orders
     as many disjoint pairs rightly, all of them, with probability A^n >= (1 - confidence) / 2.
+
+    Parameters
+    ----------
+    y, z : ndarray of shape (n_rows,)
+        Labels 0 and 1, and any score that grows with the probability of label 1.
+    confidence : float
+
+    Returns
+    -------
+    tuple of float, or None
+        Low and high, within 0 and 1.
     """
     ones, zeros = z[y == 1], z[y == 0]
     fewer = min(len(ones), len(zeros))
@@ -142,7 +194,17 @@ def area(y: Array, z: Array, confidence: float) -> Interval | None:
 
 
 def placements(values: Array, others: Array) -> Array:
-    """The share of `others` that each value exceeds; equals count half."""
+    """The share of `others` that each value exceeds; equals count half.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+    others : ndarray of shape (m,)
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
     ordered = np.sort(others)
     below = np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
     share: Array = below / (2 * len(others))

@@ -28,7 +28,18 @@ IN_FOLDS = ("mse", "mae")  # of a regression; r2 of one row has no meaning
 
 
 def score(z: Array, y: Array, settings: Dataset, threshold: float | None) -> Scores:
-    """All scores of predictions (regression) or of logits of label 1 (classification)."""
+    """All scores of one set of rows.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_rows,)
+        The predictions (regression), or the logits of label 1 (classification).
+    y : ndarray of shape (n_rows,)
+        The target, or labels 0 and 1.
+    settings : Dataset
+    threshold : float or None
+        Label 1 is predicted from this probability on; None: from 0.5 on.
+    """
     if settings.task == "regression":
         return regression_scores(y, z)
     positive, classes = settings.evaluate.positive_label, settings.evaluate.classes or []
@@ -36,7 +47,20 @@ def score(z: Array, y: Array, settings: Dataset, threshold: float | None) -> Sco
 
 
 def fold_scores(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Folds:
-    """The scores of every fold, by metric."""
+    """The scores of every fold, by metric.
+
+    Parameters
+    ----------
+    held : sequence of OutOfFold
+    y : ndarray of shape (n_rows,)
+        The target of all rows, from which each fold takes its own.
+    settings : Dataset
+
+    Returns
+    -------
+    dict
+        By metric one score a fold, to 10 digits; of a regression mse and mae alone.
+    """
     each = [score(fold.z, y[fold.rows], settings, fold.threshold) for fold in held]
     names = [*each[0]] if each else []
     if settings.task == "regression":
@@ -56,6 +80,18 @@ def cross_validated(
 
     One row has no precision, f1 or AUC: in leave-one-out (loo_...) these are taken once, over all
     rows, and have no interval.
+
+    Parameters
+    ----------
+    by_fold : dict
+        What `fold_scores` gives.
+    held : sequence of OutOfFold
+    y : ndarray of shape (n_rows,)
+    scheme : Scheme
+        How the rows were cut.
+    settings : Dataset
+    sure : float
+        The confidence of the intervals.
     """
     result: Scores = {}
     pooled = _pooled(held, y, settings) if scheme.leave_one_out and held else {}
@@ -121,6 +157,22 @@ def judged_scores(
 
     Where every row trains (test_size 0), all scores are of training rows, carry that name, and
     have no interval: they say nothing about other rows.
+
+    Parameters
+    ----------
+    model : Model
+    settings : Dataset
+    train, test : tuple of ndarray
+        Standardized features, shape (n, n_features), and target, shape (n,); `test` may be empty.
+    threshold : float or None
+        Label 1 is predicted from this probability on; None for a regression.
+    intervals : Intervals
+
+    Returns
+    -------
+    dict
+        Keys begin with `train_` or `test_`; values have 10 digits, and are None where a score or
+        an end of its interval has no meaning.
     """
 
     def of(part: Part) -> Scores:

@@ -214,7 +214,7 @@ def test_an_output_that_was_changed_by_hand(clone: Clone) -> None:
 def test_what_a_killed_process_has_begun(clone: Clone) -> None:
     script = (
         "import os, signal, pathlib; from pipeline.core.files import atomic_write\n"
-        "with atomic_write(pathlib.Path('data/4_models/house/closed_form.json')) as part:\n"
+        "with atomic_write(pathlib.Path('data/4_models/house/house-closed_form.json')) as part:\n"
         "    part.write_text('{'); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], cwd=clone.folder)

@@ -1,5 +1,6 @@
 """A dataset `small` in a workspace, and all that stages have made there."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def write_small(
 ) -> None:
     """Its file, its schema (what is asked of each column, by name) and its params."""
     params = workspace / "params.yaml"
-    top = params.read_text().split("# The models to train")[0]
+    top = re.split("^# The models|^models:", params.read_text(), maxsplit=1, flags=re.M)[0]
     params.write_text(f"{top}{block}    split: {{features: all, test_size: {test}}}\n")
     (workspace / "data/raw/small.csv").write_text(csv)
     lines = "".join(f"  {name}: {{{rules}}}\n" for name, rules in columns.items())

@@ -95,7 +95,7 @@ def edited_while(clone: Clone, old: str, new: str) -> tuple[int, str]:
 
 def recorded(clone: Clone) -> tuple[float, float]:
     """The learning rate in the model, and that in dvc.lock."""
-    model = json.loads((clone.folder / "data/4_models/house/torch_sgd.json").read_text())
+    model = json.loads((clone.folder / "data/4_models/house/house-torch_sgd.json").read_text())
     lock = (clone.folder / "dvc.lock").read_text().split(f"  {TORCH}:")[1]
     found = re.search(r"^ +lr: (\S+)$", lock, re.MULTILINE)
     assert found

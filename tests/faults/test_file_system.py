@@ -1,6 +1,7 @@
 """Rows 72 to 77: full disks, folders that cannot be written, inputs that are no files."""
 
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -57,6 +58,7 @@ def full_disk(folder: Path) -> Iterator[None]:
         (folder / "full").write_bytes(b"x" * 4096)
         yield
     finally:
+        gc.collect()  # on Python 3.13 an error that is over may keep its file open until then
         subprocess.run(["umount", folder], check=True)
 
 

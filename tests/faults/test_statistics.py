@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.core import layout
 from pipeline.statistics.preprocessing import split_rows
 from tests.faults.small import CLASSIFICATION, REGRESSION, TRAIN, outputs, rows, write_small
 
@@ -52,7 +53,7 @@ def judge(run: Run, workspace: Path, block: str = REGRESSION) -> tuple[dict[str,
 
 
 def weights(workspace: Path, trainer: str) -> list[float]:
-    model = json.loads((workspace / f"data/4_models/small/small-{trainer}.json").read_text())
+    model = json.loads((workspace / layout.model("small", trainer)).read_text())
     return [float(value) for value in model["coef"].values()]
 
 
