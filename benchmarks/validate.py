@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from pipeline.artifacts.trained_on import Range, TrainedOn
+from pipeline.core.artifacts.trained_on import Range, TrainedOn
 from pipeline.core.files import md5
 from pipeline.core.tables import number_table, read_groups, write_table
 

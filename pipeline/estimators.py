@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from pipeline.core.errors import SHOWN, PipelineWarning
 from pipeline.core.params import Descent
+from pipeline.core.preprocessing import columns_to_doubt, is_constant, standardized
 from pipeline.core.tables import Array
 from pipeline.solvers import descent, manual_gd, pairwise_mean
 from pipeline.solvers.blocks import one_blas_thread
@@ -28,7 +29,6 @@ from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
 from pipeline.solvers.moments import Spread, column_spread, moments
 from pipeline.solvers.optimizers import Optimizer, optimizer
 from pipeline.solvers.rows import ArrayRows
-from pipeline.statistics.preprocessing import columns_to_doubt, is_constant, standardized
 
 
 class _Linear(BaseEstimator):

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.artifacts.trained_on import Range, TrainedOn
+from pipeline.core.artifacts.trained_on import Range, TrainedOn
 from pipeline.core.tables import ROW_GROUP, Array, read_groups, table_schema
 
 ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio

@@ -2,7 +2,7 @@
 
 from tabulate import tabulate
 
-from pipeline.artifacts.validated import Validated
+from pipeline.core.artifacts.validated import Validated
 from pipeline.core.escape import in_one_line
 
 COUNTS = ("missing", "empty")

@@ -8,7 +8,7 @@ Reads metrics/verdict.json and data/5_evaluated. Writes metrics/champion.json.
 
 from argparse import ArgumentParser, Namespace
 
-from pipeline.artifacts.champions import promote
+from pipeline.core.artifacts.champions import promote
 from pipeline.core.run import say
 
 

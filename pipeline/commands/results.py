@@ -10,9 +10,9 @@ from operator import itemgetter
 
 from tabulate import SEPARATING_LINE, tabulate
 
-from pipeline.artifacts.champions import read_champions
-from pipeline.artifacts.evaluated import Scores, Verdict, read_verdicts
 from pipeline.core import layout
+from pipeline.core.artifacts.champions import read_champions
+from pipeline.core.artifacts.evaluated import Scores, Verdict, read_verdicts
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
 from pipeline.core.params import Dataset, load_params

@@ -63,6 +63,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "sklearn.datasets",
+        "sklearn.frozen",
         "sklearn.linear_model",
         "sklearn.metrics",
         "sklearn.model_selection",
@@ -77,13 +78,19 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "matplotlib.figure",
         "matplotlib.style",
     ),
-    ("mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store", "requests", "skops.io"),
+    (
+        "mlflow.pyfunc",
+        "mlflow.sklearn",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "requests",
+        "skops.io",
+    ),
 )
 # The level that a stage needs, by the part of its name before @; others run as plain processes.
 LEVEL_OF = {
     "params": 1,
     "ingest": 1,
-    "split": 1,
+    "split": 3,
     "train_direct": 1,
     "validate": 2,
     "verdict": 2,
@@ -471,7 +478,7 @@ def work(proxy: socket.socket, ending: Ending) -> None:
     sys.argv[1:] = arguments
     sys.path.insert(0, os.getcwd())  # as `python -m` does
     try:
-        runpy.run_module("pipeline", run_name="__main__", alter_sys=True)
+        runpy.run_module("pipeline.core", run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             ending.code = end.code or 0

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.special import ndtri
 
-from pipeline.artifacts.evaluated import Audit
-from pipeline.artifacts.models import Model
-from pipeline.artifacts.splits import Split
+from pipeline.core.artifacts.evaluated import Audit
+from pipeline.core.artifacts.models import Model
+from pipeline.core.artifacts.splits import Split
 from pipeline.core.params import CrossValidation, Dataset
+from pipeline.core.preprocessing import fit_scaler, is_constant, standardized
 from pipeline.core.tables import Array
 from pipeline.statistics.cross_validation import OutOfFold, cross_validate, folds
 from pipeline.statistics.intervals import area
 from pipeline.statistics.metrics import auc
-from pipeline.statistics.preprocessing import fit_scaler, is_constant, standardized
 
 GIVEN_AWAY = 0.999  # R2, or AUC, of one feature alone
 SURE = 0.999  # one alarm in a thousand by chance

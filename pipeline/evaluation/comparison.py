@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.artifacts.evaluated import (
+from pipeline.core.artifacts.evaluated import (
     LOWER_IS_BETTER,
     Comparison,
     Evaluated,
@@ -16,8 +16,8 @@ from pipeline.artifacts.evaluated import (
     Words,
 )
 from pipeline.core.params import Goal, Metric
+from pipeline.core.preprocessing import is_constant
 from pipeline.statistics.intervals import resampled
-from pipeline.statistics.preprocessing import is_constant
 
 NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
 RARE = 0.1

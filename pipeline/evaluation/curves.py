@@ -6,13 +6,13 @@ from itertools import product
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from pipeline.artifacts.evaluated import Judged
+from pipeline.core.artifacts.evaluated import Judged
 from pipeline.core.params import Dataset
+from pipeline.core.preprocessing import is_constant
 from pipeline.core.tables import Array
 from pipeline.core.thin import thinned
 from pipeline.solvers.losses import sigmoid
 from pipeline.statistics.intervals import wilson
-from pipeline.statistics.preprocessing import is_constant
 
 PlotData = tuple[list[str], list[tuple[object, ...]]]
 Values = Mapping[str, Array]

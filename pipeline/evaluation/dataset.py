@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.artifacts.champions import Champion
-from pipeline.artifacts.evaluated import Evaluated, Judged
-from pipeline.artifacts.models import Model
-from pipeline.artifacts.splits import Split
 from pipeline.core import layout
+from pipeline.core.artifacts.champions import Champion
+from pipeline.core.artifacts.evaluated import Evaluated, Judged
+from pipeline.core.artifacts.models import Model
+from pipeline.core.artifacts.splits import Split
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dataset, Params
+from pipeline.core.preprocessing import is_constant
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS
 from pipeline.evaluation import curves
 from pipeline.evaluation.audits import audits
 from pipeline.evaluation.judge import Judge
-from pipeline.statistics.preprocessing import is_constant
 
 
 @dataclass(frozen=True)

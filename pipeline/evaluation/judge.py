@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.artifacts.champions import Champion
-from pipeline.artifacts.evaluated import Judged, Scheme
-from pipeline.artifacts.models import Model
-from pipeline.artifacts.splits import Split
 from pipeline.core import layout
+from pipeline.core.artifacts.champions import Champion
+from pipeline.core.artifacts.evaluated import Judged, Scheme
+from pipeline.core.artifacts.models import Model
+from pipeline.core.artifacts.splits import Split
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Goal, Intervals, Params
 from pipeline.core.tables import Array

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from pipeline.artifacts.evaluated import Evaluated
+from pipeline.core.artifacts.evaluated import Evaluated
 from pipeline.core.tables import Array
 from pipeline.figures.svg import COLOURS, INK
 

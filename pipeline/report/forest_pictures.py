@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.artifacts.evaluated import LOWER_IS_BETTER, Coefficient
+from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Coefficient
 from pipeline.figures.canvas import add_legend, panels, short
 from pipeline.figures.looks import looks
 from pipeline.figures.svg import INK

@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts.evaluated import Evaluated, Judged, Verdict, read_evaluated, read_warnings
-from pipeline.artifacts.models import Model, read_history, read_models
-from pipeline.artifacts.splits import Split, read_split
-from pipeline.artifacts.validated import Validated
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import (
+    Evaluated,
+    Judged,
+    Verdict,
+    read_evaluated,
+    read_warnings,
+)
+from pipeline.core.artifacts.models import Model, read_history, read_models
+from pipeline.core.artifacts.splits import Split, read_split
+from pipeline.core.artifacts.validated import Validated
 from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.escape import escape_formula

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 
-from pipeline.artifacts.models import Model
+from pipeline.core.artifacts.models import Model
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.artifacts.champions import Champion, read_champion
-from pipeline.artifacts.evaluated import Evaluated
-from pipeline.artifacts.models import read_history, read_models, remove_strangers
-from pipeline.artifacts.splits import read_split
 from pipeline.core import layout
+from pipeline.core.artifacts.champions import Champion, read_champion
+from pipeline.core.artifacts.evaluated import Evaluated
+from pipeline.core.artifacts.models import read_history, read_models
+from pipeline.core.artifacts.splits import read_split
+from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineWarning
 from pipeline.core.escape import csv_writer, escape_formula
 from pipeline.core.files import atomic_write, md5, write_json

@@ -30,12 +30,12 @@ def ingest(dataset: str) -> None:
     """
     settings = load_params().dataset(dataset)
     if settings.ingest.make_regression:
-        from pipeline.generators.make_regression import generate
+        from pipeline.sources.make_regression import generate
 
         table = generate(settings.ingest.make_regression, settings.target)
         write_table(layout.ingested(dataset), table)
     else:
-        from pipeline.csv.reader import CsvFile, write_csv
+        from pipeline.sources.reader import CsvFile, write_csv
 
         source = settings.ingest.path
         _refuse_outside(source)

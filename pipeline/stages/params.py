@@ -4,7 +4,7 @@ Unknown keys, wrong types and impossible values are named, all at once. What ear
 datasets and models that params.yaml no longer has is removed.
 """
 
-from pipeline.artifacts.models import remove_strangers
+from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.params import load_params
 
 

@@ -4,8 +4,8 @@ One page that opens from disk, with tables and pictures of every dataset; params
 its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.
 """
 
-from pipeline.artifacts.evaluated import read_verdicts
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import read_verdicts
 from pipeline.core.files import write_text
 from pipeline.core.params import load_params
 from pipeline.figures.canvas import style

@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.artifacts.validated import Validated
 from pipeline.core import layout
+from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import md5, read_as, write_json
 from pipeline.core.params import Dataset, load_params, nearest
-from pipeline.core.tables import Array, as_arrays, number_table, read_table, write_table
-from pipeline.statistics.preprocessing import (
+from pipeline.core.preprocessing import (
     columns_to_doubt,
     draw_features,
     fit_scaler,
     split_rows,
 )
+from pipeline.core.tables import Array, as_arrays, number_table, read_table, write_table
 
 TINY = 1e-153  # a spread of which the square loses digits
 TINY_TARGET = 1e-75  # and of which the fourth power does: intervals take squares of squared errors

@@ -20,9 +20,8 @@ from pipeline.core.params import load_params
 from pipeline.tracking import entry as spool
 from pipeline.tracking.collect import REPORT, collect
 from pipeline.tracking.entry import Entry
-from pipeline.tracking.owner import end_abandoned
 from pipeline.tracking.publish import publish
-from pipeline.tracking.store import (
+from pipeline.tracking.store.connection import (
     ANSWER,
     Store,
     StoreError,
@@ -32,6 +31,7 @@ from pipeline.tracking.store import (
     tracking_uri,
     without_password,
 )
+from pipeline.tracking.store.owner import end_abandoned
 from pipeline.tracking.view import page
 
 MOST_REFUSED = 3

@@ -11,15 +11,15 @@ Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
 DATASET-MODEL_history.csv.
 """
 
-from pipeline.artifacts.models import write_model
 from pipeline.core import layout
+from pipeline.core.artifacts.models import write_model
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import Wanted, load_params
 from pipeline.core.tables import Array
 from pipeline.core.trainers import measures
 from pipeline.solvers.fit import fit
 from pipeline.solvers.parquet_rows import ParquetRows
-from pipeline.tracking.live import shown
+from pipeline.tracking.store.live import shown
 
 
 def train(dataset: str, *names: str) -> None:

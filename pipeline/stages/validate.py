@@ -15,8 +15,6 @@ from typing import Any
 
 import pandera.pandas as pa
 
-from pipeline.artifacts.trained_on import read_trained_on
-from pipeline.artifacts.validated import Validated
 from pipeline.checks.data_warnings import data_warnings
 from pipeline.checks.profile import Profile
 from pipeline.checks.schema import load_schema
@@ -24,6 +22,8 @@ from pipeline.checks.table import check_table
 from pipeline.checks.text import as_text
 from pipeline.checks.values import Source, check_columns
 from pipeline.core import layout
+from pipeline.core.artifacts.trained_on import read_trained_on
+from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.params import load_params

@@ -3,8 +3,8 @@
 Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json.
 """
 
-from pipeline.artifacts.evaluated import Evaluated, Verdict, Verdicts, read_evaluated
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import Evaluated, Verdict, Verdicts, read_evaluated
 from pipeline.core.files import md5, write_json
 from pipeline.core.params import load_params
 from pipeline.evaluation.comparison import verdict as judge

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
-from pipeline.artifacts.evaluated import Coefficient
-from pipeline.artifacts.models import Model
+from pipeline.core.artifacts.evaluated import Coefficient
+from pipeline.core.artifacts.models import Model
 from pipeline.core.tables import Array
 from pipeline.statistics.cross_validation import OutOfFold
 from pipeline.statistics.scores import rounded

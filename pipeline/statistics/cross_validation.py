@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
-from pipeline.artifacts.models import Model
 from pipeline.core import layout
+from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import CrossValidation, Goal
+from pipeline.core.preprocessing import fit_scaler, standardized
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Task, Value
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
 from pipeline.solvers.rows import ArrayRows
-from pipeline.statistics.preprocessing import fit_scaler, standardized
 
 Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.artifacts.evaluated import Scores
+from pipeline.core.artifacts.evaluated import Scores
+from pipeline.core.preprocessing import is_constant
 from pipeline.core.tables import Array
 from pipeline.solvers.losses import bce_with_logits, sigmoid
 from pipeline.statistics.intervals import placements
-from pipeline.statistics.preprocessing import is_constant
 
 
 def regression_scores(y: Array, predicted: Array) -> Scores:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.special import logit
 
-from pipeline.artifacts.evaluated import Scheme, Scores
-from pipeline.artifacts.models import Model
+from pipeline.core.artifacts.evaluated import Scheme, Scores
+from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dataset, Intervals
 from pipeline.core.tables import Array

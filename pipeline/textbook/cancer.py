@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from sklearn.datasets import load_breast_cancer
 
+from pipeline.core.preprocessing import fit_scaler, split_rows
 from pipeline.core.tables import Array
 from pipeline.solvers.bcpm import BCPM
 from pipeline.solvers.descent import stable_lr
 from pipeline.solvers.losses import LOSSES, sigmoid
 from pipeline.solvers.rows import ArrayRows
 from pipeline.solvers.torch_steps import ModuleLoss, train_module
-from pipeline.statistics.preprocessing import fit_scaler, split_rows
 from pipeline.textbook.figures import Ours
 from pipeline.textbook.synthetic import SETTINGS
 

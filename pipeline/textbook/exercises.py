@@ -10,12 +10,12 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from pipeline.core.errors import Diverged
+from pipeline.core.preprocessing import draw_features, fit_scaler, split_rows
 from pipeline.core.tables import Array
 from pipeline.solvers.descent import RowLoss, first_weights, stable_lr, train
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.quadratic import descend, mean_squared_error
 from pipeline.solvers.rows import ArrayRows
-from pipeline.statistics.preprocessing import draw_features, fit_scaler, split_rows
 from pipeline.textbook.house import AREA, PRICE
 from pipeline.textbook.synthetic import SETTINGS
 

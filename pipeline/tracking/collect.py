@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.artifacts.champions import holder
-from pipeline.artifacts.evaluated import (
+from pipeline.core import layout
+from pipeline.core.artifacts.champions import holder
+from pipeline.core.artifacts.evaluated import (
     LOWER_IS_BETTER,
     Evaluated,
     Verdict,
@@ -17,9 +18,8 @@ from pipeline.artifacts.evaluated import (
     read_verdicts,
     read_warnings,
 )
-from pipeline.artifacts.models import Model, read_history, read_model
-from pipeline.artifacts.splits import Split, read_split
-from pipeline.core import layout
+from pipeline.core.artifacts.models import Model, read_history, read_model
+from pipeline.core.artifacts.splits import Split, read_split
 from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
 from pipeline.core.tables import read_table
@@ -27,7 +27,7 @@ from pipeline.core.thin import thinned
 from pipeline.tracking.committed import base_revision, committed_params, differing
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 from pipeline.tracking.provenance import Origin, origin
-from pipeline.tracking.store import in_main_repository, training_key
+from pipeline.tracking.store.connection import in_main_repository, training_key
 from pipeline.tracking.view import TAG, saved_view
 
 POINTS = 1000  # one batch, one smooth curve

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pipeline.tracking.entry import Entry, Registered
-from pipeline.tracking.store import Store
+from pipeline.tracking.store.connection import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

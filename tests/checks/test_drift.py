@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from scipy.stats import betabinom
 
-from pipeline.artifacts.trained_on import TrainedOn
-from pipeline.artifacts.validated import Validated
 from pipeline.checks.drift import chance, drifts
 from pipeline.checks.profile import Profile
 from pipeline.checks.values import Source
 from pipeline.core import layout
+from pipeline.core.artifacts.trained_on import TrainedOn
+from pipeline.core.artifacts.validated import Validated
 from pipeline.core.files import read_as
 from pipeline.core.tables import number_table, write_table
 

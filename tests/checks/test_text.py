@@ -1,7 +1,7 @@
 """The report for people: all that the JSON has, in lines that fit together."""
 
-from pipeline.artifacts.validated import Validated
 from pipeline.checks.text import as_text
+from pipeline.core.artifacts.validated import Validated
 
 
 def test_the_report_says_it_all() -> None:

@@ -18,7 +18,7 @@ from pipeline.checks.table import check_table
 from pipeline.checks.values import Source, check_columns
 from pipeline.commands.schema_draft import draft
 from pipeline.core.tables import write_table
-from pipeline.csv.reader import read_csv
+from pipeline.sources.reader import read_csv
 
 Run = Callable[[str], tuple[int, str]]
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.artifacts.evaluated import Audit
-from pipeline.artifacts.models import Model
-from pipeline.artifacts.splits import Split
+from pipeline.core.artifacts.evaluated import Audit
+from pipeline.core.artifacts.models import Model
+from pipeline.core.artifacts.splits import Split
 from pipeline.core.params import load_params
+from pipeline.core.preprocessing import fit_scaler
 from pipeline.evaluation.audits import audits
-from pipeline.statistics.preprocessing import fit_scaler
 
 FEATURES = ["a", "b"]
 

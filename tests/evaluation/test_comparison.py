@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from pipeline.artifacts.evaluated import Evaluated, Judged, Scheme, Verdict
+from pipeline.core.artifacts.evaluated import Evaluated, Judged, Scheme, Verdict
 from pipeline.core.params import Goal
 from pipeline.evaluation import comparison
 from pipeline.evaluation.comparison import compare

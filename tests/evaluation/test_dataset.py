@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts.evaluated import read_evaluated
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.evaluation.comparison import verdict
 from pipeline.evaluation.curves import HEADERS
 

@@ -3,16 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.artifacts.champions import Champion
-from pipeline.artifacts.evaluated import Evaluated, Judged
-from pipeline.artifacts.splits import Split
+from pipeline.core.artifacts.champions import Champion
+from pipeline.core.artifacts.evaluated import Evaluated, Judged
+from pipeline.core.artifacts.splits import Split
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params, params_of
+from pipeline.core.preprocessing import fit_scaler
 from pipeline.evaluation.comparison import compare
 from pipeline.evaluation.judge import Judge
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
-from pipeline.statistics.preprocessing import fit_scaler
 from tests.conftest import descent
 
 GOAL = "threshold: {recall: malignant, at_least: 0.95}"

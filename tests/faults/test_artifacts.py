@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.artifacts.models import Model, read_model
 from pipeline.core import layout
+from pipeline.core.artifacts.models import Model, read_model
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, read_json, write_json
 from tests.conftest import Clone, copied

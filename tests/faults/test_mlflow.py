@@ -363,9 +363,11 @@ def test_two_tracks_at_once_make_one_set_of_runs(clone: Clone, expected: Runs) -
     assert waiting(clone) == 0
 
 
-MAKE_STORE = (
-    "import pathlib, pipeline.tracking.store as s; list(s.open_store(pathlib.Path().resolve()).gen)"
-)
+MAKE_STORE = """
+import pathlib
+from pipeline.tracking.store.connection import open_store
+list(open_store(pathlib.Path().resolve()).gen)
+"""
 
 
 def test_fault_93_the_stores_disk_is_full(clone: Clone, expected: Runs, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.__main__ import main
-from pipeline.artifacts.models import read_model, write_model
 from pipeline.commands.predict import predict
+from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import md5
 from pipeline.core.numbers import is_number

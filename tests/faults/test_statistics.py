@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.core import layout
-from pipeline.statistics.preprocessing import split_rows
+from pipeline.core.preprocessing import split_rows
 from tests.faults.small import CLASSIFICATION, REGRESSION, TRAIN, outputs, rows, write_small
 
 Run = Callable[[str], tuple[int, str]]

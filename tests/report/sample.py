@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from pipeline.artifacts.models import Model, write_model
 from pipeline.core import layout
+from pipeline.core.artifacts.models import Model, write_model
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.tables import number_table, write_table
 from pipeline.report.gather import PLOTS

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts.models import read_model, write_model
 from pipeline.core import layout
+from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
 from pipeline.stages.report import report

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.stages.track import sync
 from pipeline.tracking.entry import save, waiting
-from pipeline.tracking.store import StoreError, open_store
+from pipeline.tracking.store.connection import StoreError, open_store
 from tests.tracking.sample import entry
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of MLflow's own imports

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from pipeline.core.params import CrossValidation
+from pipeline.core.preprocessing import fit_scaler
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from pipeline.statistics.coefficients import coefficients
 from pipeline.statistics.cross_validation import cross_validate, folds
-from pipeline.statistics.preprocessing import fit_scaler
 
 WEIGHTS = np.array([1.0, 0, -2])
 

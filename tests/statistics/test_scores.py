@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.artifacts.evaluated import Scheme
-from pipeline.artifacts.models import Model
+from pipeline.core.artifacts.evaluated import Scheme
+from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Intervals, load_params
 from pipeline.statistics.cross_validation import OutOfFold

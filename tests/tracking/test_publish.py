@@ -9,7 +9,7 @@ import pytest
 from pipeline.tracking.entry import Entry, Registered
 from pipeline.tracking.publish import LINKS, publish
 from pipeline.tracking.registry import ALIAS
-from pipeline.tracking.store import Store, open_store
+from pipeline.tracking.store.connection import Store, open_store
 from tests.tracking.sample import entry
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of MLflow's own imports

@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
-from pipeline.artifacts.evaluated import read_evaluated
-from pipeline.artifacts.models import Model, read_model
-from pipeline.artifacts.splits import read_split
 from pipeline.commands.runs.find import one, refuse_no_id
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import read_evaluated
+from pipeline.core.artifacts.models import Model, read_model
+from pipeline.core.artifacts.splits import read_split
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Dataset, Settings, Wanted
 from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Task
 from pipeline.solvers.losses import sigmoid
-from pipeline.tracking.store import StoreError, main_repository, open_store
+from pipeline.tracking.store.connection import StoreError, main_repository, open_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,8 +13,8 @@ from pipeline.checks.values import Problem, Source, check_columns, check_values
 from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import Array
-from pipeline.csv.reader import CsvFile
-from pipeline.csv.records import ENDED, Record
+from pipeline.sources.reader import CsvFile
+from pipeline.sources.records import ENDED, Record
 
 CHUNK = 16_384  # rows in memory
 

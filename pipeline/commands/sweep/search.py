@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.artifacts.evaluated import LOWER_IS_BETTER, Scores
-from pipeline.artifacts.splits import Split, read_split
 from pipeline.commands.sweep.space import Range, Space
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Scores
+from pipeline.core.artifacts.splits import Split, read_split
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Params, Wanted

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from pipeline.artifacts.evaluated import Comparison
 from pipeline.commands.sweep.search import REPEATS, Bench, Point
 from pipeline.commands.sweep.space import Space, listed, shown
+from pipeline.core.artifacts.evaluated import Comparison
 from pipeline.core.files import write_text
 from pipeline.core.params import METRICS
 from pipeline.core.trainers import Value

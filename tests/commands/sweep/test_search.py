@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pipeline.artifacts.splits import read_split
 from pipeline.commands.sweep.search import Bench, search
 from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
+from pipeline.core.artifacts.splits import read_split
 from pipeline.core.files import read_json
 from pipeline.core.params import CrossValidation, load_params
 from pipeline.core.tables import as_arrays, number_table, read_table, write_table

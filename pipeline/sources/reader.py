@@ -21,9 +21,9 @@ from pipeline.core.files import atomic_write
 from pipeline.core.numbers import INTEGER, is_number, pointed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import LINES, Lines, group_rows, writer
-from pipeline.csv.cells import FLOAT, TEXT, Kind, column, kind_of, united
-from pipeline.csv.fast import Batch, fast_batches, serves
-from pipeline.csv.records import (
+from pipeline.sources.cells import FLOAT, TEXT, Kind, column, kind_of, united
+from pipeline.sources.fast import Batch, fast_batches, serves
+from pipeline.sources.records import (
     ENDED,
     FIRST,
     Place,
@@ -34,7 +34,7 @@ from pipeline.csv.records import (
     records,
     shown,
 )
-from pipeline.csv.suggest import suggestion
+from pipeline.sources.suggest import suggestion
 
 BATCH = 8192  # records in memory as Python's text
 

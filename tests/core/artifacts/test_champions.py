@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.artifacts.champions import Holder, champion_model, holder, read_champion
-from pipeline.artifacts.evaluated import read_evaluated, read_verdicts
 from pipeline.core import layout
+from pipeline.core.artifacts.champions import Holder, champion_model, holder, read_champion
+from pipeline.core.artifacts.evaluated import read_evaluated, read_verdicts
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params, params_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.artifacts.models import Model, read_model, write_model
+from pipeline.core.artifacts.models import Model, read_model, write_model
 from pipeline.core.errors import PipelineError
 
 MODEL = Model("closed_form", {}, {"rank": 2, "condition": None}, np.array([0.1, -1 / 3]), 2 / 7)

@@ -5,7 +5,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.statistics.preprocessing import fit_scaler, split_rows
+from pipeline.core.preprocessing import fit_scaler, split_rows
 
 
 @given(

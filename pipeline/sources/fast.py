@@ -21,8 +21,8 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from pipeline.core.params import Dialect
-from pipeline.csv.cells import FLOAT, INT, TEXT, Kind, column
-from pipeline.csv.records import LONGEST_CELL, Place, opened
+from pipeline.sources.cells import FLOAT, INT, TEXT, Kind, column
+from pipeline.sources.records import LONGEST_CELL, Place, opened
 
 BLOCK = 2**22  # bytes
 WORKERS = 2

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.artifacts.validated import Validated
 from pipeline.core import layout
+from pipeline.core.artifacts.validated import Validated
 from pipeline.core.files import read_as
 from pipeline.core.params import Goal, Metric, Settings
 

@@ -13,8 +13,8 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.numbers import is_number
 from pipeline.core.params import Dialect
 from pipeline.core.tables import read_lines, read_table
-from pipeline.csv.reader import CsvFile, read_csv, write_csv
-from pipeline.csv.records import ENDED
+from pipeline.sources.reader import CsvFile, read_csv, write_csv
+from pipeline.sources.records import ENDED
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_what_a_column_holds_is_told_by_all_of_it(
 ) -> None:
     """Rows that were taken for numbers at first are read again, character by character."""
     file.write_text('i,f,t\n1,1,1.0\n2,2,"2"\n3,3.5,x\n4,4,5e0\n')
-    monkeypatch.setattr("pipeline.csv.reader.BATCH", batch)
+    monkeypatch.setattr("pipeline.sources.reader.BATCH", batch)
     made = tmp_path / "a.parquet"
     write_csv(made, CsvFile(file))
     assert read_table(made).to_pydict() == {

@@ -5,7 +5,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from pipeline.tracking.store import Store
+from pipeline.tracking.store.connection import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

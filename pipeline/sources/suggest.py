@@ -9,7 +9,7 @@ from typing import cast
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dialect
-from pipeline.csv.records import opened, split
+from pipeline.sources.records import opened, split
 
 HEAD = 2**16  # bytes
 LINES = 30

@@ -17,7 +17,7 @@ from pipeline.core import layout
 from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
-from pipeline.core.params import AnyTrainer, Params, Settings, Wanted
+from pipeline.core.params import AnyTrainer, Settings, Wanted
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value
 
@@ -159,23 +159,6 @@ def read_history(path: Path) -> Array:
     ):
         raise damaged(path, f"expected {expected}, and a finite loss for one epoch after the other")
     return history
-
-
-def remove_strangers(params: Params, dataset: str) -> None:
-    """Remove the models of a dataset for which params.yaml has no line any more.
-
-    DVC leaves the outputs of a stage that is gone where they are, and they would be judged with the
-    others; its cache has them still.
-    """
-    names = params.models_of(dataset)
-    ours = {
-        path
-        for name in names
-        for path in (layout.model(dataset, name), layout.history(dataset, name))
-    }
-    for path in layout.models(dataset).glob("[!.]*"):
-        if path not in ours and path.is_file():
-            path.unlink()
 
 
 def read_models(

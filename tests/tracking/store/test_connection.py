@@ -2,7 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking.store import StoreError, open_store, tracking_uri, without_password
+from pipeline.tracking.store.connection import (
+    StoreError,
+    open_store,
+    tracking_uri,
+    without_password,
+)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own imports

@@ -26,10 +26,9 @@ from pipeline.core.params import Wanted, params_of
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from pipeline.stages import train
-from pipeline.tracking import live
-from pipeline.tracking.live import MOST, Losses, Pace, shown
-from pipeline.tracking.owner import end_abandoned
-from pipeline.tracking.store import open_store, training_key
+from pipeline.tracking.store.connection import live, open_store, training_key
+from pipeline.tracking.store.live import MOST, Losses, Pace, shown
+from pipeline.tracking.store.owner import end_abandoned
 from tests.conftest import ROOT, descent
 from tests.servers import silent_server
 
@@ -97,7 +96,7 @@ def test_losses_are_kept_evenly_and_few() -> None:
 
 BAR = """
 import warnings
-from pipeline.tracking.progress import Bar, warnings_above_bars
+from pipeline.tracking.store.progress import Bar, warnings_above_bars
 bar = Bar("torch_sgd", 1000)
 with warnings_above_bars():
     bar.draw(250, 1.5, 10)

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from pipeline.core.tables import Array
 
@@ -33,6 +32,8 @@ def split_rows(
         return rows, rows[:0]
     if test_size * n_rows > n_rows - 1:  # scikit-learn refuses it, in words of its own
         return rows[:0], rows
+    from sklearn.model_selection import train_test_split  # a second that verdict need not wait
+
     train, test = train_test_split(rows, test_size=test_size, random_state=seed)
     return train, test
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dialect
-from pipeline.csv import fast, records
-from pipeline.csv import reader as csv_reader
-from pipeline.csv.reader import read_csv
+from pipeline.sources import fast, records
+from pipeline.sources import reader as csv_reader
+from pipeline.sources.reader import read_csv
 
 # fmt: off
 CELLS = st.sampled_from([

@@ -7,11 +7,17 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from pipeline.artifacts.evaluated import Evaluated, Judged, Verdict, read_evaluated, read_verdicts
-from pipeline.artifacts.models import Model, read_model
-from pipeline.artifacts.splits import read_split
-from pipeline.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import (
+    Evaluated,
+    Judged,
+    Verdict,
+    read_evaluated,
+    read_verdicts,
+)
+from pipeline.core.artifacts.models import Model, read_model
+from pipeline.core.artifacts.splits import read_split
+from pipeline.core.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
 from pipeline.core.params import (
