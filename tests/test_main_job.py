@@ -214,6 +214,43 @@ def test_an_experiment_reruns_what_depends_on_lr_and_adds_its_runs(clone: Clone)
     back_to_the_start(clone)
 
 
+def test_a_param_of_one_model_trains_that_model_alone(clone: Clone) -> None:
+    output = clone.ok("dvc exp run -S +models.gradient.house-manual_gd.lr=0.3 --name one")
+    later = {"evaluate@house", "verdict", "report", "track"}
+    assert stages_run(output) == {"params", "train_gradient@house-manual_gd", *later}
+    assert metric(clone, "house", "torch_sgd", "train_mse") == pytest.approx(42.869848)
+    back_to_the_start(clone)
+
+
+def test_two_models_of_a_dataset_share_a_trainer(clone: Clone) -> None:
+    line = "{dataset: breast_cancer, trainer: bcpm, optimizer: adam, epochs: 20}"
+    change = f"+models.gradient.breast_cancer-bcpm_adam={line}"
+    output = clone.ok(f"dvc exp run -S '{change}' --name two")
+    assert "train_gradient@breast_cancer-bcpm_adam" in stages_run(output)
+    assert "train_gradient@breast_cancer-bcpm" not in stages_run(output)
+    scores = json.loads((clone.folder / "metrics/breast_cancer.json").read_text())
+    assert [*scores] == ["bcpm", "bcpm_adam", "logistic_regression", "majority"]
+    added = [run for run in runs(clone) if run.get("model") == "bcpm_adam"]
+    assert [run["trainer"] for run in added] == ["bcpm"]
+    back_to_the_start(clone)
+    assert "bcpm_adam" not in clone.ok("dvc repro && python -m pipeline results")
+
+
+def test_a_dataset_is_one_block(clone: Clone) -> None:
+    """Without a model of its own, too, it is ingested, validated, split and measured."""
+    for folder, suffix in (("raw", "csv"), ("schema", "yaml")):
+        house = clone.folder / f"data/{folder}/house.{suffix}"
+        shutil.copy(house, house.with_name(f"neu.{suffix}"))
+    block = "{task: regression, target: price_wan, ingest: {source: data/raw/neu.csv}, split: {}"
+    output = clone.ok(f"dvc exp run -S '+datasets.neu={block}, evaluate: {{}}}}' --name neu")
+    ours = {f"{stage}@neu" for stage in ("ingest", "validate", "split", "train_reference")}
+    later = {"params", "evaluate@neu", "verdict", "report", "track"}
+    assert stages_run(output) == ours | later
+    assert "neu: linear_regression undecided: params.yaml: models has no model of this" in output
+    back_to_the_start(clone)
+    clone.ok("git clean -fdq data/raw data/schema metrics && dvc repro")
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -36,6 +36,8 @@ METRICS: dict[Task, tuple[Metric, ...]] = {
     "regression": ("mse", "mae"),
     "classification": ("accuracy", "roc_auc", "log_loss", "brier"),
 }
+# Names of files beside those of a dataset.
+NAMES_TAKEN = ("textbook", "champion", "verdict", "summary", "report")
 # Names of a model that mean something else beside a dataset's models.
 TAKEN = {
     "champion",
@@ -424,7 +426,7 @@ class Params(Descent):
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
-        for name in ("textbook", "champion", "verdict", "summary", "report"):
+        for name in NAMES_TAKEN:
             if name in self.datasets:
                 raise ValueError(f"datasets.{name}: the name is taken; rename it")
         return self

@@ -50,7 +50,7 @@ def evaluate(dataset: str) -> None:
 
 
 def _read(params: Params, dataset: str) -> Given:
-    remove_strangers(params, dataset)
+    remove_strangers(params)
     settings, train = params.dataset(dataset), layout.split_part(dataset, "train")
     table = read_table(layout.ingested(dataset))
     rows = read_split(dataset, settings.target, table)

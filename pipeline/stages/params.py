@@ -9,13 +9,11 @@ from pipeline.core.params import load_params
 
 
 def params() -> None:
-    """Check params.yaml, and remove the models that it has no line for any more.
+    """Check params.yaml, and remove what was made of datasets and models that it has no more.
 
     Raises
     ------
     PipelineError
         Names every key that is unknown, missing or impossible, all at once.
     """
-    found = load_params()
-    for dataset in found.datasets:
-        remove_strangers(found, dataset)
+    remove_strangers(load_params())

@@ -5,6 +5,7 @@ Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json.
 
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import Evaluated, Verdict, Verdicts, read_evaluated
+from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.files import md5, write_json
 from pipeline.core.params import load_params
 from pipeline.evaluation.comparison import verdict as judge
@@ -16,6 +17,7 @@ def verdict() -> None:
     The summary is what `dvc exp show` and `dvc metrics diff` show: few numbers, short names.
     """
     params = load_params()
+    remove_strangers(params)
     evaluated = {name: read_evaluated(name) for name in params.datasets}
     verdicts = {
         name: judge(one, params.verdict.tolerance, md5(layout.evaluated(name)))
