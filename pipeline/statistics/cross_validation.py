@@ -13,6 +13,7 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import CrossValidation, Goal
 from pipeline.core.preprocessing import fit_scaler, standardized
+from pipeline.core.processes import rows_apart
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Task, Value
 from pipeline.solvers.fit import fit
@@ -128,24 +129,35 @@ def cross_validate(
     PipelineError
         When a training fails; names the fold.
     """
-    held = []
-    for number, (train, out) in enumerate(cuts, 1):
+    most = max((len(out) for _, out in cuts), default=0)
+
+    def of_fold(k: int) -> Array:
+        """What the fold gives in one row: threshold, weights and, of its rows, z."""
+        train, out = cuts[k]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
                 model, mean, scale = _trained(trainer, params, X[train], y[train])
-                chosen = None if threshold is None else choose_threshold(
+                chosen = np.nan if threshold is None else choose_threshold(
                     threshold, trainer, params, X[train], y[train], classes
                 )  # fmt: skip
         except PipelineError as error:
             failure = PipelineError(
-                f"cross-validation of {trainer}, fold {number} of {len(cuts)}: {error}"
+                f"cross-validation of {trainer}, fold {k + 1} of {len(cuts)}: {error}"
             )
             failure.exit_code = error.exit_code
             raise failure from None
         z = model.predict(standardized(X[out], mean, scale))
-        held.append(OutOfFold(out, z, model.coef / scale, chosen))
-    return held
+        return np.concatenate([[chosen], model.coef / scale, z, np.zeros(most - len(out))])
+
+    rows = rows_apart(of_fold, len(cuts), 1 + X.shape[1] + most)
+    coefs, zs = rows[:, 1 : X.shape[1] + 1], rows[:, X.shape[1] + 1 :]
+    return [
+        OutOfFold(
+            out, zs[k, : len(out)], coefs[k], None if threshold is None else float(rows[k, 0])
+        )
+        for k, (_, out) in enumerate(cuts)
+    ]
 
 
 def choose_threshold(
