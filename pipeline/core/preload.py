@@ -32,7 +32,8 @@ from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 
-# In the order in which stages come to need them; the first process imports nothing, and watches.
+# In the order in which stages come to need them after a change of params; the first process
+# imports nothing, and watches.
 LEVELS: tuple[tuple[str, ...], ...] = (
     (),
     (
@@ -53,15 +54,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "threadpoolctl",
         "tqdm",
     ),
+    ("torch", "torch.optim"),
     (
-        "pandera.backends.pandas.register",
-        "pandera.io.pandas_io",
-        "pandera.pandas",
-        "pyarrow.pandas_compat",
         "scipy.special",
-        "tabulate",
-    ),
-    (
         "sklearn.datasets",
         "sklearn.frozen",
         "sklearn.linear_model",
@@ -70,7 +65,13 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "sklearn.pipeline",
         "sklearn.preprocessing",
     ),
-    ("torch", "torch.optim"),
+    (
+        "pandera.backends.pandas.register",
+        "pandera.io.pandas_io",
+        "pandera.pandas",
+        "pyarrow.pandas_compat",
+        "tabulate",
+    ),
     (
         "jinja2",
         "matplotlib.backends.backend_agg",
@@ -90,13 +91,13 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 LEVEL_OF = {
     "params": 1,
     "ingest": 1,
-    "split": 3,
     "train_direct": 1,
-    "validate": 2,
-    "verdict": 2,
+    "train_gradient": 2,
+    "split": 3,
     "train_reference": 3,
-    "train_gradient": 4,
-    "evaluate": 4,
+    "evaluate": 3,
+    "verdict": 3,
+    "validate": 4,
     "report": 5,
     "textbook": 5,
     "track": 6,

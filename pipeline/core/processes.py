@@ -1,62 +1,66 @@
-"""Rows of numbers computed on all CPUs: the same bytes, whatever their number."""
+"""Work that falls into parts, done on all CPUs: the same bytes, whatever their number."""
 
-import mmap
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-
-import numpy as np
+from typing import IO, NamedTuple
 
 from pipeline.core.preload import die_with_parent
-from pipeline.core.tables import Array
 
 WORTH = 0.1  # seconds of work that forks, of some 20 ms each, are worth
 MOST = 8
+SIZE = 8  # bytes of the number that stands before each result
 
 
-def rows_apart(work: Callable[[int], Array], count: int, width: int) -> Array:
-    """Compute the rows of a matrix, each by itself, in forks of this process where it pays.
+class _Fork(NamedTuple):
+    """A process at work on some parts, and the file that it writes their results to."""
 
-    The first row tells how long one takes. Forks write to memory that they share with this
-    process; where one fails, this process computes its rows, and meets what it met.
+    parts: Sequence[int]
+    results: IO[bytes]
+
+
+def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
+    """Do each part of some work by itself, in forks of this process where that pays.
+
+    The first part tells how long one takes. Where a fork fails, this process does its parts, and
+    meets what it met.
 
     Parameters
     ----------
     work : callable
-        Gives row k, of shape (width,), and depends on k alone.
+        Does part k, and depends on nothing but k.
     count : int
-        The number of rows.
-    width : int
-        The number of columns.
+        The number of parts.
 
     Returns
     -------
-    ndarray of shape (count, width)
+    list of bytes
+        What `work` gives for each k from 0 to count - 1.
     """
-    rows = np.frombuffer(mmap.mmap(-1, max(8 * count * width, 1)), count=count * width)
-    rows = rows.reshape(count, width)
     begun = time.monotonic()
-    for k in range(min(count, 1)):
-        rows[k] = work(k)
+    found = {k: work(k) for k in range(min(count, 1))}
     seconds = (time.monotonic() - begun) * (count - 1)
-    ours, *theirs = _parts(range(1, count), _processes() if seconds > WORTH else 1)
-    waited = {_forked(work, rows, part): part for part in theirs}
+    number = _processes() if seconds > WORTH else 1
+    ours, *theirs = [range(1 + k, count, number) for k in range(number)]
+    forks = dict(_forked(work, parts) for parts in theirs)
     try:
-        _fill(work, rows, ours)
-        while waited:
-            child, status = os.waitpid(next(iter(waited)), 0)
-            part = waited.pop(child)
-            if status:
-                _fill(work, rows, part)
+        found |= {k: work(k) for k in ours}
+        while forks:
+            child, status = os.waitpid(next(iter(forks)), 0)
+            parts, results = forks.pop(child)
+            with results:
+                found |= {k: work(k) if status else _read(results) for k in parts}
     finally:
-        for child in waited:
+        for child, fork in forks.items():
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-    return rows
+            fork.results.close()
+    return [found[k] for k in range(count)]
 
 
 def _processes() -> int:
@@ -66,26 +70,27 @@ def _processes() -> int:
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
-def _parts(rows: range, number: int) -> Sequence[range]:
-    return [rows[k::number] for k in range(number)]
-
-
-def _fill(work: Callable[[int], Array], rows: Array, part: range) -> None:
-    for k in part:
-        rows[k] = work(k)
-
-
-def _forked(work: Callable[[int], Array], rows: Array, part: range) -> int:
-    """Compute some rows in a fork, which ends with this process; its number."""
-    parent = os.getpid()
+def _forked(work: Callable[[int], bytes], parts: Sequence[int]) -> tuple[int, _Fork]:
+    """Begin to do some parts in a fork, which ends with this process."""
+    parent, results = os.getpid(), tempfile.TemporaryFile()  # noqa: SIM115  # the parent closes it
     child = os.fork()
     if child:
-        return child
+        return child, _Fork(parts, results)
     failed = 1
     with suppress(BaseException):
         die_with_parent()
         if os.getppid() == parent:
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # it forks no further
-            _fill(work, rows, part)
+            _write(results, map(work, parts))
             failed = 0
     os._exit(failed)
+
+
+def _write(file: IO[bytes], results: "map[bytes]") -> None:
+    for result in results:
+        file.write(len(result).to_bytes(SIZE, "little") + result)
+    file.seek(0)  # for the parent, too: they share the place
+
+
+def _read(file: IO[bytes]) -> bytes:
+    return file.read(int.from_bytes(file.read(SIZE), "little"))

@@ -13,7 +13,7 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import CrossValidation, Goal
 from pipeline.core.preprocessing import fit_scaler, standardized
-from pipeline.core.processes import rows_apart
+from pipeline.core.processes import apart
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Task, Value
 from pipeline.solvers.fit import fit
@@ -129,10 +129,9 @@ def cross_validate(
     PipelineError
         When a training fails; names the fold.
     """
-    most = max((len(out) for _, out in cuts), default=0)
 
-    def of_fold(k: int) -> Array:
-        """What the fold gives in one row: threshold, weights and, of its rows, z."""
+    def of_fold(k: int) -> bytes:
+        """What the fold gives, as numbers in a row: the threshold, the weights and z."""
         train, out = cuts[k]
         try:
             with warnings.catch_warnings():
@@ -148,16 +147,14 @@ def cross_validate(
             failure.exit_code = error.exit_code
             raise failure from None
         z = model.predict(standardized(X[out], mean, scale))
-        return np.concatenate([[chosen], model.coef / scale, z, np.zeros(most - len(out))])
+        return np.concatenate([[chosen], model.coef / scale, z]).tobytes()
 
-    rows = rows_apart(of_fold, len(cuts), 1 + X.shape[1] + most)
-    coefs, zs = rows[:, 1 : X.shape[1] + 1], rows[:, X.shape[1] + 1 :]
-    return [
-        OutOfFold(
-            out, zs[k, : len(out)], coefs[k], None if threshold is None else float(rows[k, 0])
-        )
-        for k, (_, out) in enumerate(cuts)
-    ]
+    held = []
+    for (_, out), found in zip(cuts, apart(of_fold, len(cuts)), strict=True):
+        row: Array = np.frombuffer(found)
+        chosen, coef, z = float(row[0]), row[1 : 1 + X.shape[1]], row[1 + X.shape[1] :]
+        held.append(OutOfFold(out, z, coef, None if threshold is None else chosen))
+    return held
 
 
 def choose_threshold(
