@@ -19,7 +19,8 @@ DATASETS = ("house", "synthetic", "breast_cancer")
 WITHOUT = """\
 import sys
 from pipeline.__main__ import main
-from pipeline.evaluation import audits, judge
+from pipeline.evaluate import audits
+from pipeline.evaluate import judge
 judge.folds = audits.folds = lambda *arguments: []
 sys.exit(main(["evaluate", sys.argv[1]]))
 """

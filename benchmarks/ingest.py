@@ -23,7 +23,7 @@ OURS, PANDAS = "ours", "pandas"
 CODE = {
     OURS: """
 from pathlib import Path
-from pipeline.sources.reader import CsvFile, write_csv
+from pipeline.ingest.reader import CsvFile, write_csv
 write_csv(Path("ours.parquet"), CsvFile(Path("big.csv")))
 """,
     PANDAS: """

@@ -35,11 +35,11 @@ SCHEMA = "".join(
 def main() -> None:
     """Print seconds, and their ratios to the bare pass."""
     start = time.perf_counter()
-    from pipeline.checks.data_warnings import data_warnings
-    from pipeline.checks.profile import Profile
-    from pipeline.checks.schema import load_schema
-    from pipeline.checks.table import check_table
-    from pipeline.checks.values import Source
+    from pipeline.validate.data_warnings import data_warnings
+    from pipeline.validate.profile import Profile
+    from pipeline.validate.schema import load_schema
+    from pipeline.validate.table import check_table
+    from pipeline.validate.values import Source
 
     print(f"imports, pandera among them: {time.perf_counter() - start:.2f} s")
     with tempfile.TemporaryDirectory() as folder:

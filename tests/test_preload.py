@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import preload
+from pipeline.core.run import STAGES
 from tests.conftest import ROOT, Clone, copied
 from tests.kills import commands_in, stage_of, wait_for
 
@@ -69,9 +70,10 @@ class Project(Clone):
         (self.folder / "dvc.yaml").write_text(DVC_YAML % (shell, shell))
 
     def stage(self, name: str, code: str) -> None:
-        (self.folder / "pipeline/stages").mkdir(exist_ok=True)
+        path = self.folder / f"{STAGES[name].module.replace('.', '/')}.py"
+        path.parent.mkdir(exist_ok=True)
         lines = "".join(f"    {line}\n" for line in code.strip().splitlines())
-        (self.folder / f"pipeline/stages/{name}.py").write_text(f"def {name}():\n{lines}")
+        path.write_text(f"def {name}():\n{lines}")
 
     def at_work(self, **env: str) -> subprocess.Popen[str]:
         """Start dvc, and wait until its stage `params` has written its worker's number."""
@@ -218,7 +220,7 @@ def test_code_that_is_edited_between_two_stages_is_what_runs(project: Project) -
     new = 'def verdict():\\n    print("edited")\\n    open("verdict.out", "w")\\n'
     project.stage(
         "params",
-        f"open('pipeline/stages/verdict.py', 'w').write('{new}')\nopen('params.out', 'w')",
+        f"open('pipeline/evaluate/verdict.py', 'w').write('{new}')\nopen('params.out', 'w')",
     )
     assert "edited" in project.ok("dvc repro")
 

@@ -28,7 +28,7 @@ from pipeline.core.files import write_text
 from pipeline.core.numbers import INT64, is_number, pointed
 from pipeline.core.params import Dialect, declared_dialect
 from pipeline.core.run import say
-from pipeline.sources.reader import read_csv
+from pipeline.ingest.reader import read_csv
 
 FEW = 10  # different values of a column that is a choice between them
 THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")

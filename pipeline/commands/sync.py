@@ -5,7 +5,7 @@ Reads data/unpublished, where track leaves it. Ends with exit code 2 where MLflo
 
 from argparse import ArgumentParser, Namespace
 
-from pipeline.stages.track import sync
+from pipeline.tracking.stage import sync
 
 
 def add_arguments(_: ArgumentParser) -> None:

@@ -45,7 +45,7 @@ TAKEN = {
     "baseline",
     *(n for n, t in TRAINERS.items() if t.role != "trainer"),
 }
-GENERATOR = "pipeline/sources/make_regression.py"
+GENERATOR = "pipeline/ingest/make_regression.py"
 SOURCE = re.compile(r"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*\.csv(\.gz)?")
 
 

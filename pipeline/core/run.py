@@ -20,17 +20,17 @@ class Stage(NamedTuple):
 
 
 STAGES = {
-    "params": Stage("pipeline.stages.params", 0),
-    "ingest": Stage("pipeline.stages.ingest", 1),
-    "validate": Stage("pipeline.stages.validate", 1),
-    "split": Stage("pipeline.stages.split", 1),
-    "train": Stage("pipeline.stages.train", 2),
-    "train_reference": Stage("pipeline.stages.train", 1),
-    "evaluate": Stage("pipeline.stages.evaluate", 1),
-    "verdict": Stage("pipeline.stages.verdict", 0),
-    "report": Stage("pipeline.stages.report", 0),
-    "textbook": Stage("pipeline.stages.textbook", 0),
-    "track": Stage("pipeline.stages.track", 0),
+    "params": Stage("pipeline.params", 0),
+    "ingest": Stage("pipeline.ingest.stage", 1),
+    "validate": Stage("pipeline.validate.stage", 1),
+    "split": Stage("pipeline.split", 1),
+    "train": Stage("pipeline.solvers.stage", 2),
+    "train_reference": Stage("pipeline.solvers.stage", 1),
+    "evaluate": Stage("pipeline.evaluate.stage", 1),
+    "verdict": Stage("pipeline.evaluate.verdict", 0),
+    "report": Stage("pipeline.report.stage", 0),
+    "textbook": Stage("pipeline.textbook.stage", 0),
+    "track": Stage("pipeline.tracking.stage", 0),
 }
 NO_RESULT_OF_PARAMS = {"textbook", "track"}
 NAME = "[a-z][a-z0-9_]*"

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.checks.profile import Profile
-from pipeline.checks.schema import load_schema
-from pipeline.checks.table import check_table
-from pipeline.checks.values import Source, check_columns
 from pipeline.commands.schema_draft import draft
 from pipeline.core.tables import write_table
-from pipeline.sources.reader import read_csv
+from pipeline.ingest.reader import read_csv
+from pipeline.validate.profile import Profile
+from pipeline.validate.schema import load_schema
+from pipeline.validate.table import check_table
+from pipeline.validate.values import Source, check_columns
 
 Run = Callable[[str], tuple[int, str]]
 

@@ -138,7 +138,7 @@ def test_impossible_value_is_refused_by_name(
         ("source: data/raw/house.csv", "source: data/raw/../x.csv", r"ingest\.source: expected"),
         (
             "source: data/raw/house.csv",
-            "source: pipeline/sources/make_regression.py",
+            "source: pipeline/ingest/make_regression.py",
             r"make_regression goes with source",
         ),
         ("threshold: 0.5", "", r"breast_cancer: evaluate\.threshold: is missing"),

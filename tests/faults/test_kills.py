@@ -71,8 +71,9 @@ from importlib import import_module
 from pathlib import Path
 from pipeline.__main__ import main
 from pipeline.core import params, restore
+from pipeline.core.run import STAGES
 stage, room = sys.argv[1:]
-import_module(f"pipeline.stages.{stage}")
+import_module(STAGES[stage].module)
 params.load_params()
 size = int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (size + (int(room) << 20),) * 2)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import PipelineError
 from pipeline.core.numbers import is_number
 from pipeline.core.params import Dialect
-from pipeline.sources.reader import read_csv
+from pipeline.ingest.reader import read_csv
 
 WORDS = st.text(
     st.characters(codec="latin-1", exclude_characters="\0\r\n#", exclude_categories=["Cc"]),

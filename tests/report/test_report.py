@@ -15,7 +15,7 @@ from pipeline.core import layout
 from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
-from pipeline.stages.report import report
+from pipeline.report.stage import report
 from tests.conftest import ROOT
 from tests.report.sample import BITING, CLASSES, REASON, write_sample
 
@@ -70,7 +70,7 @@ def test_another_process_and_matplotlibrc_give_the_same_bytes(page: str) -> None
     here = written()
     Path("matplotlibrc").write_text("font.size: 30\nsvg.fonttype: path\n")
     subprocess.run(
-        [sys.executable, "-c", "from pipeline.stages.report import report; report()"],
+        [sys.executable, "-c", "from pipeline.report.stage import report; report()"],
         check=True,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
     )

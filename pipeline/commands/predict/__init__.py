@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.checks.schema import load_schema, row_by_row, text_columns
 from pipeline.commands.predict.model import OutOfRange, Predictor, from_disk, from_run
 from pipeline.commands.predict.output import opened, quoted, refuse_place
 from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
@@ -34,6 +33,7 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.escape import csv_writer, escape_formula
 from pipeline.core.params import Dataset, Dialect, Params, load_params
 from pipeline.solvers.losses import sigmoid
+from pipeline.validate.schema import load_schema, row_by_row, text_columns
 
 
 def predict(

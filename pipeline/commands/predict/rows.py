@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from pipeline.checks.values import Problem, Source, check_columns, check_values
 from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import Array
-from pipeline.sources.reader import CsvFile
-from pipeline.sources.records import ENDED, Record
+from pipeline.ingest.reader import CsvFile
+from pipeline.ingest.records import ENDED, Record
+from pipeline.validate.values import Problem, Source, check_columns, check_values
 
 CHUNK = 16_384  # rows in memory
 

@@ -16,9 +16,9 @@ from pipeline.core.files import md5
 from pipeline.core.params import Params, Wanted
 from pipeline.core.tables import read_table
 from pipeline.core.trainers import Value
-from pipeline.evaluation.judge import Judge
-from pipeline.statistics.cross_validation import cross_validate
-from pipeline.statistics.scores import Folds, cross_validated, fold_scores
+from pipeline.evaluate.cross_validation import cross_validate
+from pipeline.evaluate.judge import Judge
+from pipeline.evaluate.scores import Folds, cross_validated, fold_scores
 
 if TYPE_CHECKING:
     from optuna import Trial

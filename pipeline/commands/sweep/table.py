@@ -15,7 +15,7 @@ from pipeline.core.artifacts.evaluated import Comparison
 from pipeline.core.files import write_text
 from pipeline.core.params import METRICS
 from pipeline.core.trainers import Value
-from pipeline.evaluation.comparison import contrast
+from pipeline.evaluate.comparison import contrast
 
 FOLDER = Path("data/sweeps")
 MOST = 50  # rows on the screen; table.csv has all

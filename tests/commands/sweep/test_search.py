@@ -12,8 +12,8 @@ from pipeline.core.artifacts.splits import read_split
 from pipeline.core.files import read_json
 from pipeline.core.params import CrossValidation, load_params
 from pipeline.core.tables import as_arrays, number_table, read_table, write_table
-from pipeline.statistics.cross_validation import cross_validate, folds
-from pipeline.statistics.scores import fold_scores
+from pipeline.evaluate.cross_validation import cross_validate, folds
+from pipeline.evaluate.scores import fold_scores
 
 Prepare = Callable[[str], None]
 

@@ -23,9 +23,9 @@ from pipeline.core import layout
 from pipeline.core.errors import Diverged, PipelineWarning
 from pipeline.core.files import md5
 from pipeline.core.params import Wanted, params_of
+from pipeline.solvers import stage as train
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
-from pipeline.stages import train
 from pipeline.tracking.store.connection import live, open_store, training_key
 from pipeline.tracking.store.live import MOST, Losses, Pace, shown
 from pipeline.tracking.store.owner import end_abandoned

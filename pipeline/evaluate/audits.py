@@ -1,0 +1,148 @@
+"""Checks for leakage: test rows, or the target, that reached the training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.special import ndtri
+
+from pipeline.core.artifacts.evaluated import Audit
+from pipeline.core.artifacts.models import Model
+from pipeline.core.artifacts.splits import Split
+from pipeline.core.params import CrossValidation, Dataset
+from pipeline.core.preprocessing import fit_scaler, is_constant, standardized
+from pipeline.core.tables import Array
+from pipeline.evaluate.cross_validation import OutOfFold, cross_validate, folds
+from pipeline.evaluate.intervals import area
+from pipeline.evaluate.metrics import auc
+
+GIVEN_AWAY = 0.999  # R2, or AUC, of one feature alone
+SURE = 0.999  # one alarm in a thousand by chance
+
+
+def audits(
+    rows: Split, trained: Array, settings: Dataset, models: Mapping[str, Model]
+) -> list[Audit]:
+    """All of them, for the trainers and params of these models, by name.
+
+    Parameters
+    ----------
+    rows : Split
+    settings : Dataset
+    models : dict
+        The dataset's own models; without one no target is shuffled.
+    trained : ndarray of shape (n_train, n_features)
+        The standardized rows that the trainers read.
+    """
+    X, y = rows.X[rows.train], rows.y[rows.train]
+    return [
+        _identical_rows(rows),
+        _scaler(X, rows, trained),
+        _giveaway(X, y, rows.features, settings),
+        _shuffled_labels(rows.X, rows.y, settings, models),
+    ]
+
+
+def _identical_rows(rows: Split) -> Audit:
+    every = np.column_stack([rows.X, rows.y]) + 0.0  # -0.0 is 0.0
+    known = {row.tobytes() for row in every[rows.train]}
+    found = sum(row.tobytes() in known for row in every[rows.test])
+    return Audit(
+        name="identical_rows",
+        passed=not found,
+        figure=float(found),
+        text=f"{found} of {len(rows.test)} test rows are equal to a training row in all columns"
+        if len(rows.test)
+        else "there are no test rows",
+    )
+
+
+def _scaler(X: Array, rows: Split, trained: Array) -> Audit:
+    """Mean and scale in use, and the rows trained on, against those of the training rows."""
+    mean, scale = fit_scaler(X)
+    gaps = (
+        (rows.mean - mean) / scale,
+        rows.scale / scale - 1,
+        trained - standardized(X, mean, scale),
+    )
+    gap = float(max(np.abs(each).max() for each in gaps))
+    return Audit(
+        name="scaler",
+        passed=gap < 1e-12,
+        figure=float(f"{gap:.3g}"),
+        text="mean, scale and the rows trained on differ from what the training rows alone give by "
+        f"at most {gap:.3g} standard deviations",
+    )
+
+
+def _giveaway(X: Array, y: Array, features: Sequence[str], settings: Dataset) -> Audit:
+    """The feature that alone says most about the target."""
+    regression = settings.task == "regression"
+    of = [_r2(x, y) if regression else _auc(x, y) for x in X.T]
+    best = int(np.argmax(of))
+    return Audit(
+        name="giveaway",
+        passed=of[best] < GIVEN_AWAY,
+        figure=float(f"{of[best]:.6g}"),
+        text=f"{features[best]} alone has {'R2' if regression else 'AUC'} {of[best]:.4f} on the "
+        f"training rows; from {GIVEN_AWAY} on it would give the target away",
+    )
+
+
+def _r2(x: Array, y: Array) -> float:
+    if is_constant(x) or is_constant(y) or len(y) < 3:
+        return 0.0
+    x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    return float(np.mean(x * y) ** 2)
+
+
+def _auc(x: Array, y: Array) -> float:
+    found = auc(y, x)
+    return 0.5 if found is None else max(found, 1 - found)
+
+
+def _shuffled_labels(X: Array, y: Array, settings: Dataset, models: Mapping[str, Model]) -> Audit:
+    """Trainers on a shuffled target: whoever foretells held-out rows there has seen them.
+
+    The figure is what the best of them surely has beyond chance: of AUC - 0.5, or of the
+    correlation of prediction and target.
+    """
+    if not models:
+        return Audit(
+            name="shuffled_labels",
+            passed=True,
+            figure=None,
+            text="there is no model of this dataset's own to train on shuffled targets",
+        )
+    shuffled = np.random.default_rng(0).permutation(y)
+    few = len(y) if settings.task == "regression" else int(min(np.sum(y == 0), np.sum(y == 1)))
+    cut = CrossValidation(folds=max(2, min(5, few)), repeats=1, seed=0)
+    cuts = folds(shuffled, settings.task, cut)
+    beyond = {
+        name: _beyond_chance(
+            cross_validate(one.trainer, one.params, X, shuffled, cuts), shuffled, settings
+        )
+        for name, one in models.items()
+    }
+    best = max(beyond, key=lambda name: float(f"{beyond[name]:.4g}"))  # not by the last digits
+    unit = "correlation" if settings.task == "regression" else "AUC - 0.5"
+    return Audit(
+        name="shuffled_labels",
+        passed=beyond[best] <= 0,
+        figure=float(f"{beyond[best]:.4g}"),
+        text=f"of trainers on shuffled targets {best} foretells held-out rows best: {unit} is at "
+        f"least {beyond[best]:.3g} ({100 * SURE:g} % sure); above 0 it would have seen them",
+    )
+
+
+def _beyond_chance(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> float:
+    """The lower end of the interval of AUC - 0.5, or of the correlation; 0 where there is none."""
+    if len(held) < 2 or len(y) < 5:
+        return 0.0
+    rows, z = (np.concatenate([getattr(fold, key) for fold in held]) for key in ("rows", "z"))
+    if settings.task == "classification":
+        interval = area(y[rows], z, SURE)
+        return interval[0] - 0.5 if interval else 0.0
+    if is_constant(z) or is_constant(y):
+        return 0.0
+    r = np.clip(np.corrcoef(z, y[rows])[0, 1], -1 + 1e-12, 1 - 1e-12)
+    return float(np.tanh(np.arctanh(r) - ndtri(SURE) / np.sqrt(len(y) - 3)))  # Fisher 1915

@@ -1,0 +1,265 @@
+"""Trainers against each other, fold by fold, and what follows from it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from pipeline.core.artifacts.evaluated import (
+    LOWER_IS_BETTER,
+    Comparison,
+    Evaluated,
+    Judged,
+    Role,
+    Verdict,
+    Word,
+    Words,
+)
+from pipeline.core.params import Goal, Metric
+from pipeline.core.preprocessing import is_constant
+from pipeline.evaluate.intervals import resampled
+
+NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
+RARE = 0.1
+ROUGH = 10  # rows
+LOPSIDED = 0.85  # share of the larger class
+NO_MODEL = "params.yaml: models has no model of this dataset yet"
+
+
+def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdict:
+    """Judge the best model of a dataset by the folds alone: no training row decides.
+
+    `accepted` beats the baseline and is not worse than the champion, `rejected` is worse than
+    either, both beyond the interval of the paired difference; else it is `undecided`. A champion
+    may be missed by `tolerance`, as a share of its score. Where the dataset has no model of its own
+    the reference model is shown as the best, undecided.
+
+    Parameters
+    ----------
+    evaluated : Evaluated
+    tolerance : float
+        From 0, below 1.
+    evaluated_md5 : str
+        Of the file that `evaluated` was read from.
+    """
+    own = _of_role(evaluated, "trainer")
+    best = _best(evaluated, own) if own else _of_role(evaluated, "reference")[0]
+    word, reason = _judge(evaluated, best, tolerance) if own else ("undecided", NO_MODEL)
+    return Verdict(
+        evaluated_md5=evaluated_md5,
+        metric=evaluated.metric,
+        best=best,
+        verdict=word,
+        reason=reason,
+        champion=evaluated.champion,
+        notes=[*_notes(evaluated, best)],
+        comparisons=[compare(evaluated, a, b) for a, b in combinations(evaluated.judged, 2)]
+        if len(_scores(evaluated, best)) > 1
+        else [],
+    )
+
+
+def _of_role(evaluated: Evaluated, role: Role) -> list[str]:
+    return [name for name, one in evaluated.judged.items() if one.role == role]
+
+
+def compare(evaluated: Evaluated, a: str, b: str) -> Comparison:
+    """The mean difference of two models over the folds, with its interval.
+
+    Parameters
+    ----------
+    evaluated : Evaluated
+    a, b : str
+        Names in `judged`.
+    """
+    scores = {name: _scores(evaluated, name) for name in (a, b)}
+    return contrast(scores, evaluated.metric, evaluated.scheme.folds, evaluated.confidence)
+
+
+def contrast(
+    scores: Mapping[str, Sequence[float]], metric: Metric, folds: int, confidence: float
+) -> Comparison:
+    """The mean difference of two, by their scores on the same folds, with its interval.
+
+    That of repeated cross-validation, corrected for the rows that folds share (Nadeau and Bengio
+    2003). `words` say what the first is; several comparisons at once are not corrected for.
+
+    Parameters
+    ----------
+    scores : dict
+        Of the first and of the second, by name.
+    metric : str
+        Which says whether less is better.
+    folds : int
+        In one repeat.
+    confidence : float
+
+    Returns
+    -------
+    Comparison
+        Of the first against the second, to 6 digits.
+    """
+    words: Words = "not distinguishable"
+    (a, b), (of_a, of_b) = scores, scores.values()
+    differences = np.subtract(of_a, of_b)
+    if is_constant(differences):
+        # Equal in all folds they have no variance, which says nothing of the next fold: one fold
+        # more is taken in which a and b are alike. So four rows decide nothing, and six may.
+        differences = np.append(differences, 0.0)
+    mean = float(differences.mean())
+    low, high = resampled(differences.tolist(), folds, confidence) or (mean, mean)
+    size = max(abs(float(np.mean(of_a))), abs(float(np.mean(of_b))))
+    if not low <= 0 <= high and abs(mean) > NOTHING * size:
+        words = "better" if (mean < 0) == (metric in LOWER_IS_BETTER) else "worse"
+    return Comparison(
+        a=a, b=b, difference=_short(mean), low=_short(low), high=_short(high), words=words
+    )
+
+
+def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str]:
+    if not _scores(evaluated, best):
+        return "undecided", f"{evaluated.scheme.rows} rows are too few to judge by"
+    (trivial,) = _of_role(evaluated, "baseline")
+    against = compare(evaluated, best, trivial)
+    shown = f"{best} against {trivial}: {_shown(against, evaluated)}"
+    champion = evaluated.champion
+    standing = "there is no champion yet" if champion is None else "it is the champion"
+    if champion is not None and champion != best:
+        standing = "not worse than the champion"
+        contest = compare(evaluated, best, champion)
+        shown = (
+            f"{best} against {_name(evaluated, champion)}: {_shown(contest, evaluated)}; {shown}"
+        )
+        # the end of the interval that is kinder to the newcomer
+        gap = contest.low if evaluated.metric in LOWER_IS_BETTER else -contest.high
+        if contest.words == "worse" and gap > tolerance * abs(_mean(evaluated, champion)):
+            return "rejected", f"worse than the champion; {shown}"
+        if contest.words == "worse":
+            standing = f"worse than the champion within the tolerance of {100 * tolerance:g} %"
+    if against.words == "worse":
+        return "rejected", f"worse than the trivial model; {shown}"
+    if against.words == "not distinguishable":
+        return "undecided", f"not distinguishable from the trivial model; {shown}"
+    return "accepted", f"better than the trivial model, and {standing}; {shown}"
+
+
+def _name(evaluated: Evaluated, champion: str) -> str:
+    one = evaluated.judged[champion]
+    given = ", ".join(f"{k} {v}" for k, v in one.params.items() if k in ("lr", "epochs"))
+    return f"the champion {one.trainer}{f' ({given})' * bool(given)}"
+
+
+def _shown(c: Comparison, evaluated: Evaluated) -> str:
+    sure = f"{100 * evaluated.confidence:g} %"
+    return f"{evaluated.metric} {c.difference:+.4g}, {sure} interval {c.low:+.4g} to {c.high:+.4g}"
+
+
+def _best(evaluated: Evaluated, trainers: list[str]) -> str:
+    """The trainer with the best mean; of equals the one that params.yaml names first."""
+    sign = 1 if evaluated.metric in LOWER_IS_BETTER else -1
+    means = {name: sign * _mean(evaluated, name) for name in trainers}
+    least = min(means.values())
+    return next(name for name in trainers if means[name] <= least + NOTHING * abs(least))
+
+
+def _scores(evaluated: Evaluated, name: str) -> list[float]:
+    return [s for s in evaluated.judged[name].folds.get(evaluated.metric, []) if s is not None]
+
+
+def _mean(evaluated: Evaluated, name: str) -> float:
+    scores = _scores(evaluated, name)
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def _notes(evaluated: Evaluated, best: str) -> Iterator[str]:
+    one = evaluated.judged[best]
+    if _scores(evaluated, best):
+        yield from _beside(evaluated, best)
+    yield from _goal(evaluated, one)
+    if not evaluated.test_rows:
+        yield (
+            f"All {evaluated.train_rows} rows train: scores named train_ say how well the rows are "
+            "fitted that were learned from, loo_ what becomes of a row that was not."
+        )
+    if evaluated.scheme.rows <= ROUGH:
+        yield (
+            f"Intervals from {evaluated.scheme.rows} rows are rough: in simulations with 6 rows "
+            "those of 95 % held the truth in 77 % of cases."
+        )
+    yield from _draw(evaluated, best, one)
+    for audit in evaluated.audits:
+        if not audit.passed:
+            yield f"Leakage audit {audit.name}: {audit.text}."
+
+
+def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
+    """Where the references stand, and who is worse than the trivial one."""
+    (trivial,) = _of_role(evaluated, "baseline")
+    for reference in _of_role(evaluated, "reference"):
+        if reference == best:
+            continue
+        found = compare(evaluated, best, reference)
+        said = {"better": "better than", "worse": "worse than"}.get(
+            found.words, "not distinguishable from"
+        )
+        yield f"{best} is {said} scikit-learn's {reference}: {_shown(found, evaluated)}."
+    sign = 1 if evaluated.metric in LOWER_IS_BETTER else -1
+    floor = _mean(evaluated, trivial)
+    for name, one in evaluated.judged.items():
+        mean = _mean(evaluated, name)
+        if one.role == "trainer" and sign * (mean - floor) > NOTHING * abs(floor):
+            yield (
+                f"{name} does worse than the trivial model ({evaluated.metric} {mean:.4g}, "
+                f"{trivial} {floor:.4g}): it grew, or stopped early; see its loss, lr and epochs."
+            )
+    share = floor if evaluated.metric == "accuracy" else 0.0
+    if share >= LOPSIDED:
+        yield (
+            f"Always to say the larger class is right in {share:.0%} of rows: accuracy tells "
+            "little here; metric: roc_auc, or a threshold for a recall, tells more."
+        )
+
+
+def _goal(evaluated: Evaluated, one: Judged) -> Iterator[str]:
+    """Whether the recall that was wanted is reached on rows that had no part in the threshold."""
+    goal = evaluated.threshold
+    if not isinstance(goal, Goal):
+        return
+    shown = []
+    for rows, said in (("cv", "held-out folds"), ("loo", "held-out rows"), ("test", "test rows")):
+        recall = one.scores.get(f"{rows}_recall_{goal.recall}")
+        if recall is not None:
+            low, high = (
+                one.scores.get(f"{rows}_recall_{goal.recall}_{k}") for k in ("low", "high")
+            )
+            limits = f" ({low:.4g} to {high:.4g})" if low is not None and high is not None else ""
+            reached = "reached" if recall >= goal.at_least else "missed"
+            shown.append(f"{reached} on {said}, {recall:.4g}{limits}")
+    yield (
+        f"Recall of {goal.recall} of at least {goal.at_least:g}, at the threshold "
+        f"{one.threshold:.4g}: {'; '.join(shown)}."
+    )
+
+
+def _draw(evaluated: Evaluated, best: str, one: Judged) -> Iterator[str]:
+    """Whether the one test split is among the luckiest or unluckiest tenth of the folds."""
+    metric, folds = evaluated.metric, np.array(_scores(evaluated, best))
+    test = one.scores.get(f"test_{metric}")
+    low, high = one.scores.get(f"cv_{metric}_low"), one.scores.get(f"cv_{metric}_high")
+    if test is None or low is None or high is None or low <= test <= high:
+        return
+    worse = (test > high) == (metric in LOWER_IS_BETTER)
+    beyond = folds >= test if test > high else folds <= test
+    if beyond.mean() > RARE:
+        return
+    rows = round(evaluated.scheme.rows / evaluated.scheme.folds)
+    yield (
+        f"The one test split of {evaluated.test_rows} rows gives {best} {metric} {test:.4g}: "
+        f"{'an unlucky' if worse else 'a lucky'} draw. Of {len(folds)} held-out folds of about "
+        f"{rows} rows {int(beyond.sum())} were as {'bad' if worse else 'good'}; their mean is "
+        f"{folds.mean():.4g}, {100 * evaluated.confidence:g} % interval {low:.4g} to {high:.4g}."
+    )
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,177 @@
+"""The data behind the plots: rows of text and numbers under a header."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from pipeline.core.artifacts.evaluated import Judged
+from pipeline.core.params import Dataset
+from pipeline.core.preprocessing import is_constant
+from pipeline.core.tables import Array
+from pipeline.core.thin import thinned
+from pipeline.evaluate.intervals import wilson
+from pipeline.solvers.losses import sigmoid
+
+PlotData = tuple[list[str], list[tuple[object, ...]]]
+Values = Mapping[str, Array]
+MOST_POINTS = 2000
+MOST_FEATURES = 100
+BINS = 10
+HEADERS = {
+    "predictions": ["trainer", "actual", "predicted"],
+    "residuals": ["trainer", "predicted", "residual"],
+    "confusion": ["trainer", "actual", "predicted", "rows"],
+    "roc": ["false_positive_rate", "true_positive_rate", "trainer"],
+    "pr": ["recall", "precision", "trainer"],
+    "calibration": ["predicted", "observed", "low", "high", "rows", "trainer"],
+}
+
+
+def of_all(
+    judged: Mapping[str, Judged], histories: Mapping[str, Array], metric: str
+) -> dict[str, PlotData]:
+    """Curves of any task, and the headers of those of one.
+
+    Parameters
+    ----------
+    judged : dict
+        The models, judged, by name.
+    histories : dict
+        By name of the model: epoch and training loss, shape (n_epochs, 2).
+    metric : str
+        The score of the folds to show.
+
+    Returns
+    -------
+    dict
+        `loss` of the epochs, `cv` with the scores of the folds, `coefficients` with the weights,
+        and without rows the plots of HEADERS.
+    """
+    losses = [
+        (name, int(epoch), loss)
+        for name, history in histories.items()
+        for epoch, loss in history[thinned(len(history), MOST_POINTS)].tolist()
+    ]
+    scores = [
+        (name, fold, value)
+        for name, one in judged.items()
+        for fold, value in enumerate(one.folds.get(metric, []))
+    ]
+    weights = [
+        (name, c.feature, c.value, c.low, c.high)
+        for name, one in judged.items()
+        if one.role != "baseline"
+        for c in one.coefficients[:MOST_FEATURES]
+    ]
+    return {
+        "loss": (["trainer", "epoch", "loss"], [*losses]),
+        "cv": (["trainer", "fold", metric], [*scores]),
+        "coefficients": (["trainer", "feature", "value", "low", "high"], [*weights]),
+        **{name: (header, []) for name, header in HEADERS.items()},
+    }
+
+
+def of_regression(values: Values, y: Array) -> dict[str, PlotData]:
+    """Predictions beside the actual values, and residuals, actual - predicted.
+
+    Parameters
+    ----------
+    values : dict
+        By name of the model: its predictions, shape (n_rows,).
+    y : ndarray of shape (n_rows,)
+    """
+    rows = thinned(len(y), MOST_POINTS)
+    points = [
+        (name, *point)
+        for name, value in values.items()
+        for point in zip(y[rows].tolist(), value[rows].tolist(), strict=True)
+    ]
+    residuals = [
+        (name, at, rest)
+        for name, value in values.items()
+        for at, rest in zip(value[rows].tolist(), (y - value)[rows].tolist(), strict=True)
+    ]
+    return _under_headers(predictions=points, residuals=residuals)
+
+
+def of_classification(
+    values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float], sure: float
+) -> dict[str, PlotData]:
+    """Confusion, ROC, precision-recall and calibration of the positive class.
+
+    Parameters
+    ----------
+    values : dict
+        By name of the model: the logit of label 1, shape (n_rows,).
+    y : ndarray of shape (n_rows,)
+        Labels 0 and 1; where all are alike there is no ROC and no precision-recall curve.
+    thresholds : dict
+        By name of the model: label 1 is predicted from this probability on.
+    sure : float
+        The confidence of the intervals of the calibration.
+    """
+    curved = {} if is_constant(y) else values
+    return _under_headers(
+        confusion=_confusion(values, y, settings, thresholds),
+        roc=_roc(curved, y, settings),
+        pr=_pr(curved, y, settings),
+        calibration=_calibration(values, y, settings, sure),
+    )
+
+
+def _under_headers(**rows: Iterable[tuple[object, ...]]) -> dict[str, PlotData]:
+    return {name: (HEADERS[name], list(of_one)) for name, of_one in rows.items()}
+
+
+def _confusion(
+    values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float]
+) -> Iterator[tuple[object, ...]]:
+    names = settings.evaluate.classes or []
+    for trainer, z in values.items():
+        label = sigmoid(z) >= thresholds[trainer]
+        for actual, predicted in product((0, 1), repeat=2):
+            rows = int(np.sum((y == actual) & (label == predicted)))
+            yield trainer, names[actual], names[predicted], rows
+
+
+def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
+    positive = settings.evaluate.positive_label
+    for trainer, z in values.items():
+        false, true, _ = roc_curve(y, z if positive else -z, pos_label=positive)
+        for k in thinned(len(false), MOST_POINTS):
+            yield float(false[k]), float(true[k]), trainer
+
+
+def _pr(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
+    positive = settings.evaluate.positive_label
+    for trainer, z in values.items():
+        precision, recall, _ = precision_recall_curve(y, z if positive else -z, pos_label=positive)
+        for k in thinned(len(recall), MOST_POINTS):
+            yield float(recall[k]), float(precision[k]), trainer
+
+
+def _calibration(
+    values: Values, y: Array, settings: Dataset, sure: float
+) -> Iterator[tuple[object, ...]]:
+    """Ten bins of the predicted probability: its mean, and the share that was positive."""
+    positive = settings.evaluate.positive_label
+    for trainer, z in values.items():
+        p = sigmoid(z if positive else -z)
+        bins = np.minimum((p * BINS).astype(int), BINS - 1)
+        for k in np.unique(bins):
+            of_bin = bins == k
+            n, hits = int(of_bin.sum()), int(np.sum(y[of_bin] == positive))
+            low, high = wilson(hits, n, sure) or (0.0, 1.0)
+            yield float(p[of_bin].mean()), hits / n, low, high, n, trainer
+
+
+def columns(data: PlotData) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
+    """Header and rows, with numbers to 10 digits."""
+    header, rows = data
+    return header, [tuple(_shown(cell) for cell in row) for row in rows]
+
+
+def _shown(cell: object) -> object:
+    return float(f"{cell:.10g}") if isinstance(cell, float) else cell

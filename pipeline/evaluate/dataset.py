@@ -1,0 +1,151 @@
+"""All models of one dataset, judged: from arrays and models to scores and the plots' data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.core import layout
+from pipeline.core.artifacts.champions import Champion
+from pipeline.core.artifacts.evaluated import Evaluated, Judged
+from pipeline.core.artifacts.models import Model
+from pipeline.core.artifacts.splits import Split
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import Dataset, Params
+from pipeline.core.preprocessing import is_constant
+from pipeline.core.tables import Array
+from pipeline.core.trainers import TRAINERS
+from pipeline.evaluate import curves
+from pipeline.evaluate.audits import audits
+from pipeline.evaluate.judge import Judge
+
+
+@dataclass(frozen=True)
+class Given:
+    """What there is to judge of a dataset.
+
+    Attributes
+    ----------
+    dataset : str
+        Its name.
+    params : Params
+    rows : Split
+    trained : ndarray of shape (n_train, n_features)
+        The standardized rows that the trainers read.
+    models : dict
+        The models of the dataset by name: its own, the reference model and the baseline.
+    histories : dict
+        By name of the model: epoch and training loss, shape (n, 2), of those that descend.
+    champion : tuple of Champion and ndarray of shape (n_rows, n_champion_features), or None
+        The champion with its features of all rows, in their own units; None where there is none.
+    """
+
+    dataset: str
+    params: Params
+    rows: Split
+    trained: Array
+    models: Mapping[str, Model]
+    histories: Mapping[str, Array]
+    champion: tuple[Champion, Array] | None
+
+    @property
+    def settings(self) -> Dataset:
+        """The dataset's block of params.yaml."""
+        return self.params.dataset(self.dataset)
+
+    @property
+    def own(self) -> dict[str, Model]:
+        """The models that params.yaml asks for: all but the reference model and the baseline."""
+        return {n: m for n, m in self.models.items() if TRAINERS[m.trainer].role == "trainer"}
+
+    @property
+    def shown(self) -> tuple[Array, Array]:
+        """The rows that the plots show: the test rows, or all where all train."""
+        return self.rows.part(self.rows.test if len(self.rows.test) else self.rows.train)
+
+
+def judge_all(given: Given) -> Evaluated:
+    """Judge every model of a dataset, with the reference model, the baseline and the champion.
+
+    By cross-validation on all rows (trained anew, scaled anew, in each fold) and on the test rows;
+    nothing is fitted on these.
+
+    Raises
+    ------
+    PipelineError
+        When a training fails in a fold, a score is not finite, or the rows are too few to be cut.
+    """
+    settings, rows = given.settings, given.rows
+    found = [*_of_one_value(given), *_separated(given)]
+    judge = Judge(rows, given.dataset, given.params)
+    judged = {name: judge.model(model) for name, model in given.models.items()}
+    champion = _judge_champion(given, judge, judged)
+    return Evaluated(
+        task=settings.task,
+        target=settings.target,
+        classes=settings.evaluate.classes,
+        positive=settings.evaluate.positive,
+        metric=settings.evaluate.metric,
+        threshold=settings.evaluate.threshold,
+        confidence=given.params.intervals.confidence,
+        scheme=judge.scheme,
+        train_rows=len(rows.train),
+        test_rows=len(rows.test),
+        judged=judged,
+        champion=champion,
+        audits=audits(rows, given.trained, settings, given.own),
+        warnings=found,
+    )
+
+
+def plots(given: Given, evaluated: Evaluated) -> dict[str, curves.PlotData]:
+    """The data of every plot, by name; for a plot of the other task its header alone."""
+    X, y = given.shown
+    values = {name: model.predict(X) for name, model in given.models.items()}
+    data = curves.of_all(evaluated.judged, given.histories, evaluated.metric)
+    if evaluated.task == "regression":
+        return data | curves.of_regression(values, y)
+    thresholds = {name: evaluated.judged[name].threshold or 0.5 for name in values}
+    return data | curves.of_classification(
+        values, y, given.settings, thresholds, evaluated.confidence
+    )
+
+
+def _judge_champion(given: Given, judge: Judge, judged: dict[str, Judged]) -> str | None:
+    """The name by which the champion is judged: a model's, where it is that model."""
+    if given.champion is None:
+        return None
+    champion, X = given.champion
+    for name, model in given.models.items():
+        if champion.is_(model, given.rows.features, given.settings.evaluate.threshold):
+            return name
+    try:
+        judged["champion"] = judge.champion(champion, X)
+    except PipelineError as error:
+        raise PipelineError(f"{layout.CHAMPION}: {given.dataset}: {error}") from None
+    return "champion"
+
+
+def _of_one_value(given: Given) -> Iterator[str]:
+    """The warning that a score has no meaning, where it has none."""
+    settings, (_, y) = given.settings, given.shown
+    if is_constant(y):
+        missing = "r2" if settings.task == "regression" else "roc_auc"
+        yield (
+            f"{given.dataset}: {settings.target} is the same in all {len(y)} rows judged by: "
+            f"{missing} has no meaning there and is null"
+        )
+
+
+def _separated(given: Given) -> Iterator[str]:
+    """The warning that the cross-entropy has no minimum: larger weights always lower it."""
+    if given.settings.task == "classification":
+        X, y = given.rows.part(given.rows.train)
+        signs = 2 * y - 1
+        names = [n for n, one in given.own.items() if (np.sign(one.predict(X)) == signs).all()]
+        if names:
+            yield (
+                f"{given.dataset}: {', '.join(names)} separates the classes of all {len(y)} "
+                "training rows: the weights grow with every epoch, and probabilities go to 0 and "
+                "1; weight_decay above 0 bounds them"
+            )

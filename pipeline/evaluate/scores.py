@@ -1,0 +1,261 @@
+"""Scores with their intervals: on held-out folds, and on the rows a model is judged by."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.special import logit
+
+from pipeline.core.artifacts.evaluated import Scheme, Scores
+from pipeline.core.artifacts.models import Model
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import Dataset, Intervals
+from pipeline.core.tables import Array
+from pipeline.evaluate.cross_validation import OutOfFold
+from pipeline.evaluate.intervals import Interval, area, percentile, resampled, studentized, wilson
+from pipeline.evaluate.metrics import (
+    Counts,
+    auc,
+    classification_scores,
+    counts,
+    regression_scores,
+)
+from pipeline.solvers.losses import bce_with_logits, sigmoid
+
+Part = tuple[Array, Array]
+Folds = dict[str, list[float | None]]
+DIGITS = 10
+IN_FOLDS = ("mse", "mae")  # of a regression; r2 of one row has no meaning
+
+
+def score(z: Array, y: Array, settings: Dataset, threshold: float | None) -> Scores:
+    """All scores of one set of rows.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_rows,)
+        The predictions (regression), or the logits of label 1 (classification).
+    y : ndarray of shape (n_rows,)
+        The target, or labels 0 and 1.
+    settings : Dataset
+    threshold : float or None
+        Label 1 is predicted from this probability on; None: from 0.5 on.
+    """
+    if settings.task == "regression":
+        return regression_scores(y, z)
+    positive, classes = settings.evaluate.positive_label, settings.evaluate.classes or []
+    return classification_scores(y, z, threshold or 0.5, positive, classes)
+
+
+def fold_scores(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Folds:
+    """The scores of every fold, by metric.
+
+    Parameters
+    ----------
+    held : sequence of OutOfFold
+    y : ndarray of shape (n_rows,)
+        The target of all rows, from which each fold takes its own.
+    settings : Dataset
+
+    Returns
+    -------
+    dict
+        By metric one score a fold, to 10 digits; of a regression mse and mae alone.
+    """
+    each = [score(fold.z, y[fold.rows], settings, fold.threshold) for fold in held]
+    names = [*each[0]] if each else []
+    if settings.task == "regression":
+        names = [name for name in names if name in IN_FOLDS]
+    return {name: [rounded(scores[name]) for scores in each] for name in names}
+
+
+def cross_validated(
+    by_fold: Folds,
+    held: Sequence[OutOfFold],
+    y: Array,
+    scheme: Scheme,
+    settings: Dataset,
+    sure: float,
+) -> Scores:
+    """Mean, standard deviation, range and interval over the folds: cv_mse, cv_mse_sd, ...
+
+    One row has no precision, f1 or AUC: in leave-one-out (loo_...) these are taken once, over all
+    rows, and have no interval.
+
+    Parameters
+    ----------
+    by_fold : dict
+        What `fold_scores` gives.
+    held : sequence of OutOfFold
+    y : ndarray of shape (n_rows,)
+    scheme : Scheme
+        How the rows were cut.
+    settings : Dataset
+    sure : float
+        The confidence of the intervals.
+    """
+    result: Scores = {}
+    pooled = _pooled(held, y, settings) if scheme.leave_one_out and held else {}
+    for name, scores in by_fold.items():
+        key = f"{'loo' if scheme.leave_one_out else 'cv'}_{name}"
+        known = [value for value in scores if value is not None]
+        if name in pooled or not known:
+            result[key] = pooled.get(name)
+            continue
+        low, high = _fold_interval(name, known, y, scheme, settings, sure) or (None, None)
+        result |= {
+            key: float(np.mean(known)),
+            f"{key}_sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+            f"{key}_min": min(known),
+            f"{key}_max": max(known),
+            f"{key}_low": low,
+            f"{key}_high": high,
+        }
+    return {name: rounded(value) for name, value in result.items()}
+
+
+def _pooled(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Scores:
+    """Scores of all held-out rows at once, each at the threshold of its fold."""
+    if settings.task == "regression":
+        return {}
+    rows = np.concatenate([fold.rows for fold in held])
+    z = np.concatenate([fold.z for fold in held])
+    over = np.concatenate([fold.z - float(logit(fold.threshold or 0.5)) for fold in held])
+    scores = score(over, y[rows], settings, 0.5)
+    return {"precision": scores["precision"], "f1": scores["f1"], "roc_auc": auc(y[rows], z)}
+
+
+def _fold_interval(
+    name: str, scores: Sequence[float], y: Array, scheme: Scheme, settings: Dataset, sure: float
+) -> Interval | None:
+    """That of resampling; of shares of rows held out one by one, or all alike, Wilson's.
+
+    Scores that are equal in all folds have no variance, which says nothing about the next fold.
+    """
+    of_class = {
+        f"recall_{c}": int(np.sum(y == k)) for k, c in enumerate(settings.evaluate.classes or [])
+    }
+    n = ({"accuracy": len(y)} | of_class).get(name)
+    alike = min(scores) == max(scores)
+    if n is not None and (alike or scheme.leave_one_out):
+        return wilson(round(float(np.mean(scores)) * n), n, sure)
+    if alike:
+        return None
+    low, high = resampled(scores, scheme.folds, sure) or (-np.inf, np.inf)
+    limit = 1.0 if settings.task == "classification" and name != "log_loss" else np.inf
+    return max(low, 0.0), min(high, limit)
+
+
+def judged_scores(
+    model: Model,
+    settings: Dataset,
+    train: Part,
+    test: Part,
+    threshold: float | None,
+    intervals: Intervals,
+) -> Scores:
+    """Scores on the test rows with their intervals, and the training loss beside them.
+
+    Where every row trains (test_size 0), all scores are of training rows, carry that name, and
+    have no interval: they say nothing about other rows.
+
+    Parameters
+    ----------
+    model : Model
+    settings : Dataset
+    train, test : tuple of ndarray
+        Standardized features, shape (n, n_features), and target, shape (n,); `test` may be empty.
+    threshold : float or None
+        Label 1 is predicted from this probability on; None for a regression.
+    intervals : Intervals
+
+    Returns
+    -------
+    dict
+        Keys begin with `train_` or `test_`; values have 10 digits, and are None where a score or
+        an end of its interval has no meaning.
+    """
+
+    def of(part: Part) -> Scores:
+        return score(model.predict(part[0]), part[1], settings, threshold)
+
+    if not len(test[1]):
+        result = _prefixed("train", of(train))
+    else:
+        loss = "mse" if settings.task == "regression" else "log_loss"
+        result = {f"train_{loss}": of(train)[loss]}
+        limits = _intervals(model.predict(test[0]), test[1], settings, threshold, intervals)
+        for name, value in of(test).items():
+            result[f"test_{name}"] = value
+            low, high = limits.get(name) or (None, None)
+            result |= {f"test_{name}_low": low, f"test_{name}_high": high}
+    return {name: rounded(value) for name, value in result.items()}
+
+
+def _intervals(
+    z: Array, y: Array, settings: Dataset, threshold: float | None, intervals: Intervals
+) -> Mapping[str, Interval | None]:
+    sure, draws = intervals.confidence, intervals.bootstrap
+    generator = np.random.default_rng(0)
+    if settings.task == "regression":
+        mse = studentized((z - y) ** 2, sure, draws, generator)
+        return {
+            "mse": mse,
+            "rmse": mse and (mse[0] ** 0.5, mse[1] ** 0.5),
+            "mae": studentized(np.abs(z - y), sure, draws, generator),
+            "r2": percentile(lambda n: _r2(z, y, n), [np.arange(len(y))], sure, draws, generator),
+        }
+    positive, p = settings.evaluate.positive_label, sigmoid(z)
+    label = (p >= (threshold or 0.5)).astype(float)
+    found = counts(y, label, positive)
+    right = found.true_positive + found.true_negative
+    both = [np.flatnonzero(y == k) for k in (0, 1)]
+    return {
+        "accuracy": wilson(right, len(y), sure),
+        "roc_auc": area(y, z, sure),
+        "log_loss": studentized(bce_with_logits(z, y), sure, draws, generator),
+        "brier": studentized((p - y) ** 2, sure, draws, generator, most=1.0),
+        "precision": wilson(found.true_positive, found.true_positive + found.false_positive, sure),
+        "f1": percentile(lambda n: _f1(found, y, label, positive, n), both, sure, draws, generator),
+        **{
+            f"recall_{name}": wilson(int(np.sum(label[both[k]] == k)), len(both[k]), sure)
+            for k, name in enumerate(settings.evaluate.classes or [])
+        },
+    }
+
+
+def _r2(z: Array, y: Array, n: Array) -> Array:
+    """Of resampled rows; -inf where the target does not vary."""
+    total, centred = n.sum(axis=1), y - y.mean()
+    variance = n @ centred**2 / total - (n @ centred / total) ** 2
+    varies = variance > 1e-12 * centred.var()
+    share = n @ (z - y) ** 2 / total / np.where(varies, variance, 1.0)
+    return np.where(varies, 1 - share, -np.inf)
+
+
+def _f1(found: Counts, y: Array, label: Array, positive: int, n: Array) -> Array:
+    hits = n @ ((y == positive) & (label == positive))
+    both = n @ (y == positive) + n @ (label == positive)
+    result: Array = 2 * hits / both
+    return result
+
+
+def _prefixed(rows: str, scores: Scores) -> Scores:
+    return {f"{rows}_{name}": value for name, value in scores.items()}
+
+
+def rounded(value: float | None) -> float | None:
+    """To 10 digits: those behind differ between CPU types, and would show up in git.
+
+    Raises
+    ------
+    PipelineError
+        When the value is inf or nan.
+    """
+    if value is None:
+        return None
+    if not np.isfinite(value):
+        raise PipelineError(
+            "a score is not finite: a training grew beyond all numbers (lower lr), or values of "
+            "the target or the features are too large (rescale them)"
+        )
+    return float(f"{value:.{DIGITS}g}")

@@ -1,0 +1,96 @@
+"""Judge the models of a dataset.
+
+By cross-validation (below 30 rows leave-one-out) and on the test rows, which no other stage reads,
+with intervals; audits for leakage. The names of the scores say which rows they come from: cv_mse,
+loo_mse (leave-one-out), test_mse, train_mse.
+
+Reads data/1_ingested, data/3_split and data/4_models of the dataset, metrics/champion.json.
+Writes metrics/DATASET.json, data/5_evaluated/DATASET.json, and metrics/plots, the plots' data.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.core import layout
+from pipeline.core.artifacts.champions import Champion, read_champion
+from pipeline.core.artifacts.evaluated import Evaluated
+from pipeline.core.artifacts.models import read_history, read_models
+from pipeline.core.artifacts.splits import read_split
+from pipeline.core.artifacts.strangers import remove_strangers
+from pipeline.core.errors import PipelineWarning
+from pipeline.core.escape import csv_writer, escape_formula
+from pipeline.core.files import atomic_write, md5, write_json
+from pipeline.core.params import Dataset, Params, load_params
+from pipeline.core.tables import Array, as_arrays, read_table
+from pipeline.core.trainers import TRAINERS
+from pipeline.evaluate.curves import PlotData, columns
+from pipeline.evaluate.dataset import Given, judge_all, plots
+
+
+def evaluate(dataset: str) -> None:
+    """Judge every model of a dataset, with the reference model, the baseline and the champion.
+
+    Reads what `ingest`, `split` and `train` left; writes metrics/<dataset>.json,
+    data/5_evaluated/<dataset>.json and the data of the plots, metrics/plots/<dataset>. Keys say
+    which rows a score comes from: cv_mse, loo_mse (leave-one-out), test_mse, train_mse.
+
+    Raises
+    ------
+    PipelineError
+        When a file is missing, damaged or of another run, or a model cannot be judged.
+    """
+    given = _read(load_params(), dataset)
+    evaluated = judge_all(given)
+    for text in evaluated.warnings:
+        warnings.warn(text, PipelineWarning, stacklevel=2)
+    _write(dataset, evaluated, plots(given, evaluated))
+
+
+def _read(params: Params, dataset: str) -> Given:
+    remove_strangers(params)
+    settings, train = params.dataset(dataset), layout.split_part(dataset, "train")
+    table = read_table(layout.ingested(dataset))
+    rows = read_split(dataset, settings.target, table)
+    models = read_models(dataset, params.models_of(dataset), rows.features, md5(train))
+    return Given(
+        dataset=dataset,
+        params=params,
+        rows=rows,
+        trained=as_arrays(read_table(train))[0],
+        models=models,
+        histories={
+            name: read_history(layout.history(dataset, name))
+            for name, one in models.items()
+            if TRAINERS[one.trainer].loss is not None
+        },
+        champion=_read_champion(dataset, settings, table),
+    )
+
+
+def _read_champion(
+    dataset: str, settings: Dataset, table: pa.Table
+) -> tuple[Champion, Array] | None:
+    champion = read_champion(dataset, settings, table.column_names)
+    if champion is None:
+        return None
+    return champion, as_arrays(table.select([*champion.features, settings.target]))[0]
+
+
+def _write(dataset: str, evaluated: Evaluated, data: Mapping[str, PlotData]) -> None:
+    for name, one in data.items():
+        _write_csv(layout.plot(dataset, name), *columns(one))
+    write_json(layout.evaluated(dataset), evaluated.model_dump())
+    scores = {n: one.scores for n, one in evaluated.judged.items() if one.role != "champion"}
+    write_json(layout.metrics(dataset), scores)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv_writer(file)
+        for row in (header, *rows):
+            writer.writerow(
+                [escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
+            )

@@ -1,0 +1,42 @@
+"""Compare the trainers of every dataset and accept, reject or leave undecided the best.
+
+Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json.
+"""
+
+from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import Evaluated, Verdict, Verdicts, read_evaluated
+from pipeline.core.artifacts.strangers import remove_strangers
+from pipeline.core.files import md5, write_json
+from pipeline.core.params import load_params
+from pipeline.evaluate.comparison import verdict as judge
+
+
+def verdict() -> None:
+    """Compare the trainers of every dataset; write metrics/verdict.json and metrics/summary.json.
+
+    The summary is what `dvc exp show` and `dvc metrics diff` show: few numbers, short names.
+    """
+    params = load_params()
+    remove_strangers(params)
+    evaluated = {name: read_evaluated(name) for name in params.datasets}
+    verdicts = {
+        name: judge(one, params.verdict.tolerance, md5(layout.evaluated(name)))
+        for name, one in evaluated.items()
+    }
+    summary = {name: _summary(one, verdicts[name]) for name, one in evaluated.items()}
+    write_json(layout.VERDICT, Verdicts(datasets=verdicts).model_dump())
+    write_json(layout.SUMMARY, summary)
+    for name, one in verdicts.items():
+        print(f"{name}: {one.best} {one.verdict}: {one.reason}")
+
+
+def _summary(evaluated: Evaluated, found: Verdict) -> dict[str, object]:
+    metric = evaluated.metric
+    held = f"{'loo' if evaluated.scheme.leave_one_out else 'cv'}_{metric}"
+    judged = f"{'test' if evaluated.test_rows else 'train'}_{metric}"
+    scores = {
+        name: {key: one.scores.get(key) for key in (held, judged)}
+        for name, one in evaluated.judged.items()
+        if one.role != "champion"
+    }
+    return {"verdict": found.verdict, "best": found.best, **scores}

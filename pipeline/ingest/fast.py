@@ -1,0 +1,225 @@
+"""Blocks of plain lines by Arrow's parser, after a look at the bytes.
+
+The look rules out all that Arrow would take for something else than `records` and `cells` do:
+quotes, NUL, a mark at the front, cells padded with blanks (it strips them), 007, 0x10 and +1
+(numbers to it), lone carriage returns, blank lines. What it then says of numbers holds; its dates
+are text.
+"""
+
+import codecs
+import zlib
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
+
+from pipeline.core.params import Dialect
+from pipeline.ingest.cells import FLOAT, INT, TEXT, Kind, column
+from pipeline.ingest.records import LONGEST_CELL, Place, opened
+
+BLOCK = 2**22  # bytes
+WORKERS = 2
+AHEAD = 6  # blocks that are parsed, or wait, while rows are written
+PIECE = 2**20  # bytes that Arrow parses at once
+TILE = 2**17  # bytes that stay in the processor's cache
+BLANK, TAB, NEWLINE, RETURN = b" \t\n\r"
+PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines"})
+Batch = tuple[list[tuple[int, int]], list[pa.Array | pa.ChunkedArray]]
+
+
+def serves(dialect: Dialect, header: Sequence[str]) -> bool:
+    """Whether the file is declared plain enough to try: no comments, no other encoding, ..."""
+    return (
+        dialect.model_dump(include=set(PLAIN)) == PLAIN
+        and dialect.delimiter.isascii()
+        and len(header) > 1  # where a blank line is told from an empty cell
+        and not any("\n" in name or "\r" in name for name in header)
+    )
+
+
+def fast_batches(
+    path: Path, dialect: Dialect, start: Place, header: Sequence[str], kinds: Sequence[Kind]
+) -> Generator[Batch, None, Place]:
+    """Batches of rows, with (line, rows from there on), up to the first block that is not plain.
+
+    Blocks are parsed side by side, and given in order.
+
+    Parameters
+    ----------
+    path : Path
+    dialect : Dialect
+        One that `serves`.
+    start : Place
+        Where the rows begin.
+    header : sequence of str
+        The column names.
+    kinds : sequence of kinds
+        Looked at anew for each block: columns known as text are read as text.
+
+    Yields
+    ------
+    Batch
+        Pairs (line, number of rows from there on), and an array for each column.
+
+    Returns
+    -------
+    Place
+        Where `records` has to go on.
+    """
+    byte, line = start
+    with opened(path) as file, ThreadPoolExecutor(WORKERS) as pool:
+        file.seek(byte)
+        texts = _whole_lines(file)
+        text = next(texts, None)
+        if text is None:
+            return start
+        waiting = deque([(text, pool.submit(_parsed, text, dialect, header, [*kinds]))])
+        while waiting:
+            text, parsing = waiting.popleft()
+            arrays = parsing.result()
+            if arrays is None:
+                break
+            yield [(line, len(arrays[0]))], arrays
+            byte, line = byte + len(text), line + len(arrays[0])
+            for text in islice(texts, AHEAD - len(waiting)):
+                waiting.append((text, pool.submit(_parsed, text, dialect, header, [*kinds])))
+        pool.shutdown(cancel_futures=True)
+    return Place(byte, line)
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Blocks that end with a line; what comes behind the last is left to `records`.
+
+    So is an archive from where it is damaged on: they tell the line.
+    """
+    while block := _read_block(file):
+        end = len(block) if block.endswith(b"\n") else block.rfind(b"\n") + 1
+        if end:
+            yield block[:end]
+        if end < len(block):
+            return
+
+
+def _read_block(file: IO[bytes]) -> bytes:
+    """Read some bytes, and on to the end of a line that is not too long."""
+    try:
+        return file.read(BLOCK) + file.readline(LONGEST_CELL)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def plain(text: bytes, dialect: Dialect, header: Sequence[str]) -> bool:
+    """Whether Arrow and `records` cannot differ over these lines."""
+    if (
+        text.startswith(codecs.BOM_UTF8)
+        or b"\0" in text
+        or (dialect.quote and dialect.quote.encode() in text)
+    ):
+        return False
+    if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
+        return False
+    codes = np.frombuffer(text, np.uint8)
+    lines = np.flatnonzero(codes == NEWLINE)
+    first = codes[np.concatenate([[0], lines[:-1] + 1])]
+    if np.diff(lines, prepend=-1).max() > LONGEST_CELL:
+        return False
+    if ((first == NEWLINE) | (first == RETURN)).any():
+        return False
+    repeated = dialect.delimiter.join(header).encode()
+    if (first == repeated[0]).any() and repeated in text:
+        return False
+    delimiter, plus = ord(dialect.delimiter), b"+" in text
+    for blank in {BLANK, TAB} - {delimiter}:
+        if bytes([blank]) in text and _beside(codes, delimiter, blank):
+            return False
+    begin = np.frombuffer(b"\n\n" + text[:3], np.uint8)
+    tiles = (codes[start : start + TILE + 3] for start in range(0, len(codes), TILE))
+    return not any(_odd(tile, delimiter, plus) for tile in chain([begin], tiles))
+
+
+def _beside(c: NDArray[np.uint8], delimiter: int, blank: int) -> bool:
+    """Whether some cell is padded."""
+    if blank in (c[0], c[-1]):
+        return True
+    end, blanks = _ends(c, delimiter), c == blank
+    return bool(((end[:-1] & blanks[1:]) | (blanks[:-1] & end[1:])).any())
+
+
+def _odd(c: NDArray[np.uint8], delimiter: int, plus: bool) -> bool:
+    """Whether some cell begins like 007, -007, 0x10 or +1.
+
+    Byte k + 2 is looked at as a number's first digit: k + 1 ends the cell before, or k does and
+    k + 1 is a sign; k + 3 is the second digit. So two bytes in front of a text, and one behind it,
+    have to be there for all of it, and tiles overlap by three.
+    """
+    end = (c == delimiter) | (c == NEWLINE)
+    if plus and (end[:-1] & (c[1:] == ord("+"))).any():
+        return True
+    unsigned = end[1:-2] | (end[:-3] & (c[1:-2] == ord("-")))
+    zeros = unsigned & (c[2:-1] == ord("0")) & (c[3:] >= ord("0"))
+    if not zeros.any():
+        return False
+    then = c[3:][zeros]
+    return bool(((then - np.uint8(ord("0")) < 10) | (then | 32 == ord("x"))).any())
+
+
+def _ends(c: NDArray[np.uint8], delimiter: int) -> NDArray[np.bool_]:
+    ends: NDArray[np.bool_] = (c == delimiter) | (c == NEWLINE) | (c == RETURN)
+    return ends
+
+
+def _parsed(
+    text: bytes, dialect: Dialect, header: Sequence[str], kinds: Sequence[Kind]
+) -> list[pa.Array | pa.ChunkedArray] | None:
+    """The columns of some lines; None where they are not plain, or not well-formed."""
+    if not plain(text, dialect, header):
+        return None
+    known = {name: kind for name, kind in zip(header, kinds, strict=True) if kind is not None}
+    texts = {name: kind for name, kind in known.items() if kind == TEXT}
+    table = _read(text, dialect, header, known) or _read(text, dialect, header, texts)
+    if table is None:
+        return None
+    doubtful = [name for name in header if name not in texts and not _is_sure(table[name])]
+    if doubtful:  # a date, a bool, nan, text: by the cells themselves
+        table = _read(text, dialect, header, texts | dict.fromkeys(doubtful, TEXT))
+        if table is None:
+            return None
+    return [
+        column(table[name].to_pylist(), None, dialect) if name in doubtful else table[name]
+        for name in header
+    ]
+
+
+def _is_sure(values: pa.ChunkedArray) -> bool:
+    if values.type == FLOAT:
+        return all(np.isfinite(np.from_dlpack(chunk)).all() for chunk in values.chunks)
+    return bool(values.type == INT)
+
+
+def _read(
+    text: bytes, dialect: Dialect, header: Sequence[str], kinds: dict[str, Kind]
+) -> pa.Table | None:
+    """The lines as a table; None for another number of fields, another kind, bad UTF-8."""
+    at_once = PIECE if len(kinds) == len(header) else len(text)  # kinds are told by the first
+    try:
+        return arrow_csv.read_csv(
+            pa.BufferReader(text),
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=at_once, column_names=[*header]
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=dialect.delimiter, quote_char=False, ignore_empty_lines=False
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                null_values=[], true_values=[], false_values=[], column_types=kinds
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None

@@ -1,0 +1,257 @@
+"""A strict CSV reader: it refuses what it would have to guess. Two paths, one result.
+
+A file of plain lines is taken block by block by Arrow's parser (`fast`). From the first block on
+that has more to it (quotes, padded cells, a record of another length, anything declared), records
+are cut one by one (`records`), and every problem is found with its line.
+"""
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.core.checked_inputs import refuse_changed, state
+from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, Problems
+from pipeline.core.files import atomic_write
+from pipeline.core.numbers import INTEGER, is_number, pointed
+from pipeline.core.params import Dialect
+from pipeline.core.tables import LINES, Lines, group_rows, writer
+from pipeline.ingest.cells import FLOAT, TEXT, Kind, column, kind_of, united
+from pipeline.ingest.fast import Batch, fast_batches, serves
+from pipeline.ingest.records import (
+    ENDED,
+    FIRST,
+    Place,
+    Record,
+    behind,
+    counted,
+    place,
+    records,
+    shown,
+)
+from pipeline.ingest.suggest import suggestion
+
+BATCH = 8192  # records in memory as Python's text
+
+
+@dataclass
+class CsvFile:
+    """A CSV file whose header has passed; its rows can be read again and again.
+
+    A column in which every cell is an integer becomes int64, in which every cell is a finite
+    number float64; any other column stays text, character by character.
+
+    Parameters
+    ----------
+    path : Path
+        A file whose name ends with .gz is unpacked while it is read.
+    dialect : Dialect
+        How it is written; UTF-8 with commas and one header line unless told.
+
+    Attributes
+    ----------
+    state : State
+        Inode, size and time of the file before its header was read.
+    header : list of str
+        The column names.
+    lines : Lines
+        Where the rows that were read last stand in the file.
+    settled : bool
+        Whether the columns held to the end what they held in the first rows. If not, `groups` has
+        stopped giving rows, and gives all of them when it is called again.
+
+    Raises
+    ------
+    PipelineError
+        When there is no such file, or its header cannot be used.
+    """
+
+    path: Path
+    dialect: Dialect = field(default_factory=Dialect)
+
+    def __post_init__(self) -> None:
+        self.state = state(self.path)  # before the header is read
+        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
+        names = self.dialect.header
+        first = next(records(self.path, self.dialect), None)
+        if first is None:
+            raise PipelineError(f"{self.path}: is empty; expected a header line and rows")
+        self.header = first.cells if names is True else names
+        self._start = FIRST
+        if names is True and first.problem:
+            raise self._refused(f"{place(self.path, first, [])}: {first.problem}")
+        where = (
+            f"{self.path}, line {first.line}"
+            if names is True
+            else "params.yaml: datasets.*.ingest.csv.header"
+        )
+        problem = _unfit(self.header, self.dialect.decimal)
+        if len(self.header) == 1 and "-separated" in suggestion(self.path, self.dialect):
+            problem = f"has one column, {shown(self.header[0])}"
+        if problem:
+            raise self._refused(f"{where}: {problem}")
+        if serves(self.dialect, self.header):
+            above = first.line if names is True else self.dialect.skip_lines
+            self._start = behind(self.path, self.dialect, above)
+
+    def groups(self) -> Iterator[pa.Table]:
+        """The rows, in tables of the size of a row group; memory does not grow with the file.
+
+        Raises
+        ------
+        PipelineError
+            At the end of a file with problems, with the first 20, each with its line, and a count;
+            for a file without rows.
+        """
+        self.lines, self.settled, first = Lines(), True, not self._kinds
+        self._kinds = self._kinds or [None] * len(self.header)
+        size, waiting = group_rows(len(self.header)), list[pa.Table]()
+        for lines, arrays in self._batches():
+            for line, count in lines:
+                self.lines.add(line, count)
+            found = [kind_of(array) for array in arrays]
+            kinds = [united(k, f) for k, f in zip(self._kinds, found, strict=True)]
+            text = [TEXT in pair and pair[0] != pair[1] for pair in zip(found, kinds, strict=True)]
+            self.settled &= (first or kinds == self._kinds) and not any(text)
+            self._kinds[:], first = kinds, False  # in place: `fast_batches` looks at them
+            if self.settled:
+                waiting.append(self._table(arrays))
+            while self.settled and _rows(waiting) >= size:
+                table = pa.concat_tables(waiting)
+                yield table[:size].combine_chunks()
+                waiting = [table[size:]]
+        if not self.lines:
+            raise self._refused(f"{self.path}: has a header but no rows; add the data")
+        if self.settled and _rows(waiting):
+            yield pa.concat_tables(waiting).combine_chunks()
+
+    def records(self, start: Place | None = None) -> Iterator[Record]:
+        """The records behind the header, one by one; one that does not fit it has a problem.
+
+        An error that ends the reading is the last of them, on line ENDED.
+        """
+        skipped = Counter[str]()
+        start = start or self._start
+        found = records(self.path, self.dialect, start, skipped)
+        if start == FIRST and self.dialect.header is True:
+            next(found)
+        try:
+            for record in found:
+                record = counted(record, self.header, self.dialect)
+                if record.cells == self.header:
+                    record = record._replace(problem="repeats the header: are there two tables?")
+                yield record
+        except PipelineError as error:
+            yield Record(ENDED, [], str(error))
+            return
+        for what, count in skipped.items():
+            message = f"{self.path}: {count} {what} skipped, as declared"
+            warnings.warn(message, PipelineWarning, stacklevel=2)
+
+    def problem(self, record: Record) -> str:
+        """The problem of a record, with its place."""
+        if record.line == ENDED:
+            return record.problem
+        return f"{place(self.path, record, self.header)}: {record.problem}"
+
+    def _table(self, arrays: Sequence[pa.Array]) -> pa.Table:
+        kinds = [kind or FLOAT for kind in self._kinds]
+        # Not safe: integers beyond 2^53 become the nearest float, as their text does.
+        cast = [array.cast(kind, safe=False) for array, kind in zip(arrays, kinds, strict=True)]
+        return pa.Table.from_arrays(cast, names=self.header)
+
+    def _batches(self) -> Iterator[Batch]:
+        start = self._start
+        if serves(self.dialect, self.header):
+            start = yield from fast_batches(
+                self.path, self.dialect, start, self.header, self._kinds
+            )
+        problems, batch = Problems(), list[Record]()
+        for record in self.records(start):
+            if record.problem:
+                problems.add(self.problem(record), final=record.line == ENDED)
+            elif not problems:
+                batch.append(record)
+            if len(batch) == BATCH and not problems:
+                yield self._batch(batch)
+                batch = []
+        if problems:
+            raise self._refused(str(problems))
+        if batch:
+            yield self._batch(batch)
+
+    def _batch(self, batch: list[Record]) -> Batch:
+        cells = zip(*(record.cells for record in batch), strict=True)
+        arrays = [column(c, k, self.dialect) for c, k in zip(cells, self._kinds, strict=True)]
+        return [(record.line, 1) for record in batch], arrays
+
+    def _refused(self, problems: str) -> PipelineError:
+        hint = suggestion(self.path, self.dialect)
+        return PipelineError(f"{problems}\n{hint}" if hint else problems)
+
+
+def read_csv(path: Path, dialect: Dialect | None = None) -> pa.Table:
+    """All rows of a CSV file, in memory.
+
+    Raises
+    ------
+    PipelineError
+        As `CsvFile` and its `groups`.
+    """
+    file = CsvFile(path, dialect or Dialect())
+    groups = [*file.groups()]
+    return pa.concat_tables(groups if file.settled else file.groups())
+
+
+def write_csv(path: Path, file: CsvFile) -> None:
+    """Write the rows of a CSV file as an ingested table, group by group.
+
+    Raises
+    ------
+    PipelineError
+        As `CsvFile.groups`, and when the file changes meanwhile; the earlier table is then as it
+        was.
+    """
+    with atomic_write(path) as part:
+        while not _written(part, file):
+            pass  # again, now that all rows have told what their columns hold
+        refuse_changed(file.path, file.state)
+
+
+def _written(path: Path, file: CsvFile) -> bool:
+    groups = file.groups()
+    first = next(groups, None)
+    if first is not None:
+        with writer(path, first.schema) as output:
+            for group in chain([first], groups):
+                output.write_table(group, row_group_size=len(group))
+            if file.lines.steps != [(0, 2)]:
+                output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
+    return file.settled
+
+
+def _rows(tables: Sequence[pa.Table]) -> int:
+    return sum(len(table) for table in tables)
+
+
+def _unfit(header: Sequence[str], decimal: str) -> str:
+    """What is wrong with column names, or nothing."""
+    blank = [str(number) for number, name in enumerate(header, start=1) if not name.strip()]
+    if blank:
+        return f"column {', '.join(blank)} has no name; name every column"
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+    if twice:
+        return f"column {', '.join(twice[:SHOWN])} stands there twice; names must differ"
+    pairs = zip(header, pointed(header, decimal), strict=True)
+    numbers = [name for name, cell in pairs if is_number(cell)]
+    if len(numbers) == len(header) or any(not INTEGER.fullmatch(name) for name in numbers):
+        return (
+            f"{shown(numbers[0])} is a number, expected a header with column names; for a file "
+            "without one declare header: [names]"
+        )
+    return ""

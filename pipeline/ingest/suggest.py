@@ -1,0 +1,89 @@
+"""What a refused CSV file looks like: a declaration that would read it, where one is likely."""
+
+import codecs
+import contextlib
+import zlib
+from io import BufferedReader
+from pathlib import Path
+from typing import cast
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import Dialect
+from pipeline.ingest.records import opened, split
+
+HEAD = 2**16  # bytes
+LINES = 30
+DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
+
+
+def suggestion(path: Path, dialect: Dialect) -> str:
+    """One line to show behind the problems of a file, or nothing.
+
+    It is guessed from the first 64 KB and 30 lines, and changes nothing by itself.
+
+    Parameters
+    ----------
+    path : Path
+    dialect : Dialect
+        As declared; what it says already is not suggested.
+    """
+    likely = _likely(path, dialect)
+    return f"the file looks {likely} (params.yaml: datasets.*.ingest.csv)" if likely else ""
+
+
+def _likely(path: Path, dialect: Dialect) -> str:
+    """How the file looks, and the declaration for it; the first guess that fits."""
+    head = _head(path)
+    if head.startswith(b"\x1f\x8b") and path.suffix != ".gz":
+        return f"compressed: name it {path.name}.gz, and its source too"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and dialect.encoding != "utf-16":
+        return "like UTF-16: declare encoding: utf-16"
+    few, many = sorted(head[k::2].count(0) for k in (0, 1))
+    if 4 * many > len(head) > 0 and 10 * few < many:
+        return "like UTF-16 without its mark: save it as UTF-8"
+    numbered = [*enumerate(head.decode(dialect.encoding, "replace").splitlines(), start=1)]
+    numbered = [(k, line) for k, line in numbered[dialect.skip_lines :][:LINES] if line.strip()]
+    lines = [line for _, line in numbered]
+    for mark in ("#", "%", "//"):
+        if any(line.startswith(mark) for line in lines) and dialect.comment is None:
+            return f'to have comments: declare comment: "{mark}"'
+    if dialect.quote and f"{dialect.delimiter} {dialect.quote}" in "\n".join(lines):
+        return "to have spaces behind its delimiters: declare strip_spaces: true"
+    fields = _fields(lines, dialect)
+    if len(set(fields)) != 1 or fields[0] == 1:
+        for delimiter, name in DELIMITERS.items():
+            other = {"delimiter": delimiter, "decimal": ".", "quote": '"'}
+            found = set(_fields(lines, dialect.model_copy(update=other)))
+            if delimiter != dialect.delimiter and len(found) == 1 and found != {1}:
+                shown = "\\t" if delimiter == "\t" else delimiter
+                return f'{name}-separated: declare delimiter: "{shown}"'
+    one_more = len(lines) > 1 and all(n == fields[0] + 1 for n in fields[1:])
+    if one_more and all(line.endswith(dialect.delimiter) for line in lines[1:]):
+        return "to have a delimiter at the end of every record: remove it"
+    cells = [split(line, dialect) for line in lines[:10]]
+    titles = next((k for k, row in enumerate(cells) if row and all(row)), 0)
+    alone = all(row and row[0] and not any(row[1:]) for row in cells[:titles])
+    if not alone or dialect.header is not True:  # without a header, such rows may be data
+        titles = 0
+    for first in range(1, min(len(fields) - 1, 10)):
+        if len(set(fields[first:])) == 1 and fields[first] not in (1, *fields[:first]):
+            titles = titles or first
+    if titles:
+        begins = numbered[titles][0]
+        return f"to begin on line {begins}: declare skip_lines: {begins - 1}"
+    return ""
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes, unpacked, up to where an archive is damaged."""
+    head = b""
+    damaged = contextlib.suppress(PipelineError, OSError, EOFError, zlib.error)
+    with damaged, opened(path) as file:
+        while len(head) < HEAD and (block := cast(BufferedReader, file).read1(HEAD)):
+            head += block
+    return head[:HEAD]
+
+
+def _fields(lines: list[str], dialect: Dialect) -> list[int]:
+    """The number of fields of each line."""
+    return [len(split(line, dialect)) for line in lines]

@@ -1,0 +1,97 @@
+"""Check the table against its pandera schema.
+
+Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
+No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
+classes, columns that count the rows, that give the target away or whose digits are lost.
+
+Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
+the ranges on which the champion was trained; params task and target.
+Writes data/2_validated/DATASET.json, a report, and DATASET.txt, the same for people, when all is
+well.
+"""
+
+import warnings
+from typing import Any
+
+import pandera.pandas as pa
+
+from pipeline.core import layout
+from pipeline.core.artifacts.trained_on import read_trained_on
+from pipeline.core.artifacts.validated import Validated
+from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
+from pipeline.core.files import md5, write_json, write_text
+from pipeline.core.params import load_params
+from pipeline.core.tables import read_lines, table_schema
+from pipeline.validate.data_warnings import data_warnings
+from pipeline.validate.profile import Profile
+from pipeline.validate.schema import load_schema
+from pipeline.validate.table import check_table
+from pipeline.validate.text import as_text
+from pipeline.validate.values import Source, check_columns
+
+
+def validate(dataset: str) -> None:
+    """Check types, ranges, labels and columns of data/1_ingested/<dataset>.parquet.
+
+    All failures are reported at once, with file, line and column, and end with exit code 2. Where
+    there is none, a report goes to data/2_validated, as JSON and as text, and the later stages may
+    run. It has the warnings, too: repeated rows, rare classes, columns that count the rows or tell
+    the target, values that have left the ranges on which the champion was trained.
+
+    Raises
+    ------
+    PipelineError
+        For values that break the schema, with the first 20 and a count of the rest; for a schema
+        or a table that cannot be read.
+    """
+    settings = load_params().dataset(dataset)
+    schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
+    labels = (0, 1) if settings.task == "classification" else ()
+    profile = Profile.of(path, settings.target, labels, read_trained_on(dataset))
+    where = (
+        Source(path, "row", range(1, profile.rows + 1))
+        if settings.ingest.make_regression
+        else Source(
+            settings.ingest.path,
+            "line",
+            read_lines(path),
+            settings.ingest.csv.decimal,
+        )
+    )
+    columns = check_columns(table_schema(path).names, schema, where.path)
+    problems = check_table(path, schema, where, profile)
+    count = len(columns) + problems.count
+    if count:
+        shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
+        raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
+    found = data_warnings(profile, where)
+    for text in found:
+        warnings.warn(text, PipelineWarning, stacklevel=2)
+    report = Validated(
+        dataset=dataset,
+        data_md5=md5(path),
+        rows=profile.rows,
+        repeated_rows=profile.repeated(0)[0],
+        warnings=found,
+        classes={str(label): n for label, n in profile.labels.items()},
+        checks={name: _checks(column) for name, column in schema.columns.items()},
+        columns={name: _summary(profile, name) for name in [*profile.numbers, *profile.empty]},
+    )
+    write_json(layout.validated(dataset), report.model_dump())
+    write_text(layout.validated_text(dataset), as_text(report, str(layout.schema(dataset))))
+
+
+def _checks(column: pa.Column) -> list[str]:
+    """The type of a column, and the checks that it has passed."""
+    return [str(column.dtype), *(str(check.error or check.name) for check in column.checks)]
+
+
+def _summary(profile: Profile, name: str) -> dict[str, Any]:
+    """A column in short; 10 digits, since those behind differ between CPU types."""
+    if name in profile.empty:
+        return {"empty": profile.empty[name]}
+    column = profile.numbers[name]
+    if not column.parts:
+        return {"missing": column.missing}
+    found = {"min": column.low, "max": column.high, "mean": column.mean, "sd": column.sd}
+    return {"missing": column.missing} | {k: float(f"{v:.10g}") for k, v in found.items()}

@@ -1,0 +1,83 @@
+"""Each audit passes on honest rows and fails on the leak it is there for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.core.artifacts.evaluated import Audit
+from pipeline.core.artifacts.models import Model
+from pipeline.core.artifacts.splits import Split
+from pipeline.core.params import load_params
+from pipeline.core.preprocessing import fit_scaler
+from pipeline.evaluate.audits import audits
+
+FEATURES = ["a", "b"]
+
+
+def honest(task: str, n: int = 100) -> Split:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(n, 2))
+    y = X[:, 0] + rng.normal(size=n)
+    if task == "classification":
+        y = (y > 0).astype(float)
+    train, test = np.arange(n * 4 // 5), np.arange(n * 4 // 5, n)
+    mean, scale = fit_scaler(X[train])
+    return Split(FEATURES, X, y, train, test, mean, scale)
+
+
+def found(rows: Split, task: str) -> dict[str, Audit]:
+    name = {"regression": "synthetic", "classification": "breast_cancer"}[task]
+    trainer = "closed_form" if task == "regression" else "logistic_regression"
+    models = {trainer: Model(trainer, {}, {}, np.zeros(1), 0.0)}
+    trained = rows.part(rows.train)[0]
+    settings = load_params().dataset(name)
+    return {audit.name: audit for audit in audits(rows, trained, settings, models)}
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("n", [20, 100])
+def test_honest_rows_pass(task: str, n: int, workspace: object) -> None:
+    assert all(audit.passed for audit in found(honest(task, n), task).values())
+
+
+def test_a_test_row_among_the_training_rows_is_counted(workspace: object) -> None:
+    rows = honest("regression")
+    rows.X[rows.test[:3]], rows.y[rows.test[:3]] = rows.X[rows.train[:3]], rows.y[rows.train[:3]]
+    audit = found(rows, "regression")["identical_rows"]
+    assert not audit.passed
+    assert audit.figure == 3
+    assert "3 of 20 test rows" in audit.text
+
+
+def test_a_scaler_fitted_on_all_rows_is_noticed(workspace: object) -> None:
+    rows = honest("regression")
+    mean, scale = fit_scaler(rows.X)
+    assert not found(replace(rows, mean=mean, scale=scale), "regression")["scaler"].passed
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_feature_that_is_the_target_is_named(task: str, workspace: object) -> None:
+    rows = honest(task)
+    rows.X[:, 1] = 5 - 3 * rows.y
+    audit = found(rows, task)["giveaway"]
+    assert not audit.passed
+    assert audit.text.startswith("b alone has")
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("n", [25, 100])
+def test_a_trainer_that_knows_held_out_targets_is_noticed(
+    task: str, n: int, workspace: object
+) -> None:
+    rows = honest(task, n)
+    rows.X[:, 1] = np.random.default_rng(0).permutation(rows.y)  # as the audit shuffles them
+    audit = found(rows, task)["shuffled_labels"]
+    assert not audit.passed
+    assert "foretells held-out rows best" in audit.text
+
+
+def test_without_a_model_of_its_own_no_labels_are_shuffled(workspace: object) -> None:
+    rows, settings = honest("regression"), load_params().dataset("synthetic")
+    audit = audits(rows, rows.part(rows.train)[0], settings, {})[-1]
+    assert (audit.name, audit.passed, audit.figure) == ("shuffled_labels", True, None)

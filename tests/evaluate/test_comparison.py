@@ -1,0 +1,212 @@
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from pipeline.core.artifacts.evaluated import Evaluated, Judged, Scheme, Verdict
+from pipeline.core.params import Goal
+from pipeline.evaluate import comparison
+from pipeline.evaluate.comparison import compare
+
+NOISE = np.random.default_rng(1).normal(size=50)
+BASE = (100 + NOISE).tolist()
+Scores = Sequence[float]
+
+
+def judged(role: str, trainer: str, metric: str, scores: Scores, **more: float) -> Judged:
+    mean = float(np.mean(scores)) if len(scores) else None
+    return Judged(
+        role=role,
+        trainer=trainer,
+        params={},
+        threshold=None,
+        scores={f"cv_{metric}": mean, **more},
+        folds={metric: [*scores]},
+        coefficients=[],
+    )
+
+
+def evaluated(
+    trainers: Mapping[str, Scores],
+    trivial: Scores,
+    champion: Scores | str | None = None,
+    metric: str = "mse",
+    **more: float,
+) -> Evaluated:
+    models = {n: judged("trainer", n, metric, s, **more) for n, s in trainers.items()}
+    if not trainers:
+        models["theirs"] = judged("reference", "theirs", metric, BASE)
+    models["mean"] = judged("baseline", "mean", metric, trivial)
+    name = champion if isinstance(champion, str) else None
+    if champion is not None and name is None:
+        models["champion"], name = judged("champion", "old", metric, champion), "champion"
+    return Evaluated(
+        task="regression",
+        target="y",
+        classes=None,
+        positive=None,
+        metric=metric,
+        threshold=None,
+        confidence=0.95,
+        scheme=Scheme(leave_one_out=False, folds=5, repeats=10, seed=0, rows=100),
+        train_rows=80,
+        test_rows=20,
+        judged=models,
+        champion=name,
+        audits=[],
+        warnings=[],
+    )
+
+
+def verdict(found: Evaluated, tolerance: float) -> Verdict:
+    return comparison.verdict(found, tolerance, "")
+
+
+def shifted(by: float, noise: float = 0.1) -> list[float]:
+    other = np.random.default_rng(2).normal(size=50)
+    return (np.array(BASE) + by + noise * other).tolist()
+
+
+@pytest.mark.parametrize(
+    ("ours", "trivial", "champion", "word", "words"),
+    [
+        (BASE, shifted(50), None, "accepted", "there is no champion yet"),
+        (BASE, shifted(50), "ours", "accepted", "it is the champion"),
+        (BASE, shifted(50), shifted(0), "accepted", "not worse than the champion"),
+        (BASE, shifted(50), shifted(5), "accepted", "not worse than the champion"),
+        (BASE, shifted(50), shifted(-5), "rejected", "worse than the champion"),
+        (BASE, shifted(0), None, "undecided", "not distinguishable from the trivial model"),
+        (BASE, shifted(-5), None, "rejected", "worse than the trivial model"),
+        (BASE, shifted(0), shifted(-5), "rejected", "worse than the champion"),
+        ([], [], None, "undecided", "100 rows are too few to judge by"),
+    ],
+)
+def test_the_verdict_follows_from_the_paired_differences(
+    ours: Scores, trivial: Scores, champion: Scores | str | None, word: str, words: str
+) -> None:
+    found = verdict(evaluated({"ours": ours}, trivial, champion), tolerance=0)
+    assert (found.best, found.verdict) == ("ours", word)
+    assert words in found.reason
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "word", "words"),
+    [
+        (0, "rejected", "worse than the champion;"),
+        (0.04, "rejected", "worse than the champion;"),
+        (0.06, "accepted", "and worse than the champion within the tolerance of 6 %"),
+    ],
+)
+def test_the_champion_may_be_missed_by_the_tolerance(
+    tolerance: float, word: str, words: str
+) -> None:
+    """Five of 95 is 5.3 %."""
+    found = verdict(evaluated({"ours": BASE}, shifted(50), shifted(-5)), tolerance)
+    assert found.verdict == word
+    assert words in found.reason
+
+
+@pytest.mark.parametrize(("folds", "words"), [(4, "not distinguishable"), (6, "better")])
+def test_folds_that_all_agree_decide_when_they_are_more_than_a_few(folds: int, words: str) -> None:
+    """As in the sign test: 2 / 2^4 is more than 0.05, 2 / 2^6 less."""
+    pair = evaluated({"a": [1.0] * folds, "b": [0.0] * folds}, [0.0] * folds, metric="accuracy")
+    one_by_one = pair.scheme.model_copy(
+        update={"leave_one_out": True, "folds": folds, "rows": folds}
+    )
+    found = compare(pair.model_copy(update={"scheme": one_by_one}), "a", "b")
+    assert found.words == words
+    assert found.low < found.high
+
+
+def test_more_is_better_for_accuracy() -> None:
+    scores = {"low": [0.7] * 50, "high": (0.8 + 0.001 * NOISE).tolist()}
+    found = verdict(evaluated(scores, [0.6] * 50, metric="accuracy"), tolerance=0)
+    assert (found.best, found.verdict) == ("high", "accepted")
+    assert compare(evaluated(scores, [0.6] * 50, metric="accuracy"), "low", "high").words == "worse"
+    beaten = evaluated({"low": scores["low"]}, [0.6] * 50, scores["high"], metric="accuracy")
+    assert verdict(beaten, tolerance=0).verdict == "rejected"
+    assert verdict(beaten, tolerance=0.2).verdict == "accepted"
+
+
+def test_pairs_are_compared_on_the_same_folds() -> None:
+    """Folds differ by far more than the trainers do: only in pairs is that seen."""
+    wide = (100 + 30 * NOISE).tolist()
+    near = (np.array(wide) + 1 + 0.1 * np.random.default_rng(3).normal(size=50)).tolist()
+    both = evaluated({"a": wide, "b": near}, shifted(500))
+    assert compare(both, "a", "b").words == "better"
+    assert compare(both, "b", "a").words == "worse"
+    assert verdict(both, 0).best == "a"
+
+
+def test_a_difference_of_rounding_is_none() -> None:
+    same = evaluated({"a": BASE, "b": (np.array(BASE) - 1e-7).tolist()}, shifted(50))
+    assert compare(same, "b", "a").words == "not distinguishable"
+    assert verdict(same, 0).best == "a"  # the first of equals
+
+
+def test_trainers_that_are_equally_good_are_seldom_told_apart() -> None:
+    """Of folds whose differences are noise, at most one in twenty pairs is called different."""
+    called = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        pair = evaluated({"a": BASE, "b": (np.array(BASE) + rng.normal(size=50)).tolist()}, BASE)
+        called += compare(pair, "a", "b").words != "not distinguishable"
+    assert called <= 15
+
+
+def draw(test: float) -> list[str]:
+    more = {"test_mse": test, "cv_mse_low": 99.0, "cv_mse_high": 100.2}
+    return verdict(evaluated({"ours": BASE}, shifted(50), **more), 0).notes
+
+
+def test_an_unlucky_and_a_lucky_draw_are_called_so() -> None:
+    assert draw(100) == draw(100.5) == []  # within the interval; beyond it, but not rare
+    (bad,) = draw(140)
+    assert bad.startswith("The one test split of 20 rows gives ours mse 140: an unlucky draw.")
+    assert "Of 50 held-out folds of about 20 rows 0 were as bad" in bad
+    (good,) = draw(50)
+    assert "a lucky draw" in good
+
+
+def test_of_trainers_that_differ_by_rounding_the_first_is_best() -> None:
+    close = (np.array(BASE) * (1 - 5e-7)).tolist()
+    assert verdict(evaluated({"a": BASE, "b": close}, shifted(50)), 0).best == "a"
+    clear = (np.array(BASE) * (1 - 5e-5)).tolist()
+    assert verdict(evaluated({"a": BASE, "b": clear}, shifted(50)), 0).best == "b"
+
+
+def test_a_trainer_worse_than_the_trivial_model_is_named() -> None:
+    grown = (np.array(BASE) * 10.0 ** np.arange(50)).tolist()  # too wild for an interval
+    (note,) = verdict(evaluated({"ours": BASE, "grown": grown}, shifted(50)), 0).notes
+    assert note.startswith("grown does worse than the trivial model")
+
+
+def test_a_lopsided_dataset_is_called_so() -> None:
+    accuracies = (0.93 + 0.005 * NOISE).tolist()
+    (note,) = verdict(evaluated({"ours": accuracies}, [0.9] * 50, metric="accuracy"), 0).notes
+    assert "right in 90% of rows" in note
+
+
+@pytest.mark.parametrize(("reached", "word"), [(0.97, "missed"), (0.985, "reached")])
+def test_a_goal_is_held_against_rows_that_had_no_part_in_it(reached: float, word: str) -> None:
+    found = evaluated({"ours": BASE}, shifted(50), cv_recall_ill=reached, cv_recall_ill_low=0.9)
+    ours = found.judged["ours"].model_copy(update={"threshold": 0.7})
+    goal = Goal(recall="ill", at_least=0.98)
+    wanted = found.model_copy(update={"threshold": goal, "judged": found.judged | {"ours": ours}})
+    (note,) = verdict(wanted, 0).notes
+    assert note.startswith("Recall of ill of at least 0.98, at the threshold 0.7: " + word)
+
+
+def test_the_reference_stands_beside_the_best() -> None:
+    found = evaluated({"ours": BASE}, shifted(50))
+    theirs = judged("reference", "theirs", "mse", shifted(5))
+    both = found.model_copy(update={"judged": found.judged | {"theirs": theirs}})
+    (note,) = verdict(both, 0).notes
+    assert note.startswith("ours is better than scikit-learn's theirs: mse -")
+
+
+def test_a_dataset_without_a_model_of_its_own_is_undecided() -> None:
+    """The reference model and the baseline alone are no reason to accept anything."""
+    given = verdict(evaluated({}, shifted(50)), 0)
+    assert (given.best, given.verdict, given.notes) == ("theirs", "undecided", [])
+    assert given.reason == "params.yaml: models has no model of this dataset yet"

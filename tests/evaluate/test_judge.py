@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.core.artifacts.champions import Champion
+from pipeline.core.artifacts.evaluated import Evaluated, Judged
+from pipeline.core.artifacts.splits import Split
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import load_params, params_of
+from pipeline.core.preprocessing import fit_scaler
+from pipeline.evaluate.comparison import compare
+from pipeline.evaluate.judge import Judge
+from pipeline.solvers.fit import fit
+from pipeline.solvers.rows import ArrayRows
+from tests.conftest import descent
+
+GOAL = "threshold: {recall: malignant, at_least: 0.95}"
+
+
+def judge_of(X: np.ndarray, y: np.ndarray) -> Judge:
+    every = np.arange(len(y))
+    mean, scale = fit_scaler(X)
+    features = [f"x{k}" for k in range(X.shape[1])]
+    params = load_params()
+    rows = Split(features, X, y, every, every[:0], mean, scale)
+    return Judge(rows, "breast_cancer", params)
+
+
+def judged(judge: Judge, name: str) -> Judged:
+    model, _ = fit(name, {}, ArrayRows(*judge.rows.part(judge.rows.train)))
+    return judge.model(model)
+
+
+def words_of(judge: Judge, trainer: str = "logistic_regression") -> str:
+    tried = judged(judge, trainer).model_copy(update={"role": "trainer"})
+    both = {trainer: tried, "majority": judged(judge, "majority")}
+    evaluated = Evaluated(
+        task="classification",
+        target="y",
+        classes=["malignant", "benign"],
+        positive="malignant",
+        metric="accuracy",
+        threshold=0.5,
+        confidence=0.95,
+        scheme=judge.scheme,
+        train_rows=len(judge.rows.y),
+        test_rows=0,
+        judged=both,
+        champion=None,
+        audits=[],
+        warnings=[],
+    )
+    return compare(evaluated, trainer, "majority").words
+
+
+@pytest.mark.slow
+def test_noise_held_out_row_by_row_does_not_beat_the_larger_class(workspace: object) -> None:
+    """Of 14 and 14 rows the larger class of the others is always the wrong one."""
+    better = 0
+    for seed in range(60):
+        X = np.random.default_rng(seed).normal(size=(28, 2))
+        better += words_of(judge_of(X, np.arange(28) % 2.0)) == "better"
+    assert better <= 3
+
+
+def test_what_is_there_is_found_in_a_few_rows(workspace: object) -> None:
+    X = np.random.default_rng(1).normal(size=(28, 2))
+    assert words_of(judge_of(X, (X[:, 0] > 0).astype(float))) == "better"
+
+
+def test_the_trivial_model_takes_the_larger_class_whatever_the_goal(workspace: Path) -> None:
+    path = workspace / "params.yaml"
+    path.write_text(path.read_text().replace("threshold: 0.5", GOAL))
+    X = np.random.default_rng(1).normal(size=(80, 2))
+    y = (X[:, 0] > -0.7).astype(float)
+    judge = judge_of(X, y)
+    trivial = judged(judge, "majority")
+    assert trivial.threshold == 0.5
+    assert trivial.scores["cv_accuracy"] == pytest.approx(y.mean(), abs=0.01)
+    assert judged(judge, "logistic_regression").threshold != 0.5
+
+
+def test_the_champion_is_judged_with_its_own_threshold(workspace: Path) -> None:
+    X = np.random.default_rng(1).normal(size=(80, 2))
+    y = (X[:, 0] + np.random.default_rng(2).normal(size=80) > 0).astype(float)
+    usual = {
+        "trainer": "bcpm",
+        "params": params_of("bcpm", descent(epochs=10)),
+        "features": ["x0", "x1"],
+    }
+    careful = usual | {"threshold": {"recall": "malignant", "at_least": 0.99}}
+    scores = [
+        judge_of(X, y).champion(Champion.model_validate(entry), X).scores
+        for entry in (usual | {"threshold": 0.5}, careful)
+    ]
+    assert scores[0]["cv_recall_malignant"] < scores[1]["cv_recall_malignant"]
+    assert scores[0]["cv_log_loss"] == scores[1]["cv_log_loss"]
+
+
+@pytest.mark.parametrize(("ones", "metric"), [(1, "accuracy"), (10, "roc_auc")])
+def test_a_few_rows_that_cannot_be_judged_are_refused(
+    workspace: Path, ones: int, metric: str
+) -> None:
+    path = workspace / "params.yaml"
+    path.write_text(path.read_text().replace("metric: accuracy", f"metric: {metric}"))
+    X = np.random.default_rng(1).normal(size=(20, 2))
+    y = np.array([1.0] * ones + [0] * (20 - ones))
+    with pytest.raises(PipelineError, match=r"params\.yaml: "):
+        judge_of(X, y)

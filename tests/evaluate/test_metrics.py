@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.special import expit
+from sklearn import metrics
+
+from pipeline.evaluate.metrics import classification_scores, regression_scores
+from pipeline.solvers.losses import sigmoid
+
+VALUES = arrays(np.float64, 9, elements=st.floats(-1e3, 1e3))
+
+
+@given(y=VALUES, predicted=VALUES)
+def test_regression_scores_are_those_of_scikit_learn(y: np.ndarray, predicted: np.ndarray) -> None:
+    ours = regression_scores(y, predicted)
+    assert ours["mse"] == pytest.approx(metrics.mean_squared_error(y, predicted))
+    assert ours["rmse"] == pytest.approx(metrics.root_mean_squared_error(y, predicted))
+    assert ours["mae"] == pytest.approx(metrics.mean_absolute_error(y, predicted))
+    if np.ptp(y) > 1e-3:
+        assert ours["r2"] == pytest.approx(metrics.r2_score(y, predicted), rel=1e-6, abs=1e-6)
+
+
+def test_r2_of_a_constant_target_is_none() -> None:
+    assert regression_scores(np.ones(3), np.arange(3.0))["r2"] is None
+
+
+LABELS = arrays(np.int8, 9, elements=st.integers(0, 1)).map(lambda y: y.astype(float))
+LOGITS = arrays(np.float64, 9, elements=st.integers(-30, 30).map(lambda k: k / 10))
+
+
+@given(y=LABELS, z=LOGITS, threshold=st.sampled_from([0.2, 0.5, 0.9]), positive=st.integers(0, 1))
+def test_classification_scores_are_those_of_scikit_learn(
+    y: np.ndarray, z: np.ndarray, threshold: float, positive: int
+) -> None:
+    ours = classification_scores(y, z, threshold, positive, ("ill", "well"))
+    p = expit(z)
+    label = (p >= threshold).astype(float)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        y, label, labels=[positive], average="macro", zero_division=0
+    )
+    assert ours["precision"] == pytest.approx(precision)
+    if (y == positive).any():
+        assert ours[f"recall_{('ill', 'well')[positive]}"] == pytest.approx(recall)
+    assert ours["f1"] == pytest.approx(f1)
+    assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(y, label))
+    assert ours["log_loss"] == pytest.approx(metrics.log_loss(y, p, labels=[0, 1]))
+    assert ours["brier"] == pytest.approx(metrics.brier_score_loss(y, p, labels=[0, 1]))
+    if np.ptp(y) == 0:
+        assert ours["roc_auc"] is None
+    else:
+        assert ours["roc_auc"] == pytest.approx(metrics.roc_auc_score(y, z))
+    for k, name in enumerate(("ill", "well")):
+        if (y == k).any():
+            theirs = metrics.recall_score(y, label, labels=[k], average="macro", zero_division=0)
+            assert ours[f"recall_{name}"] == pytest.approx(theirs)
+        else:
+            assert ours[f"recall_{name}"] is None
+
+
+@given(arrays(np.float64, 5, elements=st.floats(-1e300, 1e300)))
+def test_sigmoid_is_that_of_scipy(z: np.ndarray) -> None:
+    np.testing.assert_allclose(sigmoid(z), expit(z), rtol=1e-12, atol=1e-300)

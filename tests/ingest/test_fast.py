@@ -1,0 +1,161 @@
+"""Arrow's parser, after the look at the bytes, and the records one by one: the same table."""
+
+import gzip
+import re
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import Dialect
+from pipeline.ingest import fast, records
+from pipeline.ingest import reader as csv_reader
+from pipeline.ingest.reader import read_csv
+
+# fmt: off
+CELLS = st.sampled_from([
+    "1", "-2", "0", "0.5", "-0.25", "1e5", "1e-05", ".5", "3.", "x", "true", "2020-01-01", "", " 1",
+    "007", "-007", "0x10", "+1", "nan", "inf", "1e400", "9" * 19, "9" * 25, '"q"', '"a\nb"', "é",
+    "\ufeff", "\ufeff1", "-", "-0", "1_0", "a b", "\t1", "1:30", "N/A", "0e1", "00",
+])
+INTERPRETED = [
+    "1,007", "1,-007", "1,0x10", "1,+1", "1, 2", "1,2 ", "1,\t2", '1,"2"', "1,2\r3,4", "", "a,b",
+    "007,1", "-00,1", " 1,2", "1,\x002",
+]
+# fmt: on
+LINES = st.lists(st.lists(CELLS, min_size=2, max_size=3), max_size=6)
+ENDS = st.sampled_from(["\n", "\r\n", "\r", "\n\n"])
+
+
+def outcome(path: Path, dialect: Dialect) -> pa.Table | str:
+    try:
+        return read_csv(path, dialect)
+    except PipelineError as error:
+        return str(error)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fast")
+
+
+@given(rows=LINES, ends=st.lists(ENDS, min_size=7, max_size=7), block=st.integers(1, 60))
+@example(rows=[["1", "2"], ["3", "-007"]], ends=["\n"] * 7, block=60)
+@example(rows=[["1", "2"], ["x", "1"], ["2", "a"]], ends=["\n"] * 7, block=4)
+@example(rows=[["a", "b"], ["a", "b"]], ends=["\n"] * 7, block=60)
+def test_both_paths_agree(folder: Path, rows: list[list[str]], ends: list[str], block: int) -> None:
+    path = folder / "a.csv"
+    lines = [",".join(row) + end for row, end in zip([["a", "b"], *rows], ends, strict=False)]
+    path.write_bytes("".join(lines).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "BLOCK", block)
+        quick = outcome(path, Dialect())
+        patch.setattr(csv_reader, "serves", lambda *_: False)
+        precise = outcome(path, Dialect())
+    if isinstance(quick, str) or isinstance(precise, str):
+        assert quick == precise
+    else:
+        assert quick.schema == precise.schema
+        assert quick.equals(precise)
+
+
+def test_both_paths_read_integers_that_no_float_holds(folder: Path) -> None:
+    path = folder / "large.csv"
+    for quote in ("", '"'):
+        path.write_text("a,b\n" + f"9007199254740993,{quote}1{quote}\n" * 10_000 + "0.5,1\n")
+        assert read_csv(path)["a"].to_pylist() == [9007199254740992.0] * 10_000 + [0.5]
+
+
+@pytest.mark.parametrize("last", ["34", "34\r", "34\r56", "34\r56\r", "34\n56", "34\r\n56"])
+def test_lines_are_cut_wherever_a_block_ends(folder: Path, last: str) -> None:
+    path = folder / "ends.csv"
+    text = f"a1\r12\r{last}"
+    path.write_bytes(text.encode())
+    expected = [int(line) for line in text.splitlines()[1:]]
+    for block in range(1, len(text) + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(records, "BLOCK", block)
+            assert read_csv(path)["a1"].to_pylist() == expected
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("above", [0, 1, 2])
+@pytest.mark.parametrize("rows", [b"1,2\n3,4\n", b"007,2\n3,4\n", b" 1,2\n3,4\n"])
+def test_both_paths_begin_where_the_rows_do(
+    folder: Path, mark: bytes, above: int, rows: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "headless.csv"
+    path.write_bytes(mark + b"9,9\n" * above + rows)
+    dialect = Dialect(header=["a", "b"], skip_lines=above)
+    quick = read_csv(path, dialect)
+    assert len(quick) == 2
+    monkeypatch.setattr(csv_reader, "serves", lambda *_: False)
+    assert quick.equals(read_csv(path, dialect))
+
+
+def test_an_archive_is_refused_where_it_is_cut_off(folder: Path) -> None:
+    lines = "".join(f"{k},{k * k % 9973}\n" for k in range(150_000))
+    packed = gzip.compress(f"a,b\n{lines}".encode(), mtime=0)
+    path = folder / "a.csv.gz"
+    path.write_bytes(packed[:-2000])
+    with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d{5,}: the archive is damaged"):
+        read_csv(path)
+
+
+def test_an_archive_that_is_damaged_anywhere_is_refused(folder: Path) -> None:
+    draws = Random(0)
+    lines = "".join(f"{k},{draws.random()}\n" for k in range(3000))
+    packed = gzip.compress(f"a,b\n{lines}".encode(), mtime=0)
+    path = folder / "a.csv.gz"
+    for at in range(10, len(packed) - 20, 400):  # behind gzip's own header
+        path.write_bytes(packed[:at] + draws.randbytes(20) + packed[at + 20 :])
+        with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d+"):
+            read_csv(path)
+        path.write_bytes(packed[:at])
+        with pytest.raises(PipelineError, match=r"a\.csv\.gz, line \d+: the archive is damaged"):
+            read_csv(path)
+
+
+def test_a_mark_may_come_in_pieces(folder: Path) -> None:
+    path = folder / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"\xef") + gzip.compress(b"\xbb\xbfa,b\n1,2\n"))
+    assert read_csv(path).to_pydict() == {"a": [1], "b": [2]}
+
+
+@pytest.mark.parametrize("row", INTERPRETED)
+def test_what_arrow_would_interpret_is_not_plain(row: str) -> None:
+    header = ["a", "b"]
+    for text in (f"{row}\n1,2\n", f"1,2\n{row}\n", "1,2\n" * 40_000 + f"{row}\n"):
+        assert not fast.plain(text.encode(), Dialect(), header)
+
+
+NUMBERS = st.sampled_from(
+    [*("1", "10", "0", "-0", "0.5", "-0.5", "0e1", "-0E1"), *("007", "-00", "0x1", "-0X2", "+1")]
+)
+
+
+@given(rows=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1), tile=st.integers(1, 20))
+def test_cells_are_looked_at_wherever_they_stand(rows: list[tuple[str, str]], tile: int) -> None:
+    text = "".join(f"{a},{b}\n" for a, b in rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "TILE", tile)
+        odd = any(re.match(r"\+|-?0[0-9xX]", cell) for row in rows for cell in row)
+        assert fast.plain(text.encode(), Dialect(), ["a", "b"]) != odd
+
+
+def test_common_numbers_and_words_are_plain() -> None:
+    text = "0,0.5\n-0.5,1e-05\n0e5,-0E-5\n10,-10\nword,two words\n2020-01-01,10:00\n"
+    assert fast.plain(text.encode(), Dialect(), ["a", "b"])
+    assert fast.plain(text.replace("\n", "\r\n").encode(), Dialect(), ["a", "b"])
+
+
+def test_a_plain_file_does_not_need_records(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / "b.csv"
+    path.write_text("a,b\n" + "1,0.5\n" * 1000)
+    monkeypatch.setattr(fast, "BLOCK", 512)
+    monkeypatch.setattr(csv_reader, "column", None)
+    assert read_csv(path)["b"].to_pylist() == [0.5] * 1000
