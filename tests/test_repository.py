@@ -109,7 +109,7 @@ def reached(modules: set[str]) -> set[Path]:
 
 
 def files_of(module: str) -> list[Path]:
-    """Its own file and those of the packages it is in; of `pipeline.solvers.` the trainers' solvers."""
+    """Its own file and those of the packages it is in; `pipeline.solvers.` is each solver."""
     folder = ROOT / module.replace(".", "/")
     if module.endswith("."):
         return [folder / f"{one.solver}.py" for one in TRAINERS.values()]

@@ -80,7 +80,7 @@ def assert_refused(say: Run, command: str, *words: str) -> None:
 
 def test_the_project_is_whole_before_it_is_damaged(say: Run) -> None:
     for command in READERS:
-        if command != "track":  # needs a store; tests/stages/track has it
+        if command != "track":  # needs a store; tests/tracking has it
             assert say(command)[0] == 0, command
 
 
