@@ -80,11 +80,15 @@ def _module(name: str) -> str:
 
 
 def _docstring(name: str) -> str:
-    """The docstring of a command's module, or of its function in another's; nothing is imported."""
-    spec = find_spec(_module(name))
+    """The docstring of a command's module; of a stage in another's module, of its function.
+
+    Nothing is imported.
+    """
+    module = _module(name)
+    spec = find_spec(module)
     if spec is None or spec.origin is None:
-        raise PipelineError(f"{_module(name)} is missing; check out pipeline/ whole")
-    module = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    own = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    alone = not own or name in COMMANDS or spec.name.endswith(f".{name}")
-    return ast.get_docstring(module if alone else own[0]) or ""
+        raise PipelineError(f"{module} is missing; check out pipeline/ whole")
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    in_it = [stage for stage, one in STAGES.items() if one.module == module]
+    own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return ast.get_docstring(own[0] if name in in_it[1:] else tree) or ""

@@ -278,7 +278,7 @@ def test_another_users_process_is_not_trusted() -> None:
 def test_a_foreign_server_gets_no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"\0pipeline-test-{os.getpid()}-"
     monkeypatch.setattr(preload, "_name", lambda _: name)
-    monkeypatch.setattr(preload, "_is_dvc", lambda _: True)
+    monkeypatch.setattr(preload, "is_dvc", lambda _: True)
     monkeypatch.setattr(preload, "trusted", lambda *_: False)
     monkeypatch.setenv("DVC_STAGE", "params")
     with preload._socket() as listener:

@@ -16,6 +16,7 @@ import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from pipeline.core.dvc_lock import LOCK, mended, outputs, whole, with_files
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
-from pipeline.core.preload import unavailable
+from pipeline.core.preload import is_dvc, unavailable
 from pipeline.core.run import say
 from pipeline.tracking.committed import git
 
@@ -97,7 +98,8 @@ def of_dvc() -> Iterator[Finding]:
     """Find DVC's own files that keep it out, or that it takes for others, after a kill."""
     yield from _rwlock()
     if not whole():
-        yield Finding(f"{LOCK} is damaged or cut short", _mend_lock)
+        what = "damaged or cut short" if LOCK.exists() else "missing"
+        yield Finding(f"{LOCK} is {what}", _mend_lock)
 
 
 def _processes() -> Iterator[Finding]:
@@ -106,13 +108,13 @@ def _processes() -> Iterator[Finding]:
     for process in psutil.process_iter(["pid", "cmdline", "cwd", "environ", "status"]):
         variables = process.info["environ"] or {}
         works_here = variables.get("DVC_ROOT") == here and "DVC_STAGE" in variables
-        if works_here and not any(map(_is_dvc, _above(process))):
+        if works_here and not any(is_dvc(above.pid) for above in _above(process)):
             yield Finding(
                 f"process {process.pid} still runs stage {variables['DVC_STAGE']}, but its dvc is "
                 f"gone: kill {process.pid}"
             )
         stopped = process.info["status"] == psutil.STATUS_STOPPED
-        if stopped and process.info["cwd"] == here and _is_dvc(process):
+        if stopped and process.info["cwd"] == here and is_dvc(process.pid):
             yield Finding(
                 f"dvc, process {process.pid}, is stopped and keeps others out: `fg` in its "
                 f"terminal, or kill -9 {process.pid}"
@@ -132,7 +134,7 @@ def _rwlock() -> Iterator[Finding]:
         yield Finding(f"{RWLOCK} is damaged, and dvc will not start", _mend_rwlock)
         return
     named = (process for process in psutil.process_iter() if process.pid in processes)
-    strangers = [process.pid for process in named if not _is_dvc(process)]
+    strangers = [process.pid for process in named if not is_dvc(process.pid)]
     if strangers:
         yield Finding(
             f"{RWLOCK} names process {strangers[0]}, which is no dvc; it was left by a dvc that "
@@ -191,7 +193,10 @@ def _parts() -> Iterator[Finding]:
                 path = Path(folder, name)
                 process = words[-2]
                 if process.isdecimal() and not psutil.pid_exists(int(process)):
-                    yield Finding(f"{path} was begun by a process that was killed", path.unlink)
+                    yield Finding(
+                        f"{path} was begun by a process that was killed",
+                        partial(path.unlink, missing_ok=True),
+                    )
 
 
 def _waiting() -> Iterator[Finding]:
@@ -214,13 +219,6 @@ def _above(process: psutil.Process) -> list[psutil.Process]:
     with contextlib.suppress(psutil.Error):
         return list(process.parents())
     return []
-
-
-def _is_dvc(process: psutil.Process) -> bool:
-    """Say whether its command begins with dvc, or python and dvc, or python -m dvc."""
-    with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
-        return any(Path(word).name == "dvc" for word in process.cmdline()[:3])
-    return False
 
 
 def add_arguments(parser: ArgumentParser) -> None:

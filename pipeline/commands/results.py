@@ -94,7 +94,8 @@ def _reasons(dataset: str, verdict: Verdict) -> Iterator[str]:
     yield f"{dataset}: {verdict.best} is {verdict.verdict}: {verdict.reason}"
     entry = read_champions().get(dataset)
     if entry and entry.override:
-        yield f"{dataset}: {entry.trainer} was promoted by a person, against {entry.override}"
+        name = f"the champion, {entry.trainer},"
+        yield f"{dataset}: {name} was promoted by a person, against {entry.override}"
 
 
 def _shown(value: float | None) -> str:

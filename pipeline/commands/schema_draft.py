@@ -62,9 +62,9 @@ def draft(file: Path, output: Path | None = None) -> Path:
     Parameters
     ----------
     file : Path
-        The CSV file; params.yaml says how it is written where it lies in data/raw.
+        The CSV file; params.yaml says how it is written where it is the source of a dataset.
     output : Path, optional
-        data/schema/NAME.yaml unless given.
+        data/schema/DATASET.yaml unless given.
 
     Returns
     -------
@@ -76,11 +76,11 @@ def draft(file: Path, output: Path | None = None) -> Path:
     PipelineError
         When the file cannot be read, or a schema is there already.
     """
-    path = output or layout.schema(file.name.split(".")[0])
     try:
+        dataset, dialect = declared_dialect(file)
+        path = output or layout.schema(dataset)
         if path.exists() or path.is_symlink():
             raise PipelineError(f"{path} is there already; remove it, or name another with -o")
-        dialect = _dialect(file)
     except OSError as error:
         raise PipelineError(f"{error.filename}: cannot be used: {error.strerror}") from None
     table = read_csv(file, dialect)
@@ -89,14 +89,6 @@ def draft(file: Path, output: Path | None = None) -> Path:
         warnings.warn(f"{file}: {hint}; {again}", PipelineWarning, stacklevel=2)
     write_text(path, drafted(table, str(file)))
     return path
-
-
-def _dialect(file: Path) -> Dialect:
-    """What params.yaml declares, if this is the file of one of its datasets."""
-    name = file.name.split(".")[0]
-    if layout.PARAMS.exists() and file.absolute().parent == Path("data/raw").absolute():
-        return declared_dialect(name)
-    return Dialect()
 
 
 def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:

@@ -31,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a stage or another command; returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     if "DVC_STAGE" in os.environ and sys.platform == "linux":
-        from pipeline.core.preload import die_with_parent, hand_over
+        from pipeline.core.preload import end_without_dvc, hand_over
 
-        die_with_parent()
+        end_without_dvc()
         try:
             code = hand_over(words)
         except KeyboardInterrupt:  # before a worker was there to be told

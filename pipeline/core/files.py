@@ -31,7 +31,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left_over in path.parent.glob(f".{escape(path.name)}.*.part*"):  # sqlite's journal, too
             process = left_over.suffixes[-2][1:]
-            if process.isdecimal() and not _runs(int(process)):
+            if process.isdecimal() and not runs(int(process)):
                 left_over.unlink(missing_ok=True)  # by a process that was killed
         yield part
         part.replace(path)
@@ -42,7 +42,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def _runs(process: int) -> bool:
+def runs(process: int) -> bool:
     """Whether a process lives: signal 0 asks without sending."""
     with contextlib.suppress(PermissionError):
         try:

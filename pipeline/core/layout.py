@@ -35,24 +35,29 @@ def validated_text(dataset: str) -> Path:
     return Path("data/2_validated") / f"{dataset}.txt"
 
 
+def split(dataset: str) -> Path:
+    """The folder of what split makes."""
+    return Path("data/3_split") / dataset
+
+
 def split_part(dataset: str, part: str) -> Path:
     """The standardized rows of one part: `train` or `test`."""
-    return Path("data/3_split") / dataset / f"{part}.parquet"
+    return split(dataset) / f"{part}.parquet"
 
 
 def scaler(dataset: str) -> Path:
     """Mean and scale of each feature over the training rows."""
-    return Path("data/3_split") / dataset / "scaler.json"
+    return split(dataset) / "scaler.json"
 
 
 def split_rows(dataset: str) -> Path:
     """Which row of the ingested table went to which part."""
-    return Path("data/3_split") / dataset / "rows.json"
+    return split(dataset) / "rows.json"
 
 
 def split_warnings(dataset: str) -> Path:
     """What the training rows were warned of."""
-    return Path("data/3_split") / dataset / "warnings.json"
+    return split(dataset) / "warnings.json"
 
 
 def models(dataset: str) -> Path:
@@ -85,9 +90,14 @@ def metrics(dataset: str) -> Path:
     return METRICS / f"{dataset}.json"
 
 
+def plots(dataset: str) -> Path:
+    """The folder of the data behind the plots."""
+    return METRICS / "plots" / dataset
+
+
 def plot(dataset: str, name: str) -> Path:
     """The data behind one plot."""
-    return METRICS / "plots" / dataset / f"{name}.csv"
+    return plots(dataset) / f"{name}.csv"
 
 
 def picture(dataset: str, name: str) -> Path:

@@ -240,7 +240,7 @@ class Dataset(Settings):
     @classmethod
     def _usual_metric(cls, given: Any) -> Any:
         task = given.get("task") if isinstance(given, dict) else None
-        if task in METRICS and isinstance(given.get("evaluate"), dict):
+        if isinstance(task, str) and task in METRICS and isinstance(given.get("evaluate"), dict):
             return given | {"evaluate": {"metric": METRICS[task][0]} | given["evaluate"]}
         return given
 
@@ -495,24 +495,40 @@ def load_params() -> Params:
     return parse_params(_text(), str(layout.PARAMS))
 
 
-def declared_dialect(dataset: str) -> Dialect:
-    """How its CSV file is written, whatever else of params.yaml is missing yet or wrong.
+def declared_dialect(file: Path) -> tuple[str, Dialect]:
+    """Whose CSV file it is, and how it is written; the rest of params.yaml may be missing or wrong.
+
+    Returns
+    -------
+    dataset : str
+        The one of which the file is `ingest.source`; the first word of its name where it is none's.
+    dialect : Dialect
 
     Raises
     ------
     PipelineError
         Names every key of the csv block that is unknown or impossible.
     """
-    content = _parse_yaml(_text(), str(layout.PARAMS))
-    for key in ("datasets", dataset, "ingest", "csv"):
-        content = content.get(key, {}) if isinstance(content, dict) else {}
+    content = _parse_yaml(_text(), str(layout.PARAMS)) if layout.PARAMS.exists() else {}
+    dataset, ingest = file.name.partition(".")[0], dict[str, Any]()
+    for name, block in _mapping(content, "datasets").items():
+        given = _mapping(block, "ingest")
+        source = given.get("source")
+        if isinstance(source, str) and Path(source).absolute() == file.absolute():
+            dataset, ingest = name, given
     try:
-        return Dialect.model_validate(content)
+        return dataset, Dialect.model_validate(ingest.get("csv", {}))
     except ValidationError as error:
         block = ("datasets", dataset, "ingest", "csv")
         found: list[ErrorDetails] = [{**e, "loc": (*block, *e["loc"])} for e in error.errors()]
         problems = [_problem(e, f"{layout.PARAMS}: ") for e in found]
         raise PipelineError(listed(problems)) from None
+
+
+def _mapping(content: Any, key: str) -> dict[str, Any]:
+    """The mapping under a key; an empty one where there is none."""
+    found = content.get(key) if isinstance(content, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _text() -> str:
@@ -558,6 +574,8 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
     trainer, (dataset, _, name) = TRAINERS[line.trainer], key.partition("-")
     if dataset != line.dataset:
         yield f"{key}: expected a key that begins with {line.dataset}-, the dataset of the line"
+    if group == "gradient" and key in params.models.direct:
+        yield f"{key}: stands under models.direct, too; rename one"
     if name in TAKEN:
         yield f"{key}: {name} means something else; give the model another name"
     if line.dataset not in params.datasets:

@@ -136,13 +136,15 @@ def unavailable() -> str | None:
 
 
 def die_with_parent() -> None:
-    """Let the kernel end this process with its parent.
-
-    Of a stage that is dvc, beside whose next `dvc repro` it would run on.
-    """
+    """Let the kernel end this process with its parent, if that has not ended before."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # the parent may have died before; in a container it may be process 1 itself
-    if os.getppid() == 1 and not _is_dvc(1):
+
+
+def end_without_dvc() -> None:
+    """End this process with its dvc, beside whose next `dvc repro` it would run on."""
+    die_with_parent()
+    # dvc may have died before; in a container it may be process 1 itself
+    if os.getppid() == 1 and not is_dvc(1):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -161,7 +163,7 @@ def hand_over(arguments: Sequence[str]) -> int | None:
     """
     dvc, level = os.getppid(), LEVEL_OF.get(os.environ["DVC_STAGE"].partition("@")[0])
     closed = None in (sys.stdin, sys.stdout, sys.stderr)
-    if level is None or closed or unavailable() or not _is_dvc(dvc):
+    if level is None or closed or unavailable() or not is_dvc(dvc):
         return None
     try:
         with _connected(dvc, level) as server:
@@ -174,10 +176,11 @@ def hand_over(arguments: Sequence[str]) -> int | None:
             # without a word the server was killed, and the worker with it
             return _end_as(int(server.recv(MOST) or -signal.SIGKILL))
     except OSError:
+        _keep_signals()
         return None
 
 
-def _is_dvc(process: int) -> bool:
+def is_dvc(process: int) -> bool:
     """Whether its command begins with dvc, or python and dvc, or python -m dvc."""
     with suppress(OSError), open(f"/proc/{process}/cmdline", "rb") as file:
         return any(word.rpartition(b"/")[2] == b"dvc" for word in file.read().split(b"\0")[:3])
@@ -275,6 +278,14 @@ def _forward_signals(worker: int) -> None:
     for number, handler in handlers.items():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def _keep_signals() -> None:
+    """Undo `_forward_signals`, for a worker that has died before it began."""
+    for number in (*FORWARDED, signal.SIGTSTP):
+        if callable(signal.getsignal(number)):
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
 
 
 def _end_as(code: int) -> int:

@@ -16,6 +16,8 @@ WORTH = 0.1  # seconds of work that forks, of some 20 ms each, are worth
 MOST = 8
 SIZE = 8  # bytes of the number that stands before each result
 
+_in_a_fork = False
+
 
 class _Fork(NamedTuple):
     """A process at work on some parts, and the file that it writes their results to."""
@@ -45,11 +47,16 @@ def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
     begun = time.monotonic()
     found = {k: work(k) for k in range(min(count, 1))}
     seconds = (time.monotonic() - begun) * (count - 1)
-    number = _processes() if seconds > WORTH else 1
+    number = min(_processes(), count) if seconds > WORTH else 1
     ours, *theirs = [range(1 + k, count, number) for k in range(number)]
-    forks = dict(_forked(work, parts) for parts in theirs)
+    todo, forks = [*ours], dict[int, _Fork]()
     try:
-        found |= {k: work(k) for k in ours}
+        for some in theirs:
+            try:
+                forks |= dict([_forked(work, some)])
+            except OSError:  # too many processes, or no place for a file
+                todo += some
+        found |= {k: work(k) for k in todo}
         while forks:
             child, status = os.waitpid(next(iter(forks)), 0)
             parts, results = forks.pop(child)
@@ -64,23 +71,31 @@ def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
 
 
 def _processes() -> int:
-    """How many may work side by side; one where a fork would miss this process's other threads."""
-    if sys.platform != "linux" or len([*Path("/proc/self/task").iterdir()]) > 1:
+    """How many may work side by side.
+
+    One in a fork, and where a fork would miss this process's other threads.
+    """
+    if _in_a_fork or sys.platform != "linux" or len([*Path("/proc/self/task").iterdir()]) > 1:
         return 1
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
 def _forked(work: Callable[[int], bytes], parts: Sequence[int]) -> tuple[int, _Fork]:
     """Begin to do some parts in a fork, which ends with this process."""
+    global _in_a_fork
     parent, results = os.getpid(), tempfile.TemporaryFile()  # noqa: SIM115  # the parent closes it
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:
+        results.close()
+        raise
     if child:
         return child, _Fork(parts, results)
     failed = 1
     with suppress(BaseException):
         die_with_parent()
         if os.getppid() == parent:
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # it forks no further
+            _in_a_fork = True
             _write(results, map(work, parts))
             failed = 0
     os._exit(failed)

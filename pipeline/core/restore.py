@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from pipeline.core.checked_inputs import checksum
-from pipeline.core.dvc_lock import outputs
+from pipeline.core.dvc_lock import outputs, with_files
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_write
 
@@ -26,7 +26,7 @@ def restore_outputs() -> None:
         return
     root = Path(os.environ["DVC_ROOT"])
     with contextlib.suppress(OSError, PipelineError):
-        for output in outputs():
+        for output in with_files(outputs(), root):
             cached = root / output.cached
             gone = output.stage == stage and not output.path.exists()
             if gone and cached.is_file() and checksum(cached) == output.md5:

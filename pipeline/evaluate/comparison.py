@@ -146,7 +146,8 @@ def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str
 def _name(evaluated: Evaluated, champion: str) -> str:
     one = evaluated.judged[champion]
     given = ", ".join(f"{k} {v}" for k, v in one.params.items() if k in ("lr", "epochs"))
-    return f"the champion {one.trainer}{f' ({given})' * bool(given)}"
+    name = one.trainer if one.role == "champion" else champion
+    return f"the champion {name}{f' ({given})' * bool(given)}"
 
 
 def _shown(c: Comparison, evaluated: Evaluated) -> str:

@@ -320,7 +320,7 @@ def warn_if_grown(history: Array, whole: bool) -> None:
     if history[-1] > history[0] * (1 + 1e-6 if whole else 2):
         warnings.warn(
             f"the loss grew from {history[0]:.6g} to {history[-1]:.6g} in training; lower lr "
-            "(params.yaml: lr)",
+            "(params.yaml: lr, or the model's own)",
             PipelineWarning,
             stacklevel=2,
         )

@@ -118,22 +118,23 @@ def test_a_draft_says_what_would_make_numbers_of_text(run: Run, workspace: Path)
     file = workspace / "data/raw/rent.csv"
     file.write_text(f"rooms;price\n{rows}NA;3,5\n")
     params = workspace / "params.yaml"
-    block = '\n  rent:\n    ingest: {csv: {delimiter: ";"}}\n'  # no more is known before the draft
-    params.write_text(params.read_text().rstrip() + block)
+    # no more is known before the draft
+    block = 'flats:\n    ingest: {source: data/raw/rent.csv, csv: {delimiter: ";"}}\n'
+    params.write_text(f"{params.read_text().rstrip()}\n  {block}")
     code, message = run("schema draft data/raw/rent.csv")
     assert code == 0
     assert (
         'column rooms, price would be of numbers with ingest.csv: {decimal: ",", missing: ["NA"]}; '
         "declare it if that is right, and draft again"
     ) in message
-    (workspace / "data/schema/rent.yaml").unlink()
+    (workspace / "data/schema/flats.yaml").unlink()
     params.write_text(params.read_text().replace('";"}}', '";", decimal: ",", missing: [NA]}}'))
     assert run("schema draft data/raw/rent.csv") == (0, "")
-    assert "dtype: str" not in (workspace / "data/schema/rent.yaml").read_text()
+    assert "dtype: str" not in (workspace / "data/schema/flats.yaml").read_text()
     params.write_text(params.read_text().replace("missing: [NA]", "misssing: [NA]"))
     code, message = run("schema draft data/raw/rent.csv -o other.yaml")
     assert code == 2
-    assert "datasets.rent.ingest.csv.misssing: unknown key (did you mean missing?)" in message
+    assert "datasets.flats.ingest.csv.misssing: unknown key (did you mean missing?)" in message
 
 
 @pytest.mark.parametrize(
@@ -155,8 +156,9 @@ def test_only_what_would_be_right_is_said_of_text(
     between = str(dialect.get("delimiter", ","))
     rows = "".join(f"{cell}{between}x\n" for cell in cells)
     (workspace / "data/raw/rent.csv").write_text(f"a{between}b\n{rows}", encoding="utf-8")
+    block = json.dumps({"source": "data/raw/rent.csv", "csv": dialect})
     with (workspace / "params.yaml").open("a", encoding="utf-8") as params:
-        params.write(f"\n  rent: {{ingest: {{csv: {json.dumps(dialect)}}}}}\n")
+        params.write(f"\n  rent: {{ingest: {block}}}\n")
     code, message = run("schema draft data/raw/rent.csv")
     assert code == 0
     assert (f"column a would be of numbers with ingest.csv: {hint}; declare" in message) == bool(

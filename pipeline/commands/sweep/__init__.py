@@ -10,7 +10,7 @@ dataset's metric. The test rows are never used: `dvc repro` has the last word.
 Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
 
 Reads data/1_ingested and data/3_split of the dataset. Writes table.csv and pictures to
-data/sweeps/DATASET_MODEL, and runs to MLflow's experiment `DATASET sweeps`.
+data/sweeps/DATASET-MODEL, and runs to MLflow's experiment `DATASET sweeps`.
 """
 
 import warnings
@@ -40,7 +40,7 @@ def sweep(
     """Judge every point by the same folds of the training rows; the test rows are never used.
 
     The present params are always among the points. What is found reaches the disk
-    (data/sweeps/DATASET_NAME) before MLflow. Ctrl-C ends the search, not what follows from it:
+    (data/sweeps/DATASET-MODEL) before MLflow. Ctrl-C ends the search, not what follows from it:
     the points finished by then are shown, written and logged.
 
     Parameters

@@ -103,7 +103,7 @@ class Ranking:
     @property
     def folder(self) -> Path:
         """Where the results lie."""
-        return FOLDER / f"{self.bench.dataset}_{self.bench.model}"
+        return FOLDER / f"{self.bench.dataset}-{self.bench.model}"
 
     def write(self) -> list[Path]:
         """Write table.csv, and a picture for each param; pictures of other params go.

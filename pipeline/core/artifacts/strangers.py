@@ -1,38 +1,75 @@
 """What earlier stages have made for datasets and models that params.yaml no longer has.
 
 DVC leaves the outputs of a stage that is gone where they are. Later stages, which depend on whole
-folders, would take them for results; DVC's cache has them still.
+folders, would run again for them. DVC's cache has them still.
 """
 
 import re
-import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.core import layout
+from pipeline.core.errors import PipelineError
 from pipeline.core.params import NAMES_TAKEN, Params
 
-OF_DATASETS = ("data/[1-5]_*/*", "metrics/plots/*", "metrics/*.json")
+FOLDERS = [layout.ingested("X").parent, layout.validated("X").parent, layout.evaluated("X").parent]
+FOLDERS_OF_FOLDERS = [layout.split("X").parent, layout.models("X").parent, layout.plots("X").parent]
 NAME = re.compile("[a-z][a-z0-9_]*")
 
 
 def remove_strangers(params: Params) -> None:
-    """Remove the outputs of datasets, and the models, for which params.yaml has no line."""
-    for path in [*_of_datasets(params), *_models(params)]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Remove the outputs of datasets, and the models, for which params.yaml has no line.
+
+    Only files that stages name; whatever else lies beside them stays.
+
+    Raises
+    ------
+    PipelineError
+        When a file cannot be removed.
+    """
+    try:
+        for dataset in _named() - {*params.datasets, *NAMES_TAKEN}:
+            for path in _outputs(dataset):
+                path.unlink(missing_ok=True)
+            for folder in (layout.split(dataset), layout.models(dataset), layout.plots(dataset)):
+                with suppress(OSError):  # it is not there, or holds something else
+                    folder.rmdir()
+        for path in _models(params):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise PipelineError(
+            f"{error.filename}: params.yaml has no line for it, and it cannot be removed: "
+            f"{error.strerror}"
+        ) from None
 
 
-def _of_datasets(params: Params) -> Iterator[Path]:
-    known = {*params.datasets, *NAMES_TAKEN}
-    for pattern in OF_DATASETS:
-        for path in Path().glob(pattern):
-            name = path.name.partition(".")[0]
-            if NAME.fullmatch(name) and name not in known:
-                yield path
+def _named() -> set[str]:
+    """The datasets that the folders of outputs name."""
+    files = {path.name.partition(".")[0] for folder in FOLDERS for path in folder.glob("*.*")}
+    folders = {path.name for folder in FOLDERS_OF_FOLDERS for path in folder.glob("*")}
+    return {name for name in files | folders if NAME.fullmatch(name)}
+
+
+def _outputs(dataset: str) -> Iterator[Path]:
+    yield from (layout.ingested(dataset), layout.evaluated(dataset))
+    yield from (layout.validated(dataset), layout.validated_text(dataset))
+    yield from (layout.split_part(dataset, part) for part in ("train", "test"))
+    yield from (layout.scaler(dataset), layout.split_rows(dataset), layout.split_warnings(dataset))
+    yield from (layout.models(dataset) / f"{role}.json" for role in ("reference", "baseline"))
+    yield from _models_of(dataset)
+    yield layout.metrics(dataset)
+    yield from layout.plots(dataset).glob("*.csv")
 
 
 def _models(params: Params) -> Iterator[Path]:
     for dataset in params.datasets:
         names = params.models_of(dataset)
         ours = {of(dataset, name) for name in names for of in (layout.model, layout.history)}
-        yield from (path for path in layout.models(dataset).glob("[!.]*") if path not in ours)
+        yield from (path for path in _models_of(dataset) if path not in ours)
+
+
+def _models_of(dataset: str) -> Iterator[Path]:
+    folder = layout.models(dataset)
+    yield from folder.glob(f"{dataset}-*.json")
+    yield from folder.glob(f"{dataset}-*_history.csv")

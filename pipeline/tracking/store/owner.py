@@ -1,10 +1,10 @@
 """Which process feeds the live run of a training, and what becomes of a run that none feeds."""
 
-import contextlib
 import os
 import socket
 from typing import TYPE_CHECKING
 
+from pipeline.core.files import runs
 from pipeline.tracking.store.connection import Store
 
 if TYPE_CHECKING:
@@ -46,13 +46,4 @@ def _abandoned(run: "Run", training: str | None) -> bool:
     if runs_elsewhere(run):
         return bool(tags["training"] == training)
     process = int(tags["live_pid"])
-    return process == os.getpid() or not _lives(process)  # ours: an earlier one of that number
-
-
-def _lives(process: int) -> bool:
-    with contextlib.suppress(PermissionError):  # it is another user's
-        try:
-            os.kill(process, 0)  # asks without sending
-        except ProcessLookupError:
-            return False
-    return True
+    return process == os.getpid() or not runs(process)  # ours: an earlier one of that number

@@ -63,7 +63,7 @@ def test_the_table_is_ranked_and_reaches_the_disk_where_the_store_is_down(
     assert code == 0
     assert err.startswith(f"warning: sweep: MLflow store {NOWHERE}: ")
     assert err.endswith(
-        "All results are in data/sweeps/synthetic_manual_gd; once the store answers, the same "
+        "All results are in data/sweeps/synthetic-manual_gd; once the store answers, the same "
         "command logs them\n"
     )
     assert out.startswith(
@@ -72,7 +72,7 @@ def test_the_table_is_ranked_and_reaches_the_disk_where_the_store_is_down(
     )
     assert "\n1e+200  40      diverged\n\nbest: lr=0.4 epochs=" in out
     assert re.search(r"\n0\.1 +100 .* +current\n", out)
-    found = rows("synthetic_manual_gd")
+    found = rows("synthetic-manual_gd")
     scores = [float(row["cv_mse"]) for row in found if row["cv_mse"]]
     assert scores == sorted(scores)
     assert [row["diverged"] for row in found] == ["0"] * 5 + ["1"] * 2
@@ -89,7 +89,7 @@ def test_a_higher_score_wins_and_what_cannot_be_told_apart_is_said(
     params.write_text(params.read_text().replace("lr: 0.1", "lr: 0.02", 1))
     code, out, _ = sweep("breast_cancer bcpm lr=1e-5,0.1")
     assert code == 0
-    found = rows("breast_cancer_bcpm")
+    found = rows("breast_cancer-bcpm")
     scores = [float(row["cv_accuracy"]) for row in found]
     assert scores == sorted(scores, reverse=True)
     assert [row["lr"] for row in found] == ["0.1", "0.02", "1e-05"]
@@ -130,7 +130,7 @@ def test_where_all_diverge_the_exit_code_says_so(
 @pytest.mark.usefixtures("no_store")
 def test_pictures_are_the_same_bytes_and_old_ones_go(sweep: Sweep, prepared: Prepare) -> None:
     prepared("synthetic")
-    folder = Path("data/sweeps/synthetic_manual_gd")
+    folder = Path("data/sweeps/synthetic-manual_gd")
     many = "synthetic manual_gd lr=0.01,0.05,0.1,1e200 epochs=1,2,3,4,5,6 batch_size=16,full"
     assert sweep(many)[0] == 0
     assert sorted(p.name for p in folder.iterdir()) == [
@@ -231,7 +231,7 @@ def test_a_sweep_is_one_run_with_a_run_for_each_point(sweep: Sweep, prepared: Pr
         "best_lr": "0.1",
         "best_epochs": "100",
     } | {f"best_{k}": v for k, v in best_params().items()}
-    best = float(rows("synthetic_manual_gd")[0]["cv_mse"])
+    best = float(rows("synthetic-manual_gd")[0]["cv_mse"])
     assert parent.data.metrics["best_cv_mse"] == best
     with open_store(Path.cwd()) as store:
         kept = [file.path for file in store.client.list_artifacts(parent.info.run_id)]
@@ -263,7 +263,7 @@ def test_a_sweep_is_one_run_with_a_run_for_each_point(sweep: Sweep, prepared: Pr
 
 
 def best_params() -> dict[str, str]:
-    first = rows("synthetic_manual_gd")[0]
+    first = rows("synthetic-manual_gd")[0]
     return {"lr": first["lr"], "epochs": first["epochs"]}
 
 
@@ -296,7 +296,7 @@ def test_ctrl_c_keeps_what_was_found(prepared: Prepare, workspace: Path) -> None
     assert "Traceback" not in seen
     assert out.startswith("interrupted: the points measured so far\nsynthetic manual_gd: mse")
     assert "best: " not in out
-    found = rows("synthetic_manual_gd")
+    found = rows("synthetic-manual_gd")
     assert 1 <= len(found) < 100
     runs = list(active("synthetic sweeps"))
     (parent,) = [run for run in runs if run.data.tags.get("interrupted") == "true"]
