@@ -1,11 +1,15 @@
 """Check params.yaml.
 
-Unknown keys, wrong types and impossible values are named, all at once. What earlier stages made of
-datasets and models that params.yaml no longer has is removed.
+Unknown keys, wrong types, impossible values and files that are not there are named, all at once.
+What earlier stages made of datasets and models that params.yaml no longer has is removed.
 """
 
+from collections.abc import Iterator
+
+from pipeline.core import layout
 from pipeline.core.artifacts.strangers import remove_strangers
-from pipeline.core.params import load_params
+from pipeline.core.errors import PipelineError, listed
+from pipeline.core.params import Params, load_params
 
 
 def params() -> None:
@@ -14,6 +18,21 @@ def params() -> None:
     Raises
     ------
     PipelineError
-        Names every key that is unknown, missing or impossible, all at once.
+        Names every key that is unknown, missing or impossible, all at once; every file that a
+        dataset has to have and that is not there.
     """
-    remove_strangers(load_params())
+    found = load_params()
+    if problems := [*_absent(found)]:
+        raise PipelineError(listed(problems))
+    remove_strangers(found)
+
+
+def _absent(found: Params) -> Iterator[str]:
+    """DVC itself would give no more than the name of a file."""
+    for name, dataset in found.datasets.items():
+        source, schema = dataset.ingest.path, layout.schema(name)
+        if not (dataset.ingest.make_regression or source.exists()):
+            yield f"{layout.PARAMS}: datasets.{name}.ingest.source: {source} is missing"
+        elif not schema.exists():
+            remedy = f"write it, or begin with: python -m pipeline schema draft {source}"
+            yield f"{layout.PARAMS}: datasets.{name}: {schema} is missing; {remedy}"

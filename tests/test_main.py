@@ -274,6 +274,51 @@ def test_a_model_of_a_line_that_is_gone_is_removed(
     assert {path.name for path in models.iterdir()} == ours
 
 
+def test_what_a_dataset_that_is_gone_has_left_is_removed_and_nothing_else(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("house")
+    assert run(f"train house {HOUSE}") == (0, "")
+    assert run("evaluate house") == (0, "")
+    kept = ["metrics/notes.json", "data/4_models/house/README.md", "data/3_split/old_try/k"]
+    kept += ["data/3_external/raw/x.parquet", "data/1_ingested/notes.txt", "metrics/champion.json"]
+    for path in kept:
+        (workspace / path).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / path).write_text("mine")
+    file = workspace / "params.yaml"
+    text = re.sub(r"(?m)^    house-.*\n", "", file.read_text())
+    file.write_text(re.sub(r"(?ms)^  # Six flats.*?(?=^  #)", "", text))
+    assert "house" not in load_params().datasets
+    assert run("params") == (0, "")
+    left = {*snapshot(workspace / "data"), *snapshot(workspace / "metrics")}
+    ours = {str(workspace / path) for path in kept}
+    assert ours <= left
+    assert not [
+        path
+        for path in left - ours
+        if "house" in path and "/raw/" not in path and "/schema/" not in path
+    ]
+
+
+def test_what_cannot_be_removed_is_named(run: Run, workspace: Path) -> None:
+    (workspace / "data/1_ingested/old.parquet").mkdir(parents=True)
+    code, message = run("params")
+    assert code == 2
+    assert "data/1_ingested/old.parquet: params.yaml has no line for it" in message
+
+
+def test_files_that_a_dataset_has_to_have_are_named(run: Run, workspace: Path) -> None:
+    (workspace / "data/raw/house.csv").unlink()
+    (workspace / "data/schema/breast_cancer.yaml").unlink()
+    code, message = run("params")
+    assert code == 2
+    assert "datasets.house.ingest.source: data/raw/house.csv is missing" in message
+    assert (
+        "datasets.breast_cancer: data/schema/breast_cancer.yaml is missing; write it, or begin "
+        "with: python -m pipeline schema draft data/raw/breast_cancer.csv"
+    ) in message
+
+
 @pytest.mark.parametrize(("allowed", "most"), [(None, 1), ("2", 2)])
 def test_libraries_use_one_thread_or_what_verify_allows(allowed: str | None, most: int) -> None:
     env = {name: value for name, value in os.environ.items() if name != "PIPELINE_THREADS"}

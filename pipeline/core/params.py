@@ -239,9 +239,10 @@ class Dataset(Settings):
     @model_validator(mode="before")
     @classmethod
     def _usual_metric(cls, given: Any) -> Any:
-        task = given.get("task") if isinstance(given, dict) else None
-        if isinstance(task, str) and task in METRICS and isinstance(given.get("evaluate"), dict):
-            return given | {"evaluate": {"metric": METRICS[task][0]} | given["evaluate"]}
+        if isinstance(given, dict) and isinstance(given.get("evaluate"), dict):
+            classes = given.get("task") == "classification"
+            usual = METRICS["classification" if classes else "regression"][0]
+            return given | {"evaluate": {"metric": usual} | given["evaluate"]}
         return given
 
     @model_validator(mode="after")
@@ -382,8 +383,8 @@ class Models(Settings):
     They stand apart because DVC retrains the second alone when a param of theirs changes.
     """
 
-    direct: dict[ModelKey, ModelLine] = {}
-    gradient: dict[ModelKey, ModelLine] = {}
+    direct: dict[ModelKey, ModelLine]
+    gradient: dict[ModelKey, ModelLine]
 
     @property
     def lines(self) -> dict[str, ModelLine]:
@@ -572,7 +573,7 @@ def parse_params(text: str, file: str) -> Params:
 def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[str]:
     """What is wrong with a model's line, beside the form of its values."""
     trainer, (dataset, _, name) = TRAINERS[line.trainer], key.partition("-")
-    if dataset != line.dataset:
+    if line.dataset in params.datasets and dataset != line.dataset:
         yield f"{key}: expected a key that begins with {line.dataset}-, the dataset of the line"
     if group == "gradient" and key in params.models.direct:
         yield f"{key}: stands under models.direct, too; rename one"
@@ -655,14 +656,16 @@ def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) 
             hint = nearest(keys[-1], _keys_beside(keys, top or Params))
             return f"{where}: unknown key{hint}; remove or rename it"
         case "missing":
-            return f"{where}: is missing"
+            none = "; where there is none, write {}" if keys[-1] in Models.model_fields else ""
+            return f"{where}: is missing{none}"
         case "value_error":
-            return f"{where}: {error['ctx']['error']}"
+            return f"{file if not keys else f'{where}: '}{error['ctx']['error']}"
         case "model_type" | "dict_type":
             none = "; where there is none, write {}" if error["input"] is None else ""
             return f"{where}: expected keys and values, got {_shown(error['input'])}{none}"
         case "string_pattern_mismatch" | "invalid_key":
-            return f"{where}: expected a name of a-z, 0-9 and _ that begins with a letter"
+            form = "DATASET-NAME, each" if keys[:1] == ["models"] else "a name"
+            return f"{where}: expected {form} of a-z, 0-9 and _, with a letter at the beginning"
         case _:
             expected = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
             return f"{where}: expected {expected}, got {_shown(error['input'])}"

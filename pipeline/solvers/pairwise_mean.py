@@ -23,8 +23,8 @@ def fit(rows: Rows) -> Fit:
     """
     if rows.n_features != 1:
         raise PipelineError(
-            f"pairwise_mean takes one feature, got {rows.n_features}; remove it from this "
-            "dataset's trainers (params.yaml)"
+            f"pairwise_mean takes one feature, got {rows.n_features}; remove its line "
+            "from params.yaml: models.direct"
         )
     if rows.n_rows > MOST_ROWS:
         raise PipelineError(

@@ -119,7 +119,9 @@ def test_impossible_value_is_refused_by_name(
             r"expected a key that begins with house-",
         ),
         ("house-torch_sgd:", "house-mean:", r"house-mean: mean means something else; give"),
-        ("house-torch_sgd:", "house:", r"models\.gradient\.house.*: expected a name"),
+        ("  gradient:\n", "", r"models\.gradient: is missing; where there is none, write \{\}"),
+        ("    task: regression", "    task: [regression]", r"task: expected 'regression' or"),
+        ("house-torch_sgd:", "house:", r"models\.gradient\.house.*: expected DATASET-NAME"),
         (
             "house-torch_sgd: {dataset: house,",
             "hause-x: {dataset: hause,",

@@ -77,11 +77,14 @@ def _compared(threads: int | None) -> list[tuple[str, str]]:
         clone = Path(folder) / "clone"
         _git(Path(), "clone", "--quiet", ".", str(clone))
         before = {str(output.path): output for output in outputs(clone / LOCK)}
+        (clone / LOCK).unlink()  # DVC keeps in it what stages made that are no more
         _repro(clone, threads)
         after = {str(output.path): output for output in outputs(clone / LOCK)}
+        run = {output.stage for output in after.values()}
+        paths = [path for path, output in (before | after).items() if output.stage in run]
         return [
             (path, _result(clone, path, before.get(path), after.get(path)))
-            for path in sorted(before | after)
+            for path in sorted(paths)
         ]
 
 

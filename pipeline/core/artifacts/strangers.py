@@ -13,8 +13,8 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import NAMES_TAKEN, Params
 
-FOLDERS = [layout.ingested("X").parent, layout.validated("X").parent, layout.evaluated("X").parent]
-FOLDERS_OF_FOLDERS = [layout.split("X").parent, layout.models("X").parent, layout.plots("X").parent]
+FILES = [layout.ingested("*"), layout.validated("*"), layout.evaluated("*")]
+FOLDERS = [layout.scaler("*"), layout.models("*") / "reference.json", layout.plot("*", "loss")]
 NAME = re.compile("[a-z][a-z0-9_]*")
 
 
@@ -45,9 +45,9 @@ def remove_strangers(params: Params) -> None:
 
 
 def _named() -> set[str]:
-    """The datasets that the folders of outputs name."""
-    files = {path.name.partition(".")[0] for folder in FOLDERS for path in folder.glob("*.*")}
-    folders = {path.name for folder in FOLDERS_OF_FOLDERS for path in folder.glob("*")}
+    """The datasets of which there are outputs."""
+    files = {path.stem for pattern in FILES for path in Path().glob(str(pattern))}
+    folders = {path.parent.name for pattern in FOLDERS for path in Path().glob(str(pattern))}
     return {name for name in files | folders if NAME.fullmatch(name)}
 
 
