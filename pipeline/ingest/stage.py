@@ -1,9 +1,9 @@
-"""Turn data/raw/DATASET.csv, or generated rows, into Parquet.
+"""Turn a CSV file of data/raw, or generated rows, into Parquet.
 
 The values stay as received. A file that would have to be guessed about is refused: records with
 too few or too many fields, blank or doubled column names, text that is not UTF-8.
 
-Reads data/raw/DATASET.csv, or calls sklearn's make_regression (params.yaml: make_regression).
+Reads ingest.source of the dataset, or calls sklearn's make_regression (params.yaml).
 Writes data/1_ingested/DATASET.parquet.
 """
 

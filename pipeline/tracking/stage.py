@@ -1,6 +1,6 @@
 """Show every model as a run in MLflow.
 
-One run for each (dataset, trainer, inputs); what is there already is linked, not logged again.
+One run for each (dataset, model, inputs); what is there already is linked, not logged again.
 The best trainer of a dataset is a version of its registered model, the champion by its alias.
 The store is MLFLOW_TRACKING_URI or, without it, mlflow.db in the main repository. Where it cannot
 be reached, what is to be published waits in data/unpublished: see `sync`.
