@@ -33,6 +33,8 @@ pytestmark = [
 ]
 Columns = dict[str, list[str]]
 
+of_libraries = pytest.mark.filterwarnings("ignore")  # of MLflow's own imports
+
 
 def columns(path: Path) -> Columns:
     with path.open(newline="") as file:
@@ -174,7 +176,7 @@ def test_a_run_predicts_the_bytes_of_its_trainer(
     store: str, cancer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = run_of(store, "breast_cancer", "logistic_regression")
-    for way in (["--run", run], ["--trainer", "logistic_regression"]):
+    for way in (["--run", run], ["--model", "logistic_regression"]):
         assert main(["predict", "breast_cancer", str(cancer), *way]) == 0
     shown = capsys.readouterr().out
     half = len(shown) // 2
@@ -221,6 +223,7 @@ def fitted(**changes: object) -> Fitted:
     return Fitted.model_validate(of | changes)
 
 
+@of_libraries
 def test_a_threshold_is_part_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
     import pandas as pd
@@ -239,6 +242,7 @@ def test_a_threshold_is_part_of_the_model(tmp_path: Path, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(ours.outside(np.array([[2.5, 2.0]])), [[True, False]])
 
 
+@of_libraries
 def test_a_pickle_in_place_of_a_model_is_not_opened(tmp_path: Path) -> None:
     save_model(tmp_path, fitted(), {"dataset": "d", "trainer": "bcpm"}, "m-1", "0123")
     model = tmp_path / "model.skops"
@@ -265,7 +269,7 @@ def peak(reproduced: Clone, tmp_path: Path) -> Callable[[int], int]:
             "python -c 'import resource, sys; from pipeline.__main__ import main; "
             "assert main(sys.argv[1:]) == 0; "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)' "
-            f"predict house '{source}' -o '{output}' --trainer closed_form"
+            f"predict house '{source}' -o '{output}' --model closed_form"
         )
         with output.open() as file:
             assert sum(1 for _ in file) == rows + 1
