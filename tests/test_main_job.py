@@ -337,7 +337,7 @@ def test_a_stage_dies_with_dvc_and_the_next_repro_is_clean(clone: Clone) -> None
 
 
 def trains(words: list[bytes]) -> bool:
-    return words[1:3] == [b"-m", b"pipeline"] and words[3].startswith(b"train_gradient@")
+    return words[1:3] == [b"-m", b"pipeline.core"] and words[3].startswith(b"train_gradient@")
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> bool:

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.slow
 DVC_YAML = """\
 stages:
   params:
-    cmd: %s exec python -m pipeline "$DVC_STAGE"
+    cmd: %s exec python -m pipeline.core "$DVC_STAGE"
     outs: [params.out]
   verdict:
-    cmd: %s exec python -m pipeline "$DVC_STAGE"
+    cmd: %s exec python -m pipeline.core "$DVC_STAGE"
     deps: [params.out]
     outs: [verdict.out]
 """

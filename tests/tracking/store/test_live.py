@@ -26,7 +26,8 @@ from pipeline.core.params import Wanted, params_of
 from pipeline.solvers import stage as train
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
-from pipeline.tracking.store.connection import live, open_store, training_key
+from pipeline.tracking.store import live
+from pipeline.tracking.store.connection import open_store, training_key
 from pipeline.tracking.store.live import MOST, Losses, Pace, shown
 from pipeline.tracking.store.owner import end_abandoned
 from tests.conftest import ROOT, descent
