@@ -412,7 +412,7 @@ def test_the_commands_shown_bring_runs_back(
 
     clone.ok("git commit -q --allow-empty -am start && dvc repro")
     start, clean = clone.ok("git rev-parse HEAD").strip(), tracked(clone)
-    clone.ok("dvc exp run -q -n slower -S +models.gradient.house-manual_gd.lr=0.01")
+    clone.ok("dvc exp run -q -n slower -S +models.gradient.house-torch_sgd.lr=0.01")
     slower = tracked(clone)
     assert slower != clean
     clone.ok("git checkout -q . && git commit -q --allow-empty -m later")
