@@ -33,9 +33,9 @@ stages:
 FACTS = """
 import json, os, resource, signal, sys
 from importlib import import_module
-from pipeline.core.preload import LEVELS
+from pipeline.core.preload import LEVEL_OF, LEVELS
 before = "numpy" in sys.modules
-for module in LEVELS[1] + LEVELS[2]:  # some of them set variables
+for module in sum(LEVELS[:LEVEL_OF["verdict"] + 1], ()):  # some of them set variables
     import_module(module)
 limits = [name for name in dir(resource) if name.startswith("RLIMIT_")]
 handled = [s for s in signal.Signals if signal.getsignal(s) is signal.SIG_IGN]
