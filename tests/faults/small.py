@@ -8,6 +8,7 @@ REGRESSION = """\
 models:
   direct:
     small-closed_form: {dataset: small, trainer: closed_form}
+  gradient: {}
 datasets:
   small:
     task: regression
@@ -17,6 +18,7 @@ datasets:
 """
 CLASSIFICATION = """\
 models:
+  direct: {}
   gradient:
     small-bcpm: {dataset: small, trainer: bcpm}
 datasets:
