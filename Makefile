@@ -53,6 +53,7 @@ setup:
 	  { [ $$python = .venv/bin/python ] || $$python -m venv --clear .venv; } \
 	  && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock \
 	  && cp requirements.lock .venv/requirements.lock; }
+	@.venv/bin/python -m compileall -q pipeline  # once, where each stage would, if it may write no bytecode
 
 # The tests look at pages in chromium, and publish to a server on PostgreSQL: what is missing comes from
 # Debian's packages. Without PostgreSQL its tests are skipped; without chromium there is no testing.

@@ -20,9 +20,9 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.commands.predict.model import _load, _predictor
 from pipeline.core.errors import PipelineError
+from pipeline.core.store.connection import open_store
 from pipeline.tracking.entry import Fitted
 from pipeline.tracking.sklearn_model import save_model
-from pipeline.tracking.store.connection import open_store
 from tests.conftest import ROOT, Clone
 from tests.servers import START, dead_server, free_port
 

@@ -51,7 +51,7 @@ def test_what_runs_here_is_what_is_locked() -> None:
 def test_every_dataset_and_model_of_params_has_its_stages() -> None:
     params = load_params()
     expected = {"params", "verdict", "report", "textbook", "track"}
-    for stage in ("ingest", "validate", "split", "train_reference", "evaluate"):
+    for stage in ("ingest", "validate", "split", "evaluate"):
         expected |= {f"{stage}@{dataset}" for dataset in params.datasets}
     expected |= {f"train_direct@{key}" for key in params.models.direct}
     expected |= {f"train_gradient@{key}" for key in params.models.gradient}
@@ -112,7 +112,8 @@ def files_of(module: str) -> list[Path]:
     """Its own file and those of the packages it is in; `pipeline.solvers.` is each solver."""
     folder = ROOT / module.replace(".", "/")
     if module.endswith("."):
-        return [folder / f"{one.solver}.py" for one in TRAINERS.values()]
+        own = [name for name, one in TRAINERS.items() if one.role == "trainer"]
+        return [folder / f"{name}.py" for name in (*own, "references")]
     packages = [one / "__init__.py" for one in (folder, *folder.parents)]
     return [file for file in (folder.with_suffix(".py"), *packages) if file.is_file()]
 

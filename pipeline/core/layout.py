@@ -68,11 +68,13 @@ def models(dataset: str) -> Path:
 def model(dataset: str, name: str) -> Path:
     """The weights of a model, and the params that made them.
 
-    Those that params.yaml asks for are named by its key, the two that every dataset has by their
-    role: reference.json, baseline.json.
+    Those that params.yaml asks for are named by its key; the two that evaluate makes for every
+    dataset by their role.
     """
     role = TRAINERS[name].role if name in TRAINERS else "trainer"
-    return models(dataset) / f"{f'{dataset}-{name}' if role == 'trainer' else role}.json"
+    if role == "trainer":
+        return models(dataset) / f"{dataset}-{name}.json"
+    return evaluated(dataset).with_name(f"{dataset}-{role}.json")
 
 
 def history(dataset: str, name: str) -> Path:

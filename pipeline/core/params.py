@@ -460,13 +460,17 @@ class Params(Descent):
         PipelineError
             When params.yaml does not know the dataset.
         """
-        task = self.dataset(dataset).task
+        others = {name: Wanted(name, name, {}) for name in measures(self.dataset(dataset).task)}
+        return self.own_models_of(dataset) | others
+
+    def own_models_of(self, dataset: str) -> dict[str, Wanted]:
+        """The models that have a line for a dataset, by name."""
         found = {}
         for key, line in self.models.lines.items():
             if line.dataset == dataset:
                 name, settings = key.partition("-")[2], self.descent(line)
                 found[name] = Wanted(name, line.trainer, params_of(line.trainer, settings))
-        return found | {name: Wanted(name, name, {}) for name in measures(task)}
+        return found
 
     def model_of(self, dataset: str, name: str) -> Wanted:
         """One model of a dataset.

@@ -94,7 +94,6 @@ LEVEL_OF = {
     "train_direct": 1,
     "train_gradient": 2,
     "split": 3,
-    "train_reference": 3,
     "evaluate": 3,
     "verdict": 3,
     "validate": 4,
@@ -454,30 +453,35 @@ def serve(dvc: int, started: str, listeners: Sequence[socket.socket]) -> socket.
 class Ending:
     """Ends a worker once its threads and exit functions are done.
 
-    Taking down the thousands of modules that it shares with the server would cost a second. Where
-    its last words cannot be written, Python ends it as any process, and says so.
+    Taking down the thousands of modules that it shares with the server would cost a second; and the
+    proxy need not wait until the kernel has taken down the memory. Where its last words cannot be
+    written, Python ends it as any process, and says so.
 
     Attributes
     ----------
     code : int
         The exit code; 1 until the stage itself says otherwise, as for an uncaught exception.
+    proxy : socket or None
+        The connection to the proxy; None in the server itself.
     """
 
     code = 1
+    proxy: socket.socket | None = None
 
     def __call__(self) -> None:
-        """Flush, and leave."""
+        """Flush, tell the proxy, and leave."""
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
+            if self.proxy:
+                self.proxy.send(str(self.code).encode())
             os._exit(self.code)
 
 
 def work(proxy: socket.socket, ending: Ending) -> None:
     """Be the stage that a proxy asks for: its arguments and streams, and the code on disk."""
     gc.enable()
-    with proxy:
-        words, descriptors, *_ = socket.recv_fds(proxy, MOST, len(STREAMS))
+    words, descriptors, *_ = socket.recv_fds(proxy, MOST, len(STREAMS))
     if not descriptors:
         sys.exit()  # the proxy has died
     for descriptor, stream in zip(descriptors, STREAMS, strict=True):
@@ -502,4 +506,5 @@ if __name__ == "__main__":
     atexit.register(ending)  # the first, and so called last
     dvc, started, *numbers = sys.argv[1:]
     listeners = [socket.socket(fileno=int(number)) for number in numbers]
-    work(serve(int(dvc), started, listeners), ending)
+    ending.proxy = serve(int(dvc), started, listeners)
+    work(ending.proxy, ending)

@@ -25,7 +25,6 @@ STAGES = {
     "validate": Stage("pipeline.validate.stage", 1),
     "split": Stage("pipeline.split", 1),
     "train": Stage("pipeline.solvers.stage", 2),
-    "train_reference": Stage("pipeline.solvers.stage", 1),
     "evaluate": Stage("pipeline.evaluate.stage", 1),
     "verdict": Stage("pipeline.evaluate.verdict", 0),
     "report": Stage("pipeline.report.stage", 0),
@@ -44,7 +43,7 @@ def run(words: Sequence[str]) -> int | None:
     ----------
     words : sequence of str
         STAGE, DATASET and MODELs as each stage takes them, or all in one word as DVC names a stage:
-        `ingest@house`, `train_gradient@house-manual_gd`, `train_reference@house`.
+        `ingest@house`, `train_gradient@house-manual_gd`.
 
     Returns
     -------

@@ -1,13 +1,16 @@
-"""The table of trainers: what each is called, can do, takes, minimizes and is solved by.
+"""The table of trainers: what each is called, can do, takes and minimizes.
 
-A new trainer is a line here and a module of pipeline/solvers with a function `fit`.
+A new trainer is a line here and a module of its name in pipeline/solvers, with a function `fit`.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 Task = Literal["regression", "classification"]
 Value = float | int | str  # of a param
 Role = Literal["trainer", "reference", "baseline"]
+# Is told an epoch, numbered as in the history, and its loss.
+Callback = Callable[[int, float], None]
 
 # What every trainer that descends takes from params.yaml.
 DESCENT = (
@@ -23,6 +26,10 @@ DESCENT = (
 )
 
 
+def no_callback(epoch: int, loss: float) -> None:
+    """Do nothing: the callback of who wants none."""
+
+
 class Trainer(NamedTuple):
     """One trainer.
 
@@ -35,8 +42,6 @@ class Trainer(NamedTuple):
     loss : str or None
         The key of `solvers.losses.LOSSES` that it minimizes; `choice`: the param `loss` says it;
         None where it does not descend.
-    solver : str
-        The module of pipeline/solvers.
     role : str
         `trainer`: a line of params.yaml asks for it; `reference`: scikit-learn's counterpart, and
         `baseline`: the trivial model, are trained for every dataset, to measure the others by.
@@ -45,20 +50,19 @@ class Trainer(NamedTuple):
     task: Task
     params: tuple[str, ...]
     loss: str | None
-    solver: str
     role: Role = "trainer"
 
 
 TRAINERS: dict[str, Trainer] = {
-    "pairwise_mean": Trainer("regression", (), None, "pairwise_mean"),
-    "closed_form": Trainer("regression", (), None, "closed_form"),
-    "manual_gd": Trainer("regression", (*DESCENT, "loss"), "choice", "manual_gd"),
-    "torch_sgd": Trainer("regression", (*DESCENT, "loss", "device"), "choice", "torch_sgd"),
-    "bcpm": Trainer("classification", (*DESCENT, "device"), "bce_with_logits", "bcpm"),
-    "linear_regression": Trainer("regression", (), None, "linear_regression", "reference"),
-    "mean": Trainer("regression", (), None, "mean", "baseline"),
-    "logistic_regression": Trainer("classification", (), None, "logistic_regression", "reference"),
-    "majority": Trainer("classification", (), None, "majority", "baseline"),
+    "pairwise_mean": Trainer("regression", (), None),
+    "closed_form": Trainer("regression", (), None),
+    "manual_gd": Trainer("regression", (*DESCENT, "loss"), "choice"),
+    "torch_sgd": Trainer("regression", (*DESCENT, "loss", "device"), "choice"),
+    "bcpm": Trainer("classification", (*DESCENT, "device"), "bce_with_logits"),
+    "linear_regression": Trainer("regression", (), None, "reference"),
+    "mean": Trainer("regression", (), None, "baseline"),
+    "logistic_regression": Trainer("classification", (), None, "reference"),
+    "majority": Trainer("classification", (), None, "baseline"),
 }
 
 

@@ -1,11 +1,12 @@
-"""Judge the models of a dataset.
+"""Judge the models of a dataset, and fit what they are measured by.
 
 By cross-validation (below 30 rows leave-one-out) and on the test rows, which no other stage reads,
 with intervals; audits for leakage. The names of the scores say which rows they come from: cv_mse,
 loo_mse (leave-one-out), test_mse, train_mse.
 
 Reads data/1_ingested, data/3_split and data/4_models of the dataset, metrics/champion.json.
-Writes metrics/DATASET.json, data/5_evaluated/DATASET.json, and metrics/plots, the plots' data.
+Writes metrics/DATASET.json, data/5_evaluated/DATASET.json, there, too, the reference model and the
+baseline, and metrics/plots, the plots' data.
 """
 
 import warnings
@@ -17,7 +18,7 @@ import pyarrow as pa
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion, read_champion
 from pipeline.core.artifacts.evaluated import Evaluated
-from pipeline.core.artifacts.models import read_history, read_models
+from pipeline.core.artifacts.models import read_history, read_models, write_model
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineWarning
@@ -25,17 +26,19 @@ from pipeline.core.escape import csv_writer, escape_formula
 from pipeline.core.files import atomic_write, md5, write_json
 from pipeline.core.params import Dataset, Params, load_params
 from pipeline.core.tables import Array, as_arrays, read_table
-from pipeline.core.trainers import TRAINERS
+from pipeline.core.trainers import TRAINERS, measures
 from pipeline.evaluate.curves import PlotData, columns
 from pipeline.evaluate.dataset import Given, judge_all, plots
+from pipeline.solvers.fit import fit
+from pipeline.solvers.parquet_rows import ParquetRows
 
 
 def evaluate(dataset: str) -> None:
     """Judge every model of a dataset, with the reference model, the baseline and the champion.
 
-    Reads what `ingest`, `split` and `train` left; writes metrics/<dataset>.json,
-    data/5_evaluated/<dataset>.json and the data of the plots, metrics/plots/<dataset>. Keys say
-    which rows a score comes from: cv_mse, loo_mse (leave-one-out), test_mse, train_mse.
+    Reads what `ingest`, `split` and `train` left, and fits the reference model and the baseline to
+    the training rows. Keys say which rows a score comes from: cv_mse, loo_mse (leave-one-out),
+    test_mse, train_mse.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def evaluate(dataset: str) -> None:
     evaluated = judge_all(given)
     for text in evaluated.warnings:
         warnings.warn(text, PipelineWarning, stacklevel=2)
-    _write(dataset, evaluated, plots(given, evaluated))
+    _write(given, evaluated, plots(given, evaluated))
 
 
 def _read(params: Params, dataset: str) -> Given:
@@ -54,13 +57,14 @@ def _read(params: Params, dataset: str) -> Given:
     settings, train = params.dataset(dataset), layout.split_part(dataset, "train")
     table = read_table(layout.ingested(dataset))
     rows = read_split(dataset, settings.target, table)
-    models = read_models(dataset, params.models_of(dataset), rows.features, md5(train))
+    models = read_models(dataset, params.own_models_of(dataset), rows.features, md5(train))
+    measured_by = {name: fit(name, {}, ParquetRows(train))[0] for name in measures(settings.task)}
     return Given(
         dataset=dataset,
         params=params,
         rows=rows,
         trained=as_arrays(read_table(train))[0],
-        models=models,
+        models=models | measured_by,
         histories={
             name: read_history(layout.history(dataset, name))
             for name, one in models.items()
@@ -79,7 +83,10 @@ def _read_champion(
     return champion, as_arrays(table.select([*champion.features, settings.target]))[0]
 
 
-def _write(dataset: str, evaluated: Evaluated, data: Mapping[str, PlotData]) -> None:
+def _write(given: Given, evaluated: Evaluated, data: Mapping[str, PlotData]) -> None:
+    dataset, train_md5 = given.dataset, md5(layout.split_part(given.dataset, "train"))
+    for name in measures(evaluated.task):
+        write_model(layout.model(dataset, name), given.rows.features, given.models[name], train_md5)
     for name, one in data.items():
         _write_csv(layout.plot(dataset, name), *columns(one))
     write_json(layout.evaluated(dataset), evaluated.model_dump())

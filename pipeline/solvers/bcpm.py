@@ -5,15 +5,8 @@ from functools import partial
 import torch
 
 from pipeline.core.params import Descent
-from pipeline.solvers.descent import (
-    Callback,
-    Fit,
-    RowLoss,
-    batch_size,
-    no_callback,
-    stable_lr,
-    train,
-)
+from pipeline.core.trainers import Callback, no_callback
+from pipeline.solvers.descent import Fit, RowLoss, batch_size, stable_lr, train
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Rows
 from pipeline.solvers.torch_steps import ModuleLoss, linear_layer, train_module, weights_of

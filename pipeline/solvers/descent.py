@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.core.errors import Diverged, PipelineWarning
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
+from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.blocks import ROWS, ahead, map_ordered, one_blas_thread
 from pipeline.solvers.losses import LOSSES, decision_and_gradient, max_stable_lr
 from pipeline.solvers.moments import moments
@@ -19,13 +20,6 @@ from pipeline.solvers.rows import Block, Rows
 
 Theta = TypeVar("Theta")
 Step = Callable[[Theta, Theta], Theta]  # weights and gradient to the next weights
-Callback = Callable[
-    [int, float], None
-]  # is told an epoch, numbered as in the history, and its loss
-
-
-def no_callback(epoch: int, loss: float) -> None:
-    """Do nothing: the callback of who wants none."""
 
 
 class Fit(NamedTuple):

@@ -6,15 +6,8 @@ from importlib import import_module
 from pipeline.core.artifacts.models import Model
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Value
-from pipeline.solvers.descent import (
-    Callback,
-    advise,
-    batch_size,
-    no_callback,
-    stable_lr,
-    warn_if_grown,
-)
+from pipeline.core.trainers import TRAINERS, Callback, Value, no_callback
+from pipeline.solvers.descent import advise, batch_size, stable_lr, warn_if_grown
 from pipeline.solvers.rows import Rows
 
 
@@ -47,14 +40,15 @@ def fit(
         When the loss stops being finite.
     """
     one = TRAINERS[trainer]
-    solver = import_module(f"pipeline.solvers.{one.solver}")
+    module, function = (trainer, "fit") if one.role == "trainer" else ("references", trainer)
+    solve = getattr(import_module(f"pipeline.solvers.{module}"), function)
     if one.loss is None:
-        theta, history, facts = solver.fit(rows)
+        theta, history, facts = solve(rows)
     else:
         settings = Descent.of(**params)
         stable = stable_lr(rows, settings, settings.loss if one.loss == "choice" else one.loss)
         advise(rows, settings, stable)
-        theta, history, _ = solver.fit(rows, settings, callback=callback)
+        theta, history, _ = solve(rows, settings, callback=callback)
         warn_if_grown(history, whole=batch_size(rows, settings) is None)
         facts = {"stable_lr": stable}
     return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history

@@ -5,16 +5,8 @@ from functools import partial
 
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.solvers.descent import (
-    Callback,
-    Fit,
-    RowLoss,
-    batch_size,
-    first_weights,
-    no_callback,
-    stable_lr,
-    train,
-)
+from pipeline.core.trainers import Callback, no_callback
+from pipeline.solvers.descent import Fit, RowLoss, batch_size, first_weights, stable_lr, train
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.quadratic import descend, quadratic

@@ -5,8 +5,7 @@ import numpy as np
 from pipeline.core.errors import PipelineError
 from pipeline.core.tables import Array
 from pipeline.solvers.descent import Fit
-from pipeline.solvers.references import in_memory
-from pipeline.solvers.rows import Rows
+from pipeline.solvers.rows import Rows, in_memory
 
 MOST_ROWS = 3000  # 4.5 million pairs
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from pipeline.core.errors import Diverged
 from pipeline.core.tables import Array
-from pipeline.solvers.descent import Callback, Objective, no_callback
+from pipeline.core.trainers import Callback, no_callback
+from pipeline.solvers.descent import Objective
 from pipeline.solvers.losses import penalized
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.rows import Rows

@@ -1,25 +1,50 @@
-"""What the reference trainers share."""
+"""What trainers are measured by: scikit-learn's models, and those that look at no feature.
+
+A function each, of the trainer's name. The weights of the rows do not count.
+"""
 
 import numpy as np
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from pipeline.core.tables import Array
 from pipeline.solvers.descent import Fit
-from pipeline.solvers.rows import Rows
+from pipeline.solvers.moments import moments
+from pipeline.solvers.rows import Rows, in_memory
+
+MOST_STEPS = 10_000  # its own 100 end with a warning where columns are many
 
 
-def constant(n_features: int, intercept: float) -> Fit:
-    """A model that looks at no feature: all weights 0, and this intercept."""
-    return Fit(np.append(np.zeros(n_features), intercept), np.empty(0))
+def linear_regression(rows: Rows) -> Fit:
+    """Fit by least squares with scikit-learn's defaults, all rows in memory."""
+    return _of_scikit_learn(LinearRegression(), rows)
 
 
-def in_memory(rows: Rows) -> tuple[Array, Array]:
-    """All rows at once, standardized, as scikit-learn wants them.
+def logistic_regression(rows: Rows) -> Fit:
+    """Minimize cross-entropy with scikit-learn's own penalty, |w|^2 / 2 beside C = 1 times its sum.
 
-    Returns
-    -------
-    X : ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
+    Labels are 0 and 1; all rows are read into memory.
     """
-    parts = [rows.read(part) for part in rows.parts()]
-    X = np.concatenate([part.standardized(rows.mean, rows.scale) for part in parts])
-    return X, np.concatenate([part.y for part in parts])
+    return _of_scikit_learn(LogisticRegression(max_iter=MOST_STEPS), rows)
+
+
+def mean(rows: Rows) -> Fit:
+    """Predict the mean of y: the constant c of least sum_i (c - y_i)^2."""
+    return _constant(rows, float(moments(rows).mean[-1]))
+
+
+def majority(rows: Rows) -> Fit:
+    """Predict the larger class; its probability is its share, which has the least log loss.
+
+    The intercept is the logit log(s / (1 - s)) of the share s of label 1, from 0 to 1, both
+    excluded: `split` refuses training rows of one class.
+    """
+    share = float(moments(rows).mean[-1])
+    return _constant(rows, float(np.log(share) - np.log1p(-share)))
+
+
+def _of_scikit_learn(model: LinearRegression | LogisticRegression, rows: Rows) -> Fit:
+    model.fit(*in_memory(rows))
+    return Fit(np.append(model.coef_, model.intercept_), np.empty(0))
+
+
+def _constant(rows: Rows, intercept: float) -> Fit:
+    return Fit(np.append(np.zeros(rows.n_features), intercept), np.empty(0))

@@ -141,3 +141,16 @@ class ArrayRows:
 
 def _of(weights: Array | None, rows: slice) -> Array | None:
     return None if weights is None else weights[rows]
+
+
+def in_memory(rows: Rows) -> tuple[Array, Array]:
+    """All rows at once, standardized.
+
+    Returns
+    -------
+    X : ndarray of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows,)
+    """
+    parts = [rows.read(part) for part in rows.parts()]
+    X = np.concatenate([part.standardized(rows.mean, rows.scale) for part in parts])
+    return X, np.concatenate([part.y for part in parts])

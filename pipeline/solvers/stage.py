@@ -15,11 +15,10 @@ from pipeline.core import layout
 from pipeline.core.artifacts.models import write_model
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import Wanted, load_params
+from pipeline.core.store.live import shown
 from pipeline.core.tables import Array
-from pipeline.core.trainers import measures
 from pipeline.solvers.fit import fit
 from pipeline.solvers.parquet_rows import ParquetRows
-from pipeline.tracking.store.live import shown
 
 
 def train(dataset: str, *names: str) -> None:
@@ -44,11 +43,6 @@ def train(dataset: str, *names: str) -> None:
             if len(history):
                 _write_history(dataset, one, history, rows.n_rows)
             write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
-
-
-def train_reference(dataset: str) -> None:
-    """Train what the models of a dataset are measured by: the reference model and the baseline."""
-    train(dataset, *measures(load_params().dataset(dataset).task))
 
 
 def _write_history(dataset: str, one: Wanted, history: Array, n_rows: int) -> None:

@@ -5,7 +5,8 @@ from functools import partial
 import torch
 
 from pipeline.core.params import Descent
-from pipeline.solvers.descent import Callback, Fit, no_callback, stable_lr
+from pipeline.core.trainers import Callback, no_callback
+from pipeline.solvers.descent import Fit, stable_lr
 from pipeline.solvers.rows import Rows
 from pipeline.solvers.torch_steps import ModuleLoss, linear_layer, train_module
 

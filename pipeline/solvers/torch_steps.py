@@ -12,15 +12,9 @@ from torch.optim.sgd import sgd
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
+from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.blocks import OneThread
-from pipeline.solvers.descent import (
-    Callback,
-    Objective,
-    batch_size,
-    batches,
-    no_callback,
-    train,
-)
+from pipeline.solvers.descent import Objective, batch_size, batches, train
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
 

@@ -22,12 +22,12 @@ from pipeline.core.artifacts.models import Model, read_history, read_model
 from pipeline.core.artifacts.splits import Split, read_split
 from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
+from pipeline.core.store.connection import in_main_repository, training_key
 from pipeline.core.tables import read_table
 from pipeline.core.thin import thinned
 from pipeline.tracking.committed import base_revision, committed_params, differing
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 from pipeline.tracking.provenance import Origin, origin
-from pipeline.tracking.store.connection import in_main_repository, training_key
 from pipeline.tracking.view import TAG, saved_view
 
 POINTS = 1000  # one batch, one smooth curve

@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.store.connection import ANSWER, Store, StoreError, milliseconds
+from pipeline.core.store.owner import runs_elsewhere
 from pipeline.tracking.entry import Data, Entry, Fitted
 from pipeline.tracking.registry import register
 from pipeline.tracking.sklearn_model import save_model
-from pipeline.tracking.store.connection import ANSWER, Store, StoreError, milliseconds
-from pipeline.tracking.store.owner import runs_elsewhere
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pipeline.core.store.connection import Store
 from pipeline.tracking.entry import Entry, Registered
-from pipeline.tracking.store.connection import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

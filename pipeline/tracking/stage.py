@@ -17,11 +17,7 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineWarning
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params
-from pipeline.tracking import entry as spool
-from pipeline.tracking.collect import REPORT, collect
-from pipeline.tracking.entry import Entry
-from pipeline.tracking.publish import publish
-from pipeline.tracking.store.connection import (
+from pipeline.core.store.connection import (
     ANSWER,
     Store,
     StoreError,
@@ -31,7 +27,11 @@ from pipeline.tracking.store.connection import (
     tracking_uri,
     without_password,
 )
-from pipeline.tracking.store.owner import end_abandoned
+from pipeline.core.store.owner import end_abandoned
+from pipeline.tracking import entry as spool
+from pipeline.tracking.collect import REPORT, collect
+from pipeline.tracking.entry import Entry
+from pipeline.tracking.publish import publish
 from pipeline.tracking.view import page
 
 MOST_REFUSED = 3

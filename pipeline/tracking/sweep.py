@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.commands.sweep.search import REPEATS, Point
 from pipeline.commands.sweep.table import Ranking
 from pipeline.core.params import METRICS
+from pipeline.core.store.connection import Store, main_repository, open_store
 from pipeline.core.trainers import Value
 from pipeline.tracking.committed import base_commit
-from pipeline.tracking.store.connection import Store, main_repository, open_store
 
 FOUND = 50_000  # at most so many runs in an answer; a sweep has fewer
 PARENT = "mlflow.parentRunId"

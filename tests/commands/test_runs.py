@@ -12,8 +12,8 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.commands.runs.bring_back import Way, way_back
 from pipeline.commands.runs.find import Found
+from pipeline.core.store.connection import Store, open_store
 from pipeline.tracking.committed import git
-from pipeline.tracking.store.connection import Store, open_store
 from tests.conftest import ROOT, Clone, copied
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -36,8 +36,7 @@ def test_a_dataset_that_has_no_model_yet_is_judged_and_undecided(
 ) -> None:
     without_models(workspace, dataset)
     prepared(dataset)
-    for stage in ("train_reference", "evaluate"):
-        assert run(f"{stage} {dataset}")[0] == 0
+    assert run(f"evaluate {dataset}")[0] == 0
     evaluated = read_evaluated(dataset)
     assert [one.role for one in evaluated.judged.values()] == ["reference", "baseline"]
     found = verdict(evaluated, 0, "")

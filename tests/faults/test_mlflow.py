@@ -365,7 +365,7 @@ def test_two_tracks_at_once_make_one_set_of_runs(clone: Clone, expected: Runs) -
 
 MAKE_STORE = """
 import pathlib
-from pipeline.tracking.store.connection import open_store
+from pipeline.core.store.connection import open_store
 list(open_store(pathlib.Path().resolve()).gen)
 """
 

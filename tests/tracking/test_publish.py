@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.store.connection import Store, open_store
 from pipeline.tracking.entry import Entry, Registered
 from pipeline.tracking.publish import LINKS, publish
 from pipeline.tracking.registry import ALIAS
-from pipeline.tracking.store.connection import Store, open_store
 from tests.tracking.sample import entry
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of MLflow's own imports

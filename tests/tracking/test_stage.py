@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.store.connection import StoreError, open_store
 from pipeline.tracking.entry import save, waiting
 from pipeline.tracking.stage import sync
-from pipeline.tracking.store.connection import StoreError, open_store
 from tests.tracking.sample import entry
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of MLflow's own imports

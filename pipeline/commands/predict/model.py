@@ -21,10 +21,10 @@ from pipeline.core.artifacts.splits import read_split
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Dataset, Settings, Wanted
+from pipeline.core.store.connection import StoreError, main_repository, open_store
 from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Task
 from pipeline.solvers.losses import sigmoid
-from pipeline.tracking.store.connection import StoreError, main_repository, open_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
-from pipeline.tracking.store.connection import main_repository, open_store
+from pipeline.core.store.connection import main_repository, open_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -24,7 +24,7 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Params, Wanted, load_params
 from pipeline.core.run import say
-from pipeline.tracking.store.connection import StoreError
+from pipeline.core.store.connection import StoreError
 
 if TYPE_CHECKING:
     from pipeline.commands.sweep.table import Ranking

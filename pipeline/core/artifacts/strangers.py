@@ -12,9 +12,10 @@ from pathlib import Path
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import NAMES_TAKEN, Params
+from pipeline.core.trainers import TRAINERS
 
 FILES = [layout.ingested("*"), layout.validated("*"), layout.evaluated("*")]
-FOLDERS = [layout.scaler("*"), layout.models("*") / "reference.json", layout.plot("*", "loss")]
+FOLDERS = [layout.scaler("*"), layout.plot("*", "loss")]
 NAME = re.compile("[a-z][a-z0-9_]*")
 
 
@@ -56,7 +57,7 @@ def _outputs(dataset: str) -> Iterator[Path]:
     yield from (layout.validated(dataset), layout.validated_text(dataset))
     yield from (layout.split_part(dataset, part) for part in ("train", "test"))
     yield from (layout.scaler(dataset), layout.split_rows(dataset), layout.split_warnings(dataset))
-    yield from (layout.models(dataset) / f"{role}.json" for role in ("reference", "baseline"))
+    yield from (layout.model(dataset, name) for name in TRAINERS)
     yield from _models_of(dataset)
     yield layout.metrics(dataset)
     yield from layout.plots(dataset).glob("*.csv")

@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.core.params import load_params
-from pipeline.tracking.store.connection import open_store
+from pipeline.core.store.connection import open_store
 from tests.conftest import ROOT, Clone, copied
 
 Prepare = Callable[[str], None]

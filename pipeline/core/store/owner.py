@@ -5,7 +5,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from pipeline.core.files import runs
-from pipeline.tracking.store.connection import Store
+from pipeline.core.store.connection import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

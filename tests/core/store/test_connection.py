@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking.store.connection import (
+from pipeline.core.store.connection import (
     StoreError,
     open_store,
     tracking_uri,

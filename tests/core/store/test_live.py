@@ -23,13 +23,13 @@ from pipeline.core import layout
 from pipeline.core.errors import Diverged, PipelineWarning
 from pipeline.core.files import md5
 from pipeline.core.params import Wanted, params_of
+from pipeline.core.store import live
+from pipeline.core.store.connection import open_store, training_key
+from pipeline.core.store.live import MOST, Losses, Pace, shown
+from pipeline.core.store.owner import end_abandoned
 from pipeline.solvers import stage as train
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
-from pipeline.tracking.store import live
-from pipeline.tracking.store.connection import open_store, training_key
-from pipeline.tracking.store.live import MOST, Losses, Pace, shown
-from pipeline.tracking.store.owner import end_abandoned
 from tests.conftest import ROOT, descent
 from tests.servers import silent_server
 
@@ -97,7 +97,7 @@ def test_losses_are_kept_evenly_and_few() -> None:
 
 BAR = """
 import warnings
-from pipeline.tracking.store.progress import Bar, warnings_above_bars
+from pipeline.core.store.progress import Bar, warnings_above_bars
 bar = Bar("torch_sgd", 1000)
 with warnings_above_bars():
     bar.draw(250, 1.5, 10)

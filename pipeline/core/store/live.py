@@ -16,8 +16,7 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineWarning
 from pipeline.core.files import md5
 from pipeline.core.params import Wanted
-from pipeline.solvers.descent import Callback, no_callback
-from pipeline.tracking.store.connection import (
+from pipeline.core.store.connection import (
     Point,
     Store,
     StoreError,
@@ -28,8 +27,9 @@ from pipeline.tracking.store.connection import (
     tracking_uri,
     training_key,
 )
-from pipeline.tracking.store.owner import end_abandoned, owner_tags
-from pipeline.tracking.store.progress import Bar, warnings_above_bars
+from pipeline.core.store.owner import end_abandoned, owner_tags
+from pipeline.core.store.progress import Bar, warnings_above_bars
+from pipeline.core.trainers import Callback, no_callback
 
 MOST = 500  # points kept; also, about, what each doubling of the time adds to a run
 FLUSH = 10  # seconds that MLflow may take for the last points, the model being on disk
