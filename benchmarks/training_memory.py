@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.core.params import load_params, params_of
 from pipeline.core.tables import ROW_GROUP, number_table
 from pipeline.solvers.fit import fit
-from pipeline.solvers.parquet_rows import ParquetRows
+from pipeline.solvers.rows import ParquetRows
 
 D, BATCH = 30, 1024
 

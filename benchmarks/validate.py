@@ -70,7 +70,7 @@ def main() -> None:
             assert (ordered[1:] != ordered[:-1]).all()
 
         def ours() -> None:
-            profile = Profile.of(path, NAMES[-1], trained_on=trained_on)
+            profile = Profile(path, NAMES[-1], trained_on=trained_on)
             assert not check_table(path, schema, source, profile).count
             assert not data_warnings(profile, source)
 

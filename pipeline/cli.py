@@ -24,17 +24,8 @@ Run from the folder of dvc.yaml. Usually DVC calls the stages, in order and only
 
 Exit codes: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130 interrupted.
 """
-COMMANDS = {
-    "sync": "sync",
-    "predict": "predict",
-    "sweep": "sweep",
-    "run": "runs",
-    "schema": "schema_draft",
-    "results": "results",
-    "doctor": "doctor",
-    "verify": "verify",
-    "promote": "promote",
-}
+COMMANDS = ("sync", "predict", "sweep", "run", "schema", "results", "doctor", "verify", "promote")
+MODULES = {"run": "runs", "schema": "schema_draft"}  # of commands that are not named as theirs
 
 
 def main(words: Sequence[str]) -> int:
@@ -76,19 +67,15 @@ def _add_arguments(command: ArgumentParser, name: str) -> None:
 
 
 def _module(name: str) -> str:
-    return f"pipeline.commands.{COMMANDS[name]}" if name in COMMANDS else STAGES[name].module
+    if name in STAGES:
+        return STAGES[name].module
+    return f"pipeline.commands.{MODULES.get(name, name)}"
 
 
 def _docstring(name: str) -> str:
-    """The docstring of a command's module; of a stage in another's module, of its function.
-
-    Nothing is imported.
-    """
+    """The docstring of a command's module, which is not imported for it."""
     module = _module(name)
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise PipelineError(f"{module} is missing; check out pipeline/ whole")
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    in_it = [stage for stage, one in STAGES.items() if one.module == module]
-    own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    return ast.get_docstring(own[0] if name in in_it[1:] else tree) or ""
+    return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""

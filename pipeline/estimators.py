@@ -7,9 +7,9 @@ intercept features are scaled, not centred. Their params are keywords. Torch is 
 """
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
-from types import ModuleType
+from functools import partial
+from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +27,7 @@ from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
 from pipeline.solvers.moments import Spread, column_spread, moments
-from pipeline.solvers.optimizers import Optimizer, optimizer
+from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows
 
 
@@ -157,27 +157,23 @@ class _Descending(_Linear):
         params = {k: v for k, v in self.get_params().items() if k != "fit_intercept"}
         return Descent.of(**params)
 
-    def _rows(self, X: Array, y: Array, weights: Array | None, spread: Spread) -> ArrayRows:
-        self._spread = spread
-        return ArrayRows.standardized(X, y, weights, *self._mean_and_scale())
-
     def _mean_and_scale(self) -> tuple[Array, Array]:
         return self._spread.mean, self._spread.scale()
 
-    def _descend(
-        self, solver: ModuleType, loss: str, X: Array, y: Array, weights: Array | None
-    ) -> None:
+    def _descend(self, trainer: str, loss: str, X: Array, y: Array, weights: Array | None) -> None:
         settings = self._settings()
-        rows = self._rows(X, y, weights, column_spread(X, weights, self.fit_intercept))
+        self._spread = column_spread(X, weights, self.fit_intercept)
+        rows = ArrayRows.standardized(X, y, weights, *self._mean_and_scale())
         _advise(rows, settings, loss, self.fit_intercept)
         _warn_of_columns(X, self._spread, self.fit_intercept)
+        solver = import_module(f"pipeline.solvers.{trainer}")
         self._fitted(solver.fit(rows, settings, self.fit_intercept), rows, settings)
 
     def _fitted(self, fit: descent.Fit, rows: ArrayRows, settings: Descent) -> None:
         whole = descent.batch_size(rows, settings) is None
         self.loss_curve_, self.n_iter_ = fit.history, len(fit.history) - whole
-        descent.warn_if_grown(fit.history, whole)
-        self._optimizer: Optimizer | None = None
+        if descent.ending(fit.history, settings, whole) == "grew":
+            descent.warn_of(descent.trouble("grew", fit.history, {}, None))
         self._kind: tuple[str, float, float] | None = None
         self._keep_standardized(fit.theta)
 
@@ -192,10 +188,7 @@ class _Descending(_Linear):
         pooled = spread if first else self._spread + spread
         mean, scale = pooled.mean, pooled.scale()
         rows = ArrayRows.standardized(X, y, weights, mean, scale)
-
-        def stable() -> float | None:
-            return descent.stable_lr(rows, settings, loss, self.fit_intercept)
-
+        stable = partial(descent.stable_lr, rows, settings, loss, self.fit_intercept)
         descent.advise(rows, settings, stable())
         if first:
             theta = descent.first_weights(rows.n_features, settings, self.fit_intercept)
@@ -203,7 +196,7 @@ class _Descending(_Linear):
             coef = np.ravel(self.coef_)
             theta = np.append(coef * scale, np.ravel(self.intercept_) + mean @ coef)
         kind = (settings.optimizer, settings.lr, settings.momentum)
-        if first or self._optimizer is None or self._kind != kind:
+        if first or self._kind != kind:
             self._optimizer, self._kind = optimizer(*kind), kind
         objective = descent.RowLoss(rows, settings, loss, self.fit_intercept)
         theta, history = descent.train(objective, self._optimizer.step, theta, settings, stable)
@@ -244,8 +237,8 @@ def _warn_of_columns(X: Array, spread: Spread, fit_intercept: bool) -> None:
         warnings.warn(problem, PipelineWarning, stacklevel=5)
 
 
-def _shown(columns: Iterable[int]) -> str:
-    return ", ".join(str(k) for k in [*columns][:SHOWN])
+def _shown(columns: list[int]) -> str:
+    return ", ".join(map(str, columns[:SHOWN]))
 
 
 def _advise(rows: ArrayRows, settings: Descent, loss: str, fit_intercept: bool) -> None:
@@ -307,7 +300,7 @@ class GradientDescentRegressor(_Descending, _Regressor):
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         settings, rows = self._settings(), ArrayRows(X, y, weights)
         if not manual_gd.quadratic_serves(rows, settings):
-            self._descend(manual_gd, self.loss, X, y, weights)
+            self._descend("manual_gd", self.loss, X, y, weights)
             return
         pooled = moments(rows, centre=self.fit_intercept)  # serves for the scale, too
         self._spread = pooled.spread()
@@ -362,9 +355,7 @@ class TorchSGDRegressor(_Descending, _Regressor):
     device: str = "cpu"
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
-        from pipeline.solvers import torch_sgd
-
-        self._descend(torch_sgd, self.loss, X, y, weights)
+        self._descend("torch_sgd", self.loss, X, y, weights)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -423,13 +414,11 @@ class BCPMClassifier(ClassifierMixin, _Descending):
         sample_weight : array-like of shape (n_rows,), optional
             A row of weight k counts as k equal rows.
         """
-        from pipeline.solvers import bcpm
-
         X, y = validate_data(self, X, y, dtype=np.float64)
         X, y, weights = self._weighted(X, y, sample_weight)
         self.classes_ = _two_classes(np.unique(y))
         labels = (y == self.classes_[1]).astype(np.float64)
-        self._descend(bcpm, "bce_with_logits", X, labels, weights)
+        self._descend("bcpm", "bce_with_logits", X, labels, weights)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -467,8 +456,7 @@ class BCPMClassifier(ClassifierMixin, _Descending):
     def predict(self, X: Any) -> NDArray[Any]:
         """The class whose probability is above one half, shape (n_rows,)."""
         above = self._decide(X) > 0
-        predicted: NDArray[Any] = self.classes_[above.astype(int)]
-        return predicted
+        return np.take(self.classes_, above)
 
     def _keep(self, coef: Array, intercept: float) -> None:
         self.coef_, self.intercept_ = coef[None, :], np.array([intercept])

@@ -13,13 +13,12 @@ from pipeline.core.params import Params, load_params
 
 
 def params() -> None:
-    """Check params.yaml, and remove what was made of datasets and models that it has no more.
+    """Run the stage.
 
     Raises
     ------
     PipelineError
-        Names every key that is unknown, missing or impossible, all at once; every file that a
-        dataset has to have and that is not there.
+        Names all faults of the keys, or else all files that are not there.
     """
     found = load_params()
     if problems := [*_absent(found)]:

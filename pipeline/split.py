@@ -4,11 +4,12 @@ Mean and scale are learned from the training rows alone. test_size: 0 trains on 
 features: {random: 20} keeps 20 features. Warns of constant and of collinear columns.
 
 Reads data/1_ingested/DATASET.parquet and the report of validate.
-Writes train.parquet, test.parquet, scaler.json, rows.json and warnings.json to
-data/3_split/DATASET.
+Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DATASET, and
+data/4_models/DATASET/warnings.json.
 """
 
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +20,7 @@ from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import md5, read_as, write_json
 from pipeline.core.params import Dataset, load_params, nearest
-from pipeline.core.preprocessing import (
-    columns_to_doubt,
-    draw_features,
-    fit_scaler,
-    split_rows,
-)
+from pipeline.core.preprocessing import columns_to_doubt, draw_features, fit_scaler, split_rows
 from pipeline.core.tables import Array, as_arrays, number_table, read_table, write_table
 
 TINY = 1e-153  # a spread of which the square loses digits
@@ -33,11 +29,11 @@ EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
 
 
 def split(dataset: str) -> None:
-    """Cut a validated table into 3_split/<dataset>/train.parquet and test.parquet.
+    """Run the stage.
 
-    Features are standardized with mean and scale of the training rows, kept in scaler.json; the
-    target keeps its units and stands last. rows.json says which ingested row went where,
-    warnings.json what the training rows were warned of.
+    The target keeps its units and stands last. scaler.json has mean and scale of each feature,
+    rows.json says which ingested row went where, warnings.json what the training rows were warned
+    of.
 
     Raises
     ------
@@ -104,19 +100,16 @@ def _numbers(
             )
         names = [names[k] for k in draw_features(len(names), wanted, seed)]
         table = table.select([*names, settings.target])
-    texts = [n for n in table.column_names if table[n].type not in (pa.float64(), pa.int64())]
+    texts = [n for n in table.column_names if pa.types.is_string(table[n].type)]
     if settings.target in texts:
-        labels = (
-            "numbers" if settings.evaluate.classes is None else "labels 0 and 1, named by classes"
-        )
+        labels = "labels 0 and 1, named by classes" if settings.evaluate.classes else "numbers"
         raise PipelineError(f"{where}: target {settings.target} is text; expected {labels}")
     if texts:
         raise PipelineError(
             f"{where}: column {', '.join(texts)} is text; features are numbers: leave out the "
             "column where the data come from, or declare in ingest.csv what makes numbers of it"
         )
-    gaps = [n for n in table.column_names if table[n].null_count]
-    if gaps:
+    if gaps := [name for name in table.column_names if table[name].null_count]:
         raise PipelineError(
             f"{where}: column {', '.join(gaps)} has missing values; no trainer takes them: leave "
             "out the column, or the rows, where the data come from"
@@ -159,7 +152,7 @@ def _standardized(
     return mean, scale, Z
 
 
-def _doubted_columns(names: list[str], Z: Array, where: str) -> list[str]:
+def _doubted_columns(names: list[str], Z: Array, where: str) -> Iterator[str]:
     """Warnings of columns that leave a linear model undetermined over the training rows.
 
     Parameters
@@ -171,24 +164,20 @@ def _doubted_columns(names: list[str], Z: Array, where: str) -> list[str]:
         The dataset's block of params.yaml, to name in messages.
     """
     constant, dependent, condition = columns_to_doubt(Z)
-    found: list[str] = []
     if constant:
         shown = ", ".join(names[k] for k in constant[:SHOWN])
-        found.append(
-            f"{where}: constant over the training rows: {shown}; nothing is learned from it"
-        )
+        yield f"{where}: constant over the training rows: {shown}; nothing is learned from it"
     if len(Z) <= len(names):
-        found.append(
+        yield (
             f"{where}: {len(Z)} training rows do not determine {len(names)} features and an "
             "intercept: of many solutions that fit, one is taken"
         )
     elif dependent:
         shown = ", ".join(names[k] for k in dependent[:SHOWN])
-        found.append(
+        yield (
             f"{where}: columns {shown} depend on each other over the training rows (condition "
             f"number {condition:.1e}): their weights are not determined; remove one"
         )
-    return found
 
 
 def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
@@ -219,7 +208,7 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
                 f"{where}.target: {settings.target} varies by less than {TINY_TARGET}: squared "
                 "errors would lose their digits; rescale it"
             )
-        if len(y) > 1 and (y == y[0]).all():
+        if (y == y[0]).all():
             return [f"{where}.target: {settings.target} is {y[0]:g} in all {len(y)} training rows"]
         return []
     labels = sorted(set(y.tolist()))

@@ -139,7 +139,7 @@ class Clone:
         dvc runs stages by /bin/sh then, as where nobody has logged in, and not by $SHELL.
         """
         bin_ = Path(sys.executable).parent
-        left_out = ("DVC_", "MLFLOW_", "SCIPY_", "SHELL")
+        left_out = ("DVC_", "MLFLOW_", "SCIPY_", "SHELL", "PYTHONDONTWRITEBYTECODE")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
         return subprocess.Popen(
             command,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 from sklearn.datasets import load_breast_cancer, make_regression
 
 from pipeline.__main__ import main
@@ -20,7 +21,7 @@ from pipeline.core.params import load_params
 from pipeline.core.run import STAGES
 from pipeline.core.tables import as_arrays, read_table
 from pipeline.core.trainers import TRAINERS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, keep_dataset
 
 Run = Callable[[str], tuple[int, str]]
 Prepare = Callable[[str], None]
@@ -186,7 +187,67 @@ def test_a_loss_that_grows_is_warned_about(run: Run, prepared: Prepare, workspac
     assert code == 0
     above, grew = message.splitlines()
     assert above.startswith("warning: train: lr 1.01 is above 1, the largest stable lr")
-    assert grew.startswith("warning: train: the loss grew from 58276.5 to")
+    assert grew.startswith("warning: train: the training failed: the loss grew from 58276.5 to")
+
+
+def test_a_training_that_failed_looks_failed_to_the_end(
+    run: Run, prepared: Prepare, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared("house")
+    params = workspace / "params.yaml"
+    content = YAML().load(params.read_text())
+    content["lr"] = 1.5
+    YAML().dump(content, params)
+    keep_dataset(params, "house")
+    for command in (f"train house {HOUSE}", "evaluate house", "verdict"):
+        assert run(command)[0] == 0
+    model = json.loads((workspace / "data/4_models/house/house-manual_gd.json").read_text())
+    assert model["ending"] == "grew"
+    verdict = json.loads((workspace / "metrics/verdict.json").read_text())["datasets"]["house"]
+    assert verdict["failed"] == ["manual_gd", "torch_sgd"]
+    assert verdict["best"] == "closed_form"
+    assert main(["results"]) == 0
+    table = capsys.readouterr().out.splitlines()
+    shown = {line.split()[1]: line for line in table if line.startswith("house ")}
+    assert shown["manual_gd"].endswith("  training failed")
+    assert not shown["closed_form"].endswith("failed")
+    (workspace / "in.csv").write_text("area_m2\n100\n")
+    code, message = run("predict house in.csv --model manual_gd")
+    assert code == 2
+    assert "house-manual_gd.json: its training failed, the loss grew" in message
+    assert run("predict house in.csv --model manual_gd --failed") == (0, "")
+    assert run("predict house in.csv --model closed_form") == (0, "")
+
+
+def test_a_dataset_whose_trainings_all_failed_is_rejected(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("house")
+    params = workspace / "params.yaml"
+    keep_dataset(params, "house")
+    content = YAML().load(params.read_text())
+    content["lr"], content["models"]["direct"] = 1.5, {}
+    YAML().dump(content, params)
+    for command in ("train house manual_gd torch_sgd", "evaluate house", "verdict"):
+        assert run(command)[0] == 0
+    verdict = json.loads((workspace / "metrics/verdict.json").read_text())["datasets"]["house"]
+    assert (verdict["verdict"], verdict["reason"]) == ("rejected", "its loss grew")
+    (workspace / "in.csv").write_text("area_m2\n100\n")
+    code, message = run("predict house in.csv")
+    assert code == 2
+    assert "is rejected (its loss grew)" in message
+
+
+def test_a_loss_that_still_falls_is_said_with_the_remedy(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("house")
+    params = workspace / "params.yaml"
+    params.write_text(params.read_text().replace("optimizer: sgd", "optimizer: adam"))
+    code, message = run("train house manual_gd")
+    assert code == 0
+    assert message.startswith("warning: train: the loss still falls steeply at the last epoch")
+    assert "raise epochs, or lr, whose steps are about lr long with adam" in message
 
 
 def test_in_batches_the_history_has_one_loss_an_epoch(
@@ -237,7 +298,7 @@ def test_divergence_ends_with_3_and_no_model(run: Run, prepared: Prepare, worksp
     assert code == 3
     assert "diverged at epoch 2" in message
     assert "largest stable lr on these training rows, for steps on all of them" in message
-    assert not (workspace / "data/4_models").exists()
+    assert {path.name for path in (workspace / "data/4_models").rglob("*.*")} == {"warnings.json"}
 
 
 @pytest.mark.parametrize(
@@ -413,7 +474,7 @@ def test_dvcs_names_of_stages_are_taken(run: Run, workspace: Path) -> None:
     for stage in ("ingest@house", "validate@house", "split@house"):
         assert run(stage) == (0, "")
     assert run("train_gradient@house-manual_gd") == run("train house manual_gd") == (0, "")
-    assert len(list((workspace / "data/4_models/house").glob("*.json"))) == 1
+    assert len(list((workspace / "data/4_models/house").glob("house-*.json"))) == 1
     code, message = run("train_gradient@house-bcpm")
     assert code == 2
     assert "'bcpm' is no model of house" in message

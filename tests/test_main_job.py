@@ -222,6 +222,18 @@ def test_a_param_of_one_model_trains_that_model_alone(clone: Clone) -> None:
     back_to_the_start(clone)
 
 
+def test_after_going_back_an_experiment_is_compared_with_the_commit(clone: Clone) -> None:
+    """`git checkout` does not bring back the receipt, which is in neither git nor cache."""
+    own = "models.gradient.house-manual_gd.lr"
+    output = clone.ok(f"dvc exp run -S +{own}=0.05")
+    assert "house manual_gd: loo mse 149.9 -> 149.9 (lr 0.1 -> 0.05)" in output
+    back_to_the_start(clone)
+    output = clone.ok(f"dvc exp run -S +{own}=0.01")
+    assert "house manual_gd: loo mse 149.9 -> 1011 (lr 0.1 -> 0.01); its loss still falls" in output
+    back_to_the_start(clone)
+    assert "loo mse" not in clone.ok("dvc repro")
+
+
 def test_two_models_of_a_dataset_share_a_trainer(clone: Clone) -> None:
     line = "{dataset: breast_cancer, trainer: bcpm, optimizer: adam, epochs: 20}"
     change = f"+models.gradient.breast_cancer-bcpm_adam={line}"

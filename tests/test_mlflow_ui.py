@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 PATIENCE = 60_000  # milliseconds, on a busy machine
 expect.set_options(timeout=PATIENCE)
 
-# A dataset's runs, each trainer once and those with a learning rate twice; its columns.
+# Runs of a dataset: each trainer once, with a rate twice, one of house thrice; its columns.
 RUNS = {
-    "house": 8,
+    "house": 9,
     "synthetic": 7,
     "breast_cancer": 4,
 }
@@ -59,6 +59,7 @@ def site(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     clone = copied(reproduced, tmp_path_factory.mktemp("mlflow_ui"))
     said = clone.ok("dvc repro")
     clone.ok("dvc exp run -S lr=0.01")
+    clone.ok("dvc exp run -S +models.gradient.house-manual_gd.lr=1.5")
     with elsewhere() as others, mlflow_ui(clone, others) as url:
         links = re.findall(r"http://127\.0\.0\.1:5000(/#\S+)", said)
         yield Site(url, [url + link for link in links], others)
@@ -146,6 +147,25 @@ def test_the_printed_links_open_tables_of_runs_with_their_scores(site: Site) -> 
             for name in COLUMNS[experiment]:
                 column = page.get_by_role("columnheader", name=name, exact=True)
                 expect(column.first).to_be_visible()
+        assert site.others.requests == []
+
+
+def test_charts_begin_with_the_losses_which_a_failed_training_does_not_flatten(site: Site) -> None:
+    with visited("about:blank", site.others, width=1800, height=1200) as page:
+        page.goto(f"{site.links[0]}&compareRunsMode=CHART")
+        expect(page.get_by_text("Losses and scores")).to_be_visible()
+        expect(run(page, "manual_gd lr=1.5")).to_be_visible()
+        plots = page.locator(".js-plotly-plot")
+        expect(plots).to_have_count(3)
+        ticks = plots.first.locator(".ytick text")
+        expect(ticks.first).to_be_visible()
+        values = [float(text.replace("k", "e3")) for text in ticks.all_text_contents()]
+        assert 10 <= min(values) < 100
+        assert 50_000 <= max(values) <= 200_000
+        bars = plots.nth(1).locator(".bars path")
+        expect(bars.first).to_be_visible()
+        widths = [box["width"] for bar in bars.all() if (box := bar.bounding_box())]
+        assert sorted(widths)[len(widths) // 2] > max(widths) / 100
         assert site.others.requests == []
 
 

@@ -1,12 +1,12 @@
 """Look for what stops or spoils work, and say what mends it.
 
 What killed commands leave (locks, dvc.lock cut short, begun files, processes), damaged files of
-DVC's cache, outputs that something else has changed, results that wait for MLflow, faults of
-params.yaml. Says, too, when every stage has to import its libraries anew.
+DVC's cache, outputs that something else has changed, results that wait for MLflow or that it does
+not have, faults of params.yaml. Says, too, when every stage has to import its libraries anew.
 
-Reads .dvc, dvc.lock, params.yaml, the outputs and the list of processes. Changes nothing, but with
---mend a lock of DVC's that was left, a dvc.lock that was cut short (every stage that is whole in
-it is kept, for the others the committed ones are taken) and files that were begun.
+Reads .dvc, dvc.lock, params.yaml, the outputs, the list of processes and MLflow. Changes nothing,
+but with --mend a lock of DVC's that was left, a dvc.lock that was cut short (every stage that is
+whole in it is kept, for the others the committed ones are taken) and files that were begun.
 Exit codes: 0 nothing found, or all mended; 2 something is left.
 """
 
@@ -14,9 +14,11 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +31,14 @@ from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
 from pipeline.core.preload import is_dvc, unavailable
 from pipeline.core.run import say
+from pipeline.core.store.connection import StoreError
 from pipeline.tracking.committed import git
+from pipeline.tracking.stage import missing_from_store
 
 TEMPORARY = Path(".dvc/tmp")
 RWLOCK = TEMPORARY / "rwlock"
 NOT_OURS = {".git", ".venv", "cache", "mlartifacts", "raw"}
+BEGUN = re.compile(r"\..+\.(\d+)\.part[^.]*")  # of sqlite's journal, too
 EMPTY = "schema: '2.0'\nstages: {}\n"
 MEND = "python -m pipeline doctor --mend, then dvc repro"
 
@@ -66,9 +71,11 @@ def doctor(mend: bool = False) -> Iterator[str]:
     PipelineError
         When something is found and not mended: what, and what mends it, one a line.
     """
-    yield from _notes()
+    if reason := unavailable():
+        yield f"note: every stage imports its libraries anew, which is slower: {reason}"
     left = []
-    for finding in _findings():
+    looks = _processes(), of_dvc(), _outputs(), _parts(), _waiting(), _store(), _params()
+    for finding in chain.from_iterable(looks):
         if mend and finding.mend:
             finding.mend()
             yield f"mended: {finding.text}"
@@ -77,21 +84,6 @@ def doctor(mend: bool = False) -> Iterator[str]:
     if left:
         raise PipelineError(listed(left))
     yield "nothing found that stops or spoils work"
-
-
-def _notes() -> Iterator[str]:
-    """Whether stages run as plain processes, each with its own imports: slower, the same bytes."""
-    if reason := unavailable():
-        yield f"note: every stage imports its libraries anew, which is slower: {reason}"
-
-
-def _findings() -> Iterator[Finding]:
-    yield from _processes()
-    yield from of_dvc()
-    yield from _outputs()
-    yield from _parts()
-    yield from _waiting()
-    yield from _params()
 
 
 def of_dvc() -> Iterator[Finding]:
@@ -105,7 +97,7 @@ def of_dvc() -> Iterator[Finding]:
 def _processes() -> Iterator[Finding]:
     """Stages without a dvc above them, and a dvc that is stopped and keeps the others out."""
     here = str(Path.cwd())
-    for process in psutil.process_iter(["pid", "cmdline", "cwd", "environ", "status"]):
+    for process in psutil.process_iter(["cwd", "environ", "status"]):
         variables = process.info["environ"] or {}
         works_here = variables.get("DVC_ROOT") == here and "DVC_STAGE" in variables
         if works_here and not any(is_dvc(above.pid) for above in _above(process)):
@@ -125,16 +117,14 @@ def _rwlock() -> Iterator[Finding]:
     """Look at DVC's note of who works on what; one with dead processes is mended by DVC itself."""
     try:
         noted = json.loads(RWLOCK.read_bytes())
-        entries = [entry for infos in noted.get("read", {}).values() for entry in infos]
-        entries += noted.get("write", {}).values()
+        entries = [*noted.get("write", {}).values(), *chain(*noted.get("read", {}).values())]
         processes = {entry["pid"] for entry in entries}
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         yield Finding(f"{RWLOCK} is damaged, and dvc will not start", _mend_rwlock)
         return
-    named = (process for process in psutil.process_iter() if process.pid in processes)
-    strangers = [process.pid for process in named if not is_dvc(process.pid)]
+    strangers = [pid for pid in psutil.pids() if pid in processes and not is_dvc(pid)]
     if strangers:
         yield Finding(
             f"{RWLOCK} names process {strangers[0]}, which is no dvc; it was left by a dvc that "
@@ -174,9 +164,9 @@ def _outputs() -> Iterator[Finding]:
                 f"{cached}, DVC's copy of {output.path}, is damaged: "
                 f"rm -f {cached}, then dvc repro -f -s {output.stage}"
             )
-        if output.path == layout.RECEIPT:  # of this folder; `dvc checkout` cannot bring it back
-            continue
-        if output.path.is_file() and md5(output.path) != output.md5:
+        # `dvc checkout` cannot bring back the receipt, which is of this folder
+        receipt = output.path == layout.RECEIPT
+        if not receipt and output.path.is_file() and md5(output.path) != output.md5:
             yield Finding(
                 f"{output.path} is not what {LOCK} records: "
                 f"`dvc repro` makes it anew, and whatever changed it is lost"
@@ -187,24 +177,30 @@ def _parts() -> Iterator[Finding]:
     """Look for files that a killed process has begun; git and DVC ignore them."""
     for folder, below, names in os.walk("."):
         below[:] = sorted(set(below) - NOT_OURS)
-        for name in names:
-            words = name.split(".")
-            if name.startswith(".") and ".part" in name and len(words) > 3:
-                path = Path(folder, name)
-                process = words[-2]
-                if process.isdecimal() and not psutil.pid_exists(int(process)):
-                    yield Finding(
-                        f"{path} was begun by a process that was killed",
-                        partial(path.unlink, missing_ok=True),
-                    )
+        for begun in filter(None, map(BEGUN.fullmatch, names)):
+            if not psutil.pid_exists(int(begun[1])):
+                path = Path(folder, begun[0])
+                what = f"{path} was begun by a process that was killed"
+                yield Finding(what, partial(path.unlink, missing_ok=True))
 
 
 def _waiting() -> Iterator[Finding]:
-    number = len(list(layout.UNPUBLISHED.glob("*.json")))
-    if number:
+    if number := len([*layout.UNPUBLISHED.glob("*.json")]):
         yield Finding(
             f"{number} results wait in {layout.UNPUBLISHED} because MLflow could not take them: "
             "python -m pipeline sync"
+        )
+
+
+def _store() -> Iterator[Finding]:
+    try:
+        missing = missing_from_store()
+    except StoreError as error:
+        yield Finding(f"{error}. The results of this folder are on disk")
+        return
+    if missing:
+        yield Finding(
+            f"MLflow does not have {missing} of the results of this folder: python -m pipeline sync"
         )
 
 

@@ -1,12 +1,10 @@
 """Print one table of all datasets and trainers.
 
-Reads metrics/*.json.
+Reads metrics/*.json and params.yaml.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
 
 from tabulate import SEPARATING_LINE, tabulate
 
@@ -15,22 +13,15 @@ from pipeline.core.artifacts.champions import read_champions
 from pipeline.core.artifacts.evaluated import Scores, Verdict, read_verdicts
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
-from pipeline.core.params import Dataset, load_params
+from pipeline.core.params import load_params
 from pipeline.core.run import say
 
 Row = tuple[str, ...]
 
 HEADER = (
-    "dataset",
-    "trainer",
-    "score",
-    "mean",
-    "sd",
-    "interval",
-    "test",
-    "interval",
+    "dataset", "trainer", "score", "mean", "sd", "interval", "test", "interval",
     "verdict, or against the best",
-)
+)  # fmt: skip
 
 
 def results(markdown: bool = False) -> str:
@@ -43,7 +34,7 @@ def results(markdown: bool = False) -> str:
     Parameters
     ----------
     markdown : bool
-        Whether the table is Markdown, as README.md has it, and not for a terminal.
+        Whether the table is Markdown, as docs/commands.md has it, and not for a terminal.
 
     Raises
     ------
@@ -51,7 +42,7 @@ def results(markdown: bool = False) -> str:
         When metrics/ is of other datasets, trainers or metrics than params.yaml.
     """
     params, verdicts = load_params(), read_verdicts()
-    rows: list[Row] = [HEADER]
+    rows: list[Row | str] = []
     reasons: list[str] = []
     for dataset, settings in params.datasets.items():
         scores = read_as(layout.metrics(dataset), dict[str, Scores])
@@ -65,29 +56,22 @@ def results(markdown: bool = False) -> str:
                 f"{layout.metrics(dataset)}: is of other models ({', '.join(scores) or 'none'}) "
                 f"than {layout.PARAMS} has; run `dvc repro`"
             )
-        rows += _rows(dataset, settings, scores, verdicts[dataset])
+        rows += [SEPARATING_LINE, *_rows(dataset, scores, verdicts[dataset])]
         reasons += _reasons(dataset, verdicts[dataset])
-    table, mark = (_markdown(rows), "- ") if markdown else (_text(rows), "")
-    return "\n".join([table, "", *(mark + reason for reason in reasons)])
+    if markdown:
+        return "\n".join([*_markdown(rows), "", *(f"- {reason}" for reason in reasons)])
+    table = tabulate(rows, HEADER, tablefmt="plain", disable_numparse=True)
+    return "\n".join([table, "", *reasons])
 
 
-def _rows(
-    dataset: str, settings: Dataset, scores: dict[str, Scores], verdict: Verdict
-) -> Iterator[Row]:
+def _rows(dataset: str, scores: dict[str, Scores], verdict: Verdict) -> Iterator[Row]:
+    metric, test = verdict.metric, f"test_{verdict.metric}"
     for trainer, of in scores.items():
-        metric = settings.evaluate.metric
-        held, test = f"{'loo' if f'loo_{metric}' in of else 'cv'}_{metric}", f"test_{metric}"
-        yield (
-            dataset,
-            trainer,
-            held.replace("_", " ", 1),
-            _shown(of.get(held)),
-            _shown(of.get(f"{held}_sd")),
-            _interval(of, held),
-            _shown(of.get(test)),
-            _interval(of, test),
-            verdict.standing(trainer)[0],
-        )
+        held = f"{'loo' if f'loo_{metric}' in of else 'cv'}_{metric}"
+        mean, sd, tested = (number(of.get(name)) for name in (held, f"{held}_sd", test))
+        named = dataset, trainer, held.replace("_", " ", 1)
+        standing, _ = verdict.standing(trainer)
+        yield *named, mean, sd, interval(of, held), tested, interval(of, test), standing
 
 
 def _reasons(dataset: str, verdict: Verdict) -> Iterator[str]:
@@ -98,27 +82,21 @@ def _reasons(dataset: str, verdict: Verdict) -> Iterator[str]:
         yield f"{dataset}: {name} was promoted by a person, against {entry.override}"
 
 
-def _shown(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A score as tables show it."""
     return "-" if value is None else f"{value:.4g}"
 
 
-def _interval(scores: Scores, name: str) -> str:
+def interval(scores: Scores, name: str) -> str:
+    """The interval of a score as tables show it."""
     low, high = scores.get(f"{name}_low"), scores.get(f"{name}_high")
     return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
 
 
-def _markdown(rows: Sequence[Row]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
-
-
-def _text(rows: Sequence[Row]) -> str:
-    """Draw the table, with a blank line before each dataset."""
-    header, *others = rows
-    lines: list[Row | str] = []
-    for _, of_dataset in groupby(others, key=itemgetter(0)):
-        lines += [SEPARATING_LINE, *of_dataset]
-    return str(tabulate(lines, header, tablefmt="plain", disable_numparse=True))
+def _markdown(rows: Sequence[Row | str]) -> Iterator[str]:
+    yield "| " + " | ".join(HEADER) + " |"
+    yield "|" + "---|" * len(HEADER)
+    yield from ("| " + " | ".join(row) + " |" for row in rows if row != SEPARATING_LINE)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

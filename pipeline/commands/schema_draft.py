@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import write_text
-from pipeline.core.numbers import INT64, is_number, pointed
 from pipeline.core.params import Dialect, declared_dialect
 from pipeline.core.run import say
+from pipeline.core.text import INT64, is_number, pointed
 from pipeline.ingest.reader import read_csv
 
 FEW = 10  # different values of a column that is a choice between them

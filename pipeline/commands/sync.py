@@ -1,6 +1,7 @@
-"""Publish what MLflow could not take, because it was down.
+"""Publish the results of this folder that MLflow does not have: it was down, or is a new server.
 
-Reads data/unpublished, where track leaves it. Ends with exit code 2 where MLflow is still down.
+Reads the results of all stages, and data/unpublished, where track leaves what MLflow could not
+take. Ends with exit code 2 where MLflow is down.
 """
 
 from argparse import ArgumentParser, Namespace

@@ -37,9 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             code = hand_over(words)
         except KeyboardInterrupt:  # before a worker was there to be told
-            from pipeline.core.run import interrupted
+            from pipeline.core.run import ended
 
-            return interrupted(words)
+            return ended(words, KeyboardInterrupt())
         if code is not None:
             return code
     from pipeline.core.run import run

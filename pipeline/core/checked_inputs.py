@@ -20,7 +20,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.core.dvc_lock import LOCK, outputs, with_files
 from pipeline.core.errors import PipelineError
 from pipeline.core.layout import PARAMS
-from pipeline.core.yaml import load_yaml
+from pipeline.core.text import load_yaml
 
 State = tuple[int, int, int] | None
 FRESH = 100_000_000  # ns; a file system's clock may not tell two writes apart that are nearer
@@ -88,7 +88,7 @@ def refuse_changed(path: Path, before: State) -> None:
 
 
 @contextlib.contextmanager
-def params_unchanged(dataset: str | None) -> Iterator[None]:
+def params_unchanged(dataset: str | None = None) -> Iterator[None]:
     """Refuse when params.yaml says something else after the block; of other datasets it may.
 
     Raises

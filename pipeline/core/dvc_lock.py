@@ -141,23 +141,16 @@ def mended(cut: str, committed: str) -> str:
     """
     head, *stages = STAGE.split(cut)
     committed_head, *committed_stages = STAGE.split(committed)
-    entries = {_name(stage): stage for stage in [*committed_stages, *stages[:-1]]}
+    entries = {one.partition(":")[0]: one for one in [*committed_stages, *stages[:-1]]}
     return (committed_head or head) + "".join(f"  {stage}" for stage in entries.values())
-
-
-def _name(stage: str) -> str:
-    return stage.split(":", 1)[0]
 
 
 def _stages(lock: Path) -> dict[str, Any]:
     """The entries of the stages, by ruamel's C parser where `ruamel.yaml.clib` is installed."""
     try:
-        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+        return {**YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]}
     except (OSError, ValueError, YAMLError, LookupError, TypeError, RecursionError):
         raise _damaged(lock) from None
-    if not isinstance(stages, dict):
-        raise _damaged(lock)
-    return stages
 
 
 def _damaged(lock: Path) -> PipelineError:

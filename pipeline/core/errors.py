@@ -71,7 +71,5 @@ def counted(shown: Sequence[str], count: int) -> str:
 
 def listed(problems: Iterable[str]) -> str:
     """Join problems, one a line: the first 20 and a count of the rest."""
-    counted = Problems()
-    for problem in problems:
-        counted.add(problem)
-    return str(counted)
+    every = [*problems]
+    return counted(every[:SHOWN], len(every))

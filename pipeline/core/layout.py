@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline.core.trainers import TRAINERS
 
+NAME = "[a-z][a-z0-9_]*"  # the pattern of a dataset's name, and of a model's
 PARAMS = Path("params.yaml")
 METRICS = Path("metrics")
 RECEIPT = Path("data/tracked.json")
@@ -56,8 +57,8 @@ def split_rows(dataset: str) -> Path:
 
 
 def split_warnings(dataset: str) -> Path:
-    """What the training rows were warned of."""
-    return split(dataset) / "warnings.json"
+    """What models of these training rows may suffer from; it keeps a folder without models, too."""
+    return models(dataset) / "warnings.json"
 
 
 def models(dataset: str) -> Path:

@@ -3,18 +3,17 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -23,12 +22,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
-from pipeline.core.trainers import TRAINERS, Role, Task, Trainer, Value, measures
-from pipeline.core.yaml import load_yaml
+from pipeline.core.text import load_yaml
+from pipeline.core.trainers import TRAINERS, Task, Value, measures
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-ModelKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*-[a-z][a-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=f"^{layout.NAME}$")]
+ModelKey = Annotated[str, Field(pattern=f"^{layout.NAME}-{layout.NAME}$")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Metric = Literal["mse", "mae", "accuracy", "roc_auc", "log_loss", "brier"]
@@ -38,13 +36,9 @@ METRICS: dict[Task, tuple[Metric, ...]] = {
 }
 # Names of files beside those of a dataset.
 NAMES_TAKEN = ("textbook", "champion", "verdict", "summary", "report")
+ASKED_FOR = [name for name, one in TRAINERS.items() if one.role == "trainer"]
 # Names of a model that mean something else beside a dataset's models.
-TAKEN = {
-    "champion",
-    "reference",
-    "baseline",
-    *(n for n, t in TRAINERS.items() if t.role != "trainer"),
-}
+TAKEN = {"champion", "reference", "baseline"} | TRAINERS.keys() - ASKED_FOR
 GENERATOR = "pipeline/ingest/make_regression.py"
 SOURCE = re.compile(r"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*\.csv(\.gz)?")
 
@@ -64,16 +58,25 @@ class MakeRegression(Settings):
     random_state: Seed
 
 
+def _unfit(expected: str, value: object, hint: str = "") -> ValueError:
+    return ValueError(f"expected {expected}, got {_shown(value)}{hint}")
+
+
 def _one_character(value: str) -> str:
     if len(value) != 1 or value.isalnum() or value in "\r\n\0.+-_\ufeff":
-        raise ValueError(f"expected one character such as , or ;, got {_shown(value)}")
+        raise _unfit("one character such as , or ;", value)
     return value
 
 
+HEADER = TypeAdapter(Annotated[list[str], Field(min_length=1)])
+
+
 def _line_or_names(value: object) -> object:
-    if value is True or isinstance(value, list):
-        return value
-    raise ValueError(f"expected true or, for a file without one, [names], got {_shown(value)}")
+    if isinstance(value, list):
+        return HEADER.validate_python(value, strict=True)
+    if value is not True:
+        raise _unfit("true or, for a file without one, [names]", value)
+    return value
 
 
 class Dialect(Settings):
@@ -84,12 +87,7 @@ class Dialect(Settings):
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] = "utf-8"
     decimal: Literal[".", ","] = "."
     missing: list[str] = []
-    header: Annotated[
-        Annotated[Literal[True], Tag("[line]")]
-        | Annotated[list[str], Tag("[names]"), Field(min_length=1)],
-        Discriminator(lambda value: "[line]" if value is True else "[names]"),
-        BeforeValidator(_line_or_names),
-    ] = True
+    header: Annotated[Literal[True] | list[str], BeforeValidator(_line_or_names)] = True
     comment: Annotated[str, Field(min_length=1)] | None = None
     skip_lines: Annotated[int, Field(ge=0)] = 0
     skip_blank_lines: bool = False
@@ -111,9 +109,11 @@ class RandomFeatures(Settings):
 
 
 def _all_or_drawn(value: object) -> object:
-    if value == "all" or isinstance(value, dict):
-        return value
-    raise ValueError(f"expected all or {{random: how many}}, got {_shown(value)}")
+    if isinstance(value, dict):
+        return RandomFeatures.model_validate(value)
+    if value != "all":
+        raise _unfit("all or {random: how many}", value)
+    return value
 
 
 class Goal(Settings):
@@ -124,19 +124,17 @@ class Goal(Settings):
 
 
 def _probability_or_goal(value: object) -> object:
-    if isinstance(value, dict) or (type(value) in (int, float) and 0 < float(str(value)) < 1):
-        return value
-    raise ValueError(
-        "expected a probability between 0 and 1, or {recall: a class, at_least: a share}, got "
-        + _shown(value)
-    )
+    if isinstance(value, dict):
+        return Goal.model_validate(value)
+    if not (isinstance(value, float) and 0 < value < 1):
+        form = "a probability between 0 and 1, or {recall: a class, at_least: a share}"
+        raise _unfit(form, value)
+    return value
 
 
 def _printable(value: str) -> str:
     if value.strip() != value or not value.isprintable():
-        raise ValueError(
-            f"expected a name without blanks around it, on one line, got {_shown(value)}"
-        )
+        raise _unfit("a name without blanks around it, on one line", value)
     return value
 
 
@@ -145,10 +143,8 @@ ClassName = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 
 def _source(value: str) -> str:
     if value != GENERATOR and not SOURCE.fullmatch(value):
-        raise ValueError(
-            f"expected data/raw/NAME.csv, NAME.csv.gz or, with make_regression, {GENERATOR}, got "
-            + _shown(value)
-        )
+        form = f"data/raw/NAME.csv, NAME.csv.gz or, with make_regression, {GENERATOR}"
+        raise _unfit(form, value)
     return value
 
 
@@ -186,11 +182,7 @@ class Ingest(Settings):
 class SplitRows(Settings):
     """Which rows are kept for testing, and which columns are features."""
 
-    features: Annotated[
-        Annotated[Literal["all"], Tag("[all]")] | Annotated[RandomFeatures, Tag("[drawn]")],
-        Discriminator(lambda value: "[all]" if value == "all" else "[drawn]"),
-        BeforeValidator(_all_or_drawn),
-    ] = "all"
+    features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
 
@@ -212,14 +204,7 @@ class Evaluate(Settings):
     metric: Metric
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] | None = None
     positive: str | None = None
-    threshold: (
-        Annotated[
-            Annotated[float, Tag("[number]")] | Annotated[Goal, Tag("[goal]")],
-            Discriminator(lambda value: "[goal]" if isinstance(value, dict | Goal) else "[number]"),
-            BeforeValidator(_probability_or_goal),
-        ]
-        | None
-    ) = None
+    threshold: Annotated[float | Goal, BeforeValidator(_probability_or_goal)] | None = None
 
     @property
     def positive_label(self) -> int:
@@ -240,8 +225,7 @@ class Dataset(Settings):
     @classmethod
     def _usual_metric(cls, given: Any) -> Any:
         if isinstance(given, dict) and isinstance(given.get("evaluate"), dict):
-            classes = given.get("task") == "classification"
-            usual = METRICS["classification" if classes else "regression"][0]
+            usual = "accuracy" if given.get("task") == "classification" else "mse"
             return given | {"evaluate": {"metric": usual} | given["evaluate"]}
         return given
 
@@ -278,14 +262,14 @@ class Dataset(Settings):
 def _full_or_rows(value: object) -> object:
     if value == "full" or (type(value) is int and value >= 1):
         return value
-    raise ValueError(f"expected full or a whole number from 1, got {_shown(value)}")
+    raise _unfit("full or a whole number from 1", value)
 
 
 class Descent(Settings):
     """How the gradient trainers descend."""
 
     seed: Seed
-    lr: Positive
+    lr: Annotated[float, Field(gt=0)]
     epochs: Annotated[int, Field(ge=1, le=10**9)]
     batch_size: Annotated[Literal["full"] | int, BeforeValidator(_full_or_rows)]
     loss: Literal["mse", "mae"]
@@ -309,7 +293,7 @@ class Descent(Settings):
         try:
             return cls.model_validate({"loss": "mse", "device": "cpu"} | given)
         except ValidationError as error:
-            raise ValueError(listed([_problem(e, "") for e in error.errors()])) from None
+            raise ValueError(_problems(error, "")) from None
 
 
 def params_of(trainer: str, settings: Descent) -> dict[str, Value]:
@@ -344,23 +328,13 @@ class ReportSettings(Settings):
     language: Literal["en", "zh"]
 
 
-def _of_the_table(name: str) -> str:
-    if name in TRAINERS:
-        return name
-    raise ValueError(f"expected one of {', '.join(TRAINERS)}, got {_shown(name)}")
+def _asked_for(name: str) -> str:
+    if name not in ASKED_FOR:
+        raise _unfit(f"one of {', '.join(ASKED_FOR)}", name, nearest(name, ASKED_FOR))
+    return name
 
 
-AnyTrainer = Annotated[str, AfterValidator(_of_the_table)]
-
-
-def known_trainer(name: str) -> str:
-    """The name, if params.yaml may ask for a trainer of it; a ValueError else."""
-    if name in TRAINERS and TRAINERS[name].role == "trainer":
-        return name
-    known = [n for n, one in TRAINERS.items() if one.role == "trainer"]
-    raise ValueError(
-        f"expected one of {', '.join(known)}, got {_shown(name)}{nearest(name, known)}"
-    )
+TrainerName = Annotated[str, AfterValidator(_asked_for)]
 
 
 class ModelLine(Settings):
@@ -369,7 +343,7 @@ class ModelLine(Settings):
     model_config = ConfigDict(extra="allow")
 
     dataset: Name
-    trainer: Annotated[str, AfterValidator(known_trainer)]
+    trainer: TrainerName
 
     @property
     def own(self) -> dict[str, Any]:
@@ -408,11 +382,6 @@ class Wanted(NamedTuple):
     name: str
     trainer: str
     params: dict[str, Value]
-
-    @property
-    def role(self) -> Role:
-        """The role that its trainer has in the table."""
-        return TRAINERS[self.trainer].role
 
 
 class Params(Descent):
@@ -525,9 +494,7 @@ def declared_dialect(file: Path) -> tuple[str, Dialect]:
         return dataset, Dialect.model_validate(ingest.get("csv", {}))
     except ValidationError as error:
         block = ("datasets", dataset, "ingest", "csv")
-        found: list[ErrorDetails] = [{**e, "loc": (*block, *e["loc"])} for e in error.errors()]
-        problems = [_problem(e, f"{layout.PARAMS}: ") for e in found]
-        raise PipelineError(listed(problems)) from None
+        raise PipelineError(_problems(error, f"{layout.PARAMS}: ", block)) from None
 
 
 def _mapping(content: Any, key: str) -> dict[str, Any]:
@@ -562,10 +529,10 @@ def parse_params(text: str, file: str) -> Params:
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        raise PipelineError(listed([_problem(e, where) for e in error.errors()])) from None
+        raise PipelineError(_problems(error, where)) from None
     problems = [
         f"{where}models.{group}.{problem}"
-        for group, lines in (("direct", params.models.direct), ("gradient", params.models.gradient))
+        for group, lines in params.models
         for key, line in lines.items()
         for problem in _misfits(group, key, line, params)
     ]
@@ -591,27 +558,19 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
             f"{key}.trainer: {line.trainer} cannot do task: "
             f"{params.datasets[line.dataset].task} of {line.dataset}"
         )
-    if (group == "gradient") != bool(trainer.params):
-        yield f"{key}: {line.trainer} belongs under models.{_group(trainer)}; move the line there"
+    own_group = "gradient" if trainer.params else "direct"
+    if group != own_group:
+        yield f"{key}: {line.trainer} belongs under models.{own_group}; move the line there"
         return
     for param in line.own:
         if param not in trainer.params:
-            hint = nearest(param, trainer.params)
-            yield f"{key}.{param}: unknown key{hint}; {_takes(line.trainer)}"
+            hint, taken = nearest(param, trainer.params), ", ".join(trainer.params) or "no params"
+            yield f"{key}.{param}: unknown key{hint}; {line.trainer} takes {taken}"
     try:
         params.descent(line)
     except ValidationError as error:
-        known = [e for e in error.errors() if e["loc"][0] in trainer.params]
-        yield from (_problem(e, f"{key}.", Descent) for e in known)
-
-
-def _group(trainer: Trainer) -> str:
-    return "gradient" if trainer.params else "direct"
-
-
-def _takes(trainer: str) -> str:
-    params = TRAINERS[trainer].params
-    return f"{trainer} takes {', '.join(params) or 'no params'}"
+        found = error.errors()
+        yield from (_problem(one, f"{key}.") for one in found if one["loc"][0] in trainer.params)
 
 
 def _of_before(content: Any) -> str:
@@ -619,10 +578,8 @@ def _of_before(content: Any) -> str:
 
     Of version 0.1: a dataset had its trainers, descent, csv and metric beside each other.
     """
-    datasets = content.get("datasets") if isinstance(content, dict) else None
-    blocks = datasets.values() if isinstance(datasets, dict) else ()
-    old = {"trainers", "descent"}
-    if not any(isinstance(block, dict) and old & block.keys() for block in blocks):
+    blocks = _mapping(content, "datasets").values()
+    if not any(isinstance(one, dict) and {"trainers", "descent"} & one.keys() for one in blocks):
         return ""
     return (
         "is of version 0.1; a dataset's keys have moved into blocks named after the stage that "
@@ -652,12 +609,17 @@ def _parse_yaml(text: str, file: str) -> Any:
         raise PipelineError(f"{file}: cannot be read: {error}") from None
 
 
-def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) -> str:
-    keys = [_plain(str(key)) for key in error["loc"] if not str(key).startswith("[")]
+def _problems(error: ValidationError, file: str, block: tuple[str, ...] = ()) -> str:
+    """What pydantic found in params.yaml, or in a block of it."""
+    return listed(_problem({**one, "loc": block + one["loc"]}, file) for one in error.errors())
+
+
+def _problem(error: ErrorDetails, file: str) -> str:
+    keys = [k if k.isprintable() else repr(k) for k in map(str, error["loc"]) if k != "[key]"]
     where = f"{file}{'.'.join(keys) or 'top level'}"
     match error["type"]:
         case "extra_forbidden":
-            hint = nearest(keys[-1], _keys_beside(keys, top or Params))
+            hint = nearest(keys[-1], _keys_beside(keys))
             return f"{where}: unknown key{hint}; remove or rename it"
         case "missing":
             none = "; where there is none, write {}" if keys[-1] in Models.model_fields else ""
@@ -675,29 +637,21 @@ def _problem(error: ErrorDetails, file: str, top: type[Settings] | None = None) 
             return f"{where}: expected {expected}, got {_shown(error['input'])}"
 
 
-def _keys_beside(keys: list[str], top: type[Settings]) -> Iterable[str]:
+def _keys_beside(keys: Sequence[str]) -> Iterable[str]:
     """The keys allowed where an unknown one was found."""
-    if len(keys) == 1:
-        return top.model_fields
-    blocks: dict[str, type[Settings]] = {
-        "models": Models,
-        "ingest": Ingest,
-        "split": SplitRows,
-        "evaluate": Evaluate,
-        "make_regression": MakeRegression,
-        "csv": Dialect,
-        "features": RandomFeatures,
-        "threshold": Goal,
-        "cross_validation": CrossValidation,
-        "intervals": Intervals,
-        "verdict": VerdictRule,
-        "report": ReportSettings,
-    }
-    return blocks.get(keys[-2], Dataset).model_fields
+    block: type[Settings] = Params
+    for key in keys[:-1]:
+        if key in block.model_fields:
+            block = next(_blocks(block.model_fields[key].annotation), block)
+    return block.model_fields
 
 
-def _plain(key: str) -> str:
-    return key if key.isprintable() else repr(key)
+def _blocks(form: Any) -> Iterator[type[Settings]]:
+    """The blocks of settings of which a type is made, as `dict[Name, Dataset]` is of Dataset."""
+    if isinstance(form, type) and issubclass(form, Settings):
+        yield form
+    for part in get_args(form):
+        yield from _blocks(part)
 
 
 def _shown(value: object) -> str:

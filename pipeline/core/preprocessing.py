@@ -1,4 +1,4 @@
-"""Which rows train, which test, and the scale that the training rows teach."""
+"""Which rows train, which test, which stand for all, and the scale that training rows teach."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,3 +138,14 @@ def columns_to_doubt(Z: Array) -> tuple[list[int], list[int], float]:
     flat = vectors[:, values < FLAT * values[-1]]
     dependent = varying[(np.abs(flat) > TAKES_PART).any(axis=1)]
     return constant.tolist(), dependent.tolist(), condition
+
+
+def thinned(count: int, most: int) -> NDArray[np.intp]:
+    """At most so many of `count` positions, evenly spaced; both ends at least.
+
+    >>> thinned(10, 4)
+    array([0, 3, 6, 9])
+    >>> thinned(2, 4)
+    array([0, 1])
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, max(most, 2))).round().astype(np.intp))

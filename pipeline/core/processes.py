@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from pipeline.core.preload import die_with_parent
 
@@ -17,13 +17,8 @@ MOST = 8
 SIZE = 8  # bytes of the number that stands before each result
 
 _in_a_fork = False
-
-
-class _Fork(NamedTuple):
-    """A process at work on some parts, and the file that it writes their results to."""
-
-    parts: Sequence[int]
-    results: IO[bytes]
+# A process at work, the parts that are its own, and the file that it writes their results to.
+_Fork = tuple[int, Sequence[int], IO[bytes]]
 
 
 def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
@@ -49,24 +44,24 @@ def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
     seconds = (time.monotonic() - begun) * (count - 1)
     number = min(_processes(), count) if seconds > WORTH else 1
     ours, *theirs = [range(1 + k, count, number) for k in range(number)]
-    todo, forks = [*ours], dict[int, _Fork]()
+    todo, forks = [*ours], list[_Fork]()
     try:
         for some in theirs:
             try:
-                forks |= dict([_forked(work, some)])
+                forks.append(_forked(work, some))
             except OSError:  # too many processes, or no place for a file
                 todo += some
         found |= {k: work(k) for k in todo}
         while forks:
-            child, status = os.waitpid(next(iter(forks)), 0)
-            parts, results = forks.pop(child)
+            _, status = os.waitpid(forks[-1][0], 0)
+            _, parts, results = forks.pop()
             with results:
                 found |= {k: work(k) if status else _read(results) for k in parts}
     finally:
-        for child, fork in forks.items():
+        for child, _, results in forks:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            fork.results.close()
+            results.close()
     return [found[k] for k in range(count)]
 
 
@@ -80,7 +75,7 @@ def _processes() -> int:
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
-def _forked(work: Callable[[int], bytes], parts: Sequence[int]) -> tuple[int, _Fork]:
+def _forked(work: Callable[[int], bytes], parts: Sequence[int]) -> _Fork:
     """Begin to do some parts in a fork, which ends with this process."""
     global _in_a_fork
     parent, results = os.getpid(), tempfile.TemporaryFile()  # noqa: SIM115  # the parent closes it
@@ -90,21 +85,17 @@ def _forked(work: Callable[[int], bytes], parts: Sequence[int]) -> tuple[int, _F
         results.close()
         raise
     if child:
-        return child, _Fork(parts, results)
+        return child, parts, results
     failed = 1
     with suppress(BaseException):
         die_with_parent()
         if os.getppid() == parent:
             _in_a_fork = True
-            _write(results, map(work, parts))
+            for result in map(work, parts):
+                results.write(len(result).to_bytes(SIZE, "little") + result)
+            results.seek(0)  # for the parent, too: they share the place
             failed = 0
     os._exit(failed)
-
-
-def _write(file: IO[bytes], results: "map[bytes]") -> None:
-    for result in results:
-        file.write(len(result).to_bytes(SIZE, "little") + result)
-    file.seek(0)  # for the parent, too: they share the place
 
 
 def _read(file: IO[bytes]) -> bytes:

@@ -5,11 +5,12 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.layout import NAME
 
 
 class Stage(NamedTuple):
@@ -32,7 +33,6 @@ STAGES = {
     "track": Stage("pipeline.tracking.stage", 0),
 }
 NO_RESULT_OF_PARAMS = {"textbook", "track"}
-NAME = "[a-z][a-z0-9_]*"
 OF_DVC = re.compile(f"({NAME})@({NAME})(?:-({NAME}))?")
 
 
@@ -54,7 +54,9 @@ def run(words: Sequence[str]) -> int | None:
     if len(words) == 1 and "@" in words[0]:
         named = OF_DVC.fullmatch(words[0])
         if not named:
-            return guarded(words, lambda: _refuse(words[0]))
+            form = "STAGE@DATASET or STAGE@DATASET-MODEL, each a name of a-z, 0-9 and _ that begins"
+            error = PipelineError(f"{words[0]}: expected {form} with a letter")
+            return ended(words, error)
         kind, *names = filter(None, named.groups())
         words = [kind if kind in STAGES else kind.partition("_")[0], *names]
     if not words or words[0] not in STAGES or any(word.startswith("-") for word in words):
@@ -63,13 +65,6 @@ def run(words: Sequence[str]) -> int | None:
     if len(names) != STAGES[stage].names and not (stage == "train" and len(names) > 2):
         return None
     return guarded(words, lambda: call_stage(stage, names))
-
-
-def _refuse(word: str) -> None:
-    raise PipelineError(
-        f"{word}: expected STAGE@DATASET or STAGE@DATASET-MODEL, each a name of a-z, 0-9 and _ "
-        "that begins with a letter"
-    )
 
 
 def call_stage(stage: str, names: Sequence[str], **options: Any) -> None:
@@ -81,7 +76,9 @@ def call_stage(stage: str, names: Sequence[str], **options: Any) -> None:
         When the stage refuses, or when params.yaml changed meanwhile.
     """
     function = getattr(import_module(STAGES[stage].module), stage)
-    with _params_unchanged(stage, *names[:1]):
+    from pipeline.core.checked_inputs import params_unchanged  # what --help need not wait for
+
+    with nullcontext() if stage in NO_RESULT_OF_PARAMS else params_unchanged(*names[:1]):
         function(*names, **options)
 
 
@@ -116,11 +113,11 @@ def guarded(words: Sequence[str], work: Callable[[], None]) -> int:
     return code
 
 
-def interrupted(words: Sequence[str]) -> int:
-    """End a command by Ctrl-C that came before its work began; returns the exit code."""
+def ended(words: Sequence[str], error: BaseException) -> int:
+    """End a command by what came before its work began; returns the exit code."""
 
     def work() -> None:
-        raise KeyboardInterrupt
+        raise error
 
     return guarded(words, work)
 
@@ -138,14 +135,6 @@ def say(text: str) -> None:
 def _visible(message: str) -> str:
     """A message in which what a terminal would obey is written out; names come from outside."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
-
-
-def _params_unchanged(stage: str, dataset: str | None = None) -> AbstractContextManager[None]:
-    if stage in NO_RESULT_OF_PARAMS:
-        return nullcontext()
-    from pipeline.core.checked_inputs import params_unchanged
-
-    return params_unchanged(dataset)
 
 
 @contextmanager
@@ -166,6 +155,6 @@ def _warnings_on_stderr(command: str) -> Iterator[None]:
 
 
 def _restore() -> None:
-    from pipeline.core.restore import restore_outputs
+    from pipeline.core.files import restore_outputs
 
     restore_outputs()

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 Task = Literal["regression", "classification"]
 Value = float | int | str  # of a param
 Role = Literal["trainer", "reference", "baseline"]
+Ending = Literal["settled", "falling", "grew"]  # of the losses of a training
 # Is told an epoch, numbered as in the history, and its loss.
 Callback = Callable[[int, float], None]
 
@@ -72,8 +73,5 @@ def measures(task: Task) -> tuple[str, str]:
     >>> measures("regression")
     ('linear_regression', 'mean')
     """
-    reference, baseline = (
-        next(name for name, one in TRAINERS.items() if (one.task, one.role) == (task, role))
-        for role in ("reference", "baseline")
-    )
-    return reference, baseline
+    by_role = {one.role: name for name, one in TRAINERS.items() if one.task == task}
+    return by_role["reference"], by_role["baseline"]

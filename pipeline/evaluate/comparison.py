@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from pipeline.core.artifacts.evaluated import (
+    GREW,
     LOWER_IS_BETTER,
     Comparison,
     Evaluated,
@@ -30,7 +31,8 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
     """Judge the best model of a dataset by the folds alone: no training row decides.
 
     `accepted` beats the baseline and is not worse than the champion, `rejected` is worse than
-    either, both beyond the interval of the paired difference; else it is `undecided`. A champion
+    either, both beyond the interval of the paired difference; else it is `undecided`. A model whose
+    loss grew in training is no candidate; where all of them are such, one is `rejected`. A champion
     may be missed by `tolerance`, as a share of its score. Where the dataset has no model of its own
     the reference model is shown as the best, undecided.
 
@@ -43,8 +45,12 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
         Of the file that `evaluated` was read from.
     """
     own = _of_role(evaluated, "trainer")
-    best = _best(evaluated, own) if own else _of_role(evaluated, "reference")[0]
+    failed = [name for name in own if evaluated.judged[name].ending == "grew"]
+    fit = [name for name in own if name not in failed] or own
+    best = _best(evaluated, fit) if own else _of_role(evaluated, "reference")[0]
     word, reason = _judge(evaluated, best, tolerance) if own else ("undecided", NO_MODEL)
+    if best in failed:
+        word, reason = "rejected", GREW
     return Verdict(
         evaluated_md5=evaluated_md5,
         metric=evaluated.metric,
@@ -52,6 +58,7 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
         verdict=word,
         reason=reason,
         champion=evaluated.champion,
+        failed=failed,
         notes=[*_notes(evaluated, best)],
         comparisons=[compare(evaluated, a, b) for a, b in combinations(evaluated.judged, 2)]
         if len(_scores(evaluated, best)) > 1
@@ -111,9 +118,8 @@ def contrast(
     size = max(abs(float(np.mean(of_a))), abs(float(np.mean(of_b))))
     if not low <= 0 <= high and abs(mean) > NOTHING * size:
         words = "better" if (mean < 0) == (metric in LOWER_IS_BETTER) else "worse"
-    return Comparison(
-        a=a, b=b, difference=_short(mean), low=_short(low), high=_short(high), words=words
-    )
+    mean, low, high = (float(f"{value:.6g}") for value in (mean, low, high))
+    return Comparison(a=a, b=b, difference=mean, low=low, high=high, words=words)
 
 
 def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str]:
@@ -200,10 +206,9 @@ def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
         if reference == best:
             continue
         found = compare(evaluated, best, reference)
-        said = {"better": "better than", "worse": "worse than"}.get(
-            found.words, "not distinguishable from"
-        )
-        yield f"{best} is {said} scikit-learn's {reference}: {_shown(found, evaluated)}."
+        than = "from" if found.words == "not distinguishable" else "than"
+        said = f"{best} is {found.words} {than} scikit-learn's {reference}"
+        yield f"{said}: {_shown(found, evaluated)}."
     sign = 1 if evaluated.metric in LOWER_IS_BETTER else -1
     floor = _mean(evaluated, trivial)
     for name, one in evaluated.judged.items():
@@ -228,11 +233,9 @@ def _goal(evaluated: Evaluated, one: Judged) -> Iterator[str]:
         return
     shown = []
     for rows, said in (("cv", "held-out folds"), ("loo", "held-out rows"), ("test", "test rows")):
-        recall = one.scores.get(f"{rows}_recall_{goal.recall}")
+        key = f"{rows}_recall_{goal.recall}"
+        recall, low, high = (one.scores.get(f"{key}{end}") for end in ("", "_low", "_high"))
         if recall is not None:
-            low, high = (
-                one.scores.get(f"{rows}_recall_{goal.recall}_{k}") for k in ("low", "high")
-            )
             limits = f" ({low:.4g} to {high:.4g})" if low is not None and high is not None else ""
             reached = "reached" if recall >= goal.at_least else "missed"
             shown.append(f"{reached} on {said}, {recall:.4g}{limits}")
@@ -260,7 +263,3 @@ def _draw(evaluated: Evaluated, best: str, one: Judged) -> Iterator[str]:
         f"{rows} rows {int(beyond.sum())} were as {'bad' if worse else 'good'}; their mean is "
         f"{folds.mean():.4g}, {100 * evaluated.confidence:g} % interval {low:.4g} to {high:.4g}."
     )
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from pipeline.core import layout
-from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import CrossValidation, Goal
 from pipeline.core.preprocessing import fit_scaler, standardized
@@ -136,10 +135,10 @@ def cross_validate(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
-                model, mean, scale = _trained(trainer, params, X[train], y[train])
-                chosen = np.nan if threshold is None else choose_threshold(
-                    threshold, trainer, params, X[train], y[train], classes
-                )  # fmt: skip
+                mean, scale = fit_scaler(X[train])
+                rows = ArrayRows(standardized(X[train], mean, scale), y[train])
+                model, _ = fit(trainer, params, rows)
+                chosen = choose_threshold(threshold, trainer, params, X[train], y[train], classes)
         except PipelineError as error:
             failure = PipelineError(
                 f"cross-validation of {trainer}, fold {k + 1} of {len(cuts)}: {error}"
@@ -147,7 +146,8 @@ def cross_validate(
             failure.exit_code = error.exit_code
             raise failure from None
         z = model.predict(standardized(X[out], mean, scale))
-        return np.concatenate([[chosen], model.coef / scale, z]).tobytes()
+        first = np.nan if chosen is None else chosen
+        return np.concatenate([[first], model.coef / scale, z]).tobytes()
 
     held = []
     for (_, out), found in zip(cuts, apart(of_fold, len(cuts)), strict=True):
@@ -158,14 +158,14 @@ def cross_validate(
 
 
 def choose_threshold(
-    wanted: float | Goal,
+    wanted: float | Goal | None,
     trainer: str,
     params: Mapping[str, Value],
     X: Array,
     y: Array,
     classes: Sequence[str],
-) -> float:
-    """The probability of label 1 from which it is predicted.
+) -> float | None:
+    """The probability of label 1 from which it is predicted; None where none is wanted.
 
     For a goal: of the thresholds at which held-out rows reach the recall wanted, the one that
     costs the other class least. These are 5 stratified folds of the rows given, each predicted by
@@ -173,7 +173,7 @@ def choose_threshold(
 
     Parameters
     ----------
-    wanted : float or Goal
+    wanted : float, Goal or None
         A float is the threshold itself.
     trainer, params, X, y, classes
         As in `cross_validate`; X and y are the training rows.
@@ -224,11 +224,3 @@ def threshold_for(p: Array, y: Array, label: int, at_least: float) -> float:
     least = float(last + below.max()) / 2 if len(below) else float(last) / 2
     threshold = least if label == 1 else 1 - least
     return float(np.clip(round(threshold, 10), 1e-10, 1 - 1e-10))
-
-
-def _trained(
-    trainer: str, params: Mapping[str, Value], X: Array, y: Array
-) -> tuple[Model, Array, Array]:
-    mean, scale = fit_scaler(X)
-    model, _ = fit(trainer, params, ArrayRows(standardized(X, mean, scale), y))
-    return model, mean, scale

@@ -1,6 +1,6 @@
 """The data behind the plots: rows of text and numbers under a header."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 import numpy as np
@@ -8,13 +8,13 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pipeline.core.artifacts.evaluated import Judged
 from pipeline.core.params import Dataset
-from pipeline.core.preprocessing import is_constant
+from pipeline.core.preprocessing import is_constant, thinned
 from pipeline.core.tables import Array
-from pipeline.core.thin import thinned
 from pipeline.evaluate.intervals import wilson
 from pipeline.solvers.losses import sigmoid
 
-PlotData = tuple[list[str], list[tuple[object, ...]]]
+Row = tuple[object, ...]
+PlotData = tuple[list[str], list[Row]]
 Values = Mapping[str, Array]
 MOST_POINTS = 2000
 MOST_FEATURES = 100
@@ -88,11 +88,7 @@ def of_regression(values: Values, y: Array) -> dict[str, PlotData]:
         for name, value in values.items()
         for point in zip(y[rows].tolist(), value[rows].tolist(), strict=True)
     ]
-    residuals = [
-        (name, at, rest)
-        for name, value in values.items()
-        for at, rest in zip(value[rows].tolist(), (y - value)[rows].tolist(), strict=True)
-    ]
+    residuals = [(name, predicted, actual - predicted) for name, actual, predicted in points]
     return _under_headers(predictions=points, residuals=residuals)
 
 
@@ -115,19 +111,19 @@ def of_classification(
     curved = {} if is_constant(y) else values
     return _under_headers(
         confusion=_confusion(values, y, settings, thresholds),
-        roc=_roc(curved, y, settings),
-        pr=_pr(curved, y, settings),
+        roc=_curve(roc_curve, 0, curved, y, settings),
+        pr=_curve(precision_recall_curve, 1, curved, y, settings),
         calibration=_calibration(values, y, settings, sure),
     )
 
 
-def _under_headers(**rows: Iterable[tuple[object, ...]]) -> dict[str, PlotData]:
+def _under_headers(**rows: Iterable[Row]) -> dict[str, PlotData]:
     return {name: (HEADERS[name], list(of_one)) for name, of_one in rows.items()}
 
 
 def _confusion(
     values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float]
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[Row]:
     names = settings.evaluate.classes or []
     for trainer, z in values.items():
         label = sigmoid(z) >= thresholds[trainer]
@@ -136,25 +132,18 @@ def _confusion(
             yield trainer, names[actual], names[predicted], rows
 
 
-def _roc(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
+def _curve(
+    of: Callable[..., tuple[Array, ...]], across: int, values: Values, y: Array, settings: Dataset
+) -> Iterator[Row]:
+    """The points of scikit-learn's curve of each trainer; `across`: which of its arrays is x."""
     positive = settings.evaluate.positive_label
     for trainer, z in values.items():
-        false, true, _ = roc_curve(y, z if positive else -z, pos_label=positive)
-        for k in thinned(len(false), MOST_POINTS):
-            yield float(false[k]), float(true[k]), trainer
+        found = of(y, z if positive else -z, pos_label=positive)
+        for k in thinned(len(found[0]), MOST_POINTS):
+            yield float(found[across][k]), float(found[1 - across][k]), trainer
 
 
-def _pr(values: Values, y: Array, settings: Dataset) -> Iterator[tuple[object, ...]]:
-    positive = settings.evaluate.positive_label
-    for trainer, z in values.items():
-        precision, recall, _ = precision_recall_curve(y, z if positive else -z, pos_label=positive)
-        for k in thinned(len(recall), MOST_POINTS):
-            yield float(recall[k]), float(precision[k]), trainer
-
-
-def _calibration(
-    values: Values, y: Array, settings: Dataset, sure: float
-) -> Iterator[tuple[object, ...]]:
+def _calibration(values: Values, y: Array, settings: Dataset, sure: float) -> Iterator[Row]:
     """Ten bins of the predicted probability: its mean, and the share that was positive."""
     positive = settings.evaluate.positive_label
     for trainer, z in values.items():
@@ -165,13 +154,3 @@ def _calibration(
             n, hits = int(of_bin.sum()), int(np.sum(y[of_bin] == positive))
             low, high = wilson(hits, n, sure) or (0.0, 1.0)
             yield float(p[of_bin].mean()), hits / n, low, high, n, trainer
-
-
-def columns(data: PlotData) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-    """Header and rows, with numbers to 10 digits."""
-    header, rows = data
-    return header, [tuple(_shown(cell) for cell in row) for row in rows]
-
-
-def _shown(cell: object) -> object:
-    return float(f"{cell:.10g}") if isinstance(cell, float) else cell

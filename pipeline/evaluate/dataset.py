@@ -18,6 +18,7 @@ from pipeline.core.trainers import TRAINERS
 from pipeline.evaluate import curves
 from pipeline.evaluate.audits import audits
 from pipeline.evaluate.judge import Judge
+from pipeline.solvers.descent import trouble
 
 
 @dataclass(frozen=True)
@@ -76,17 +77,14 @@ def judge_all(given: Given) -> Evaluated:
         When a training fails in a fold, a score is not finite, or the rows are too few to be cut.
     """
     settings, rows = given.settings, given.rows
-    found = [*_of_one_value(given), *_separated(given)]
+    found = [*_of_one_value(given), *_separated(given), *_trouble(given)]
     judge = Judge(rows, given.dataset, given.params)
     judged = {name: judge.model(model) for name, model in given.models.items()}
     champion = _judge_champion(given, judge, judged)
     return Evaluated(
         task=settings.task,
         target=settings.target,
-        classes=settings.evaluate.classes,
-        positive=settings.evaluate.positive,
-        metric=settings.evaluate.metric,
-        threshold=settings.evaluate.threshold,
+        **settings.evaluate.model_dump(),
         confidence=given.params.intervals.confidence,
         scheme=judge.scheme,
         train_rows=len(rows.train),
@@ -135,6 +133,15 @@ def _of_one_value(given: Given) -> Iterator[str]:
             f"{given.dataset}: {settings.target} is the same in all {len(y)} rows judged by: "
             f"{missing} has no meaning there and is null"
         )
+
+
+def _trouble(given: Given) -> Iterator[str]:
+    """What went wrong in the trainings that took steps."""
+    for name, history in given.histories.items():
+        model = given.models[name]
+        stable = model.facts["stable_lr"]
+        if text := trouble(model.ending, history[:, 1], model.params, stable):
+            yield f"{given.dataset}: {name}: {text}"
 
 
 def _separated(given: Given) -> Iterator[str]:

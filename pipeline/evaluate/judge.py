@@ -1,33 +1,27 @@
-"""One model, judged in all ways."""
+"""One model, judged in all ways, and how far its weights are determined."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.special import stdtrit
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
-from pipeline.core.artifacts.evaluated import Judged, Scheme
+from pipeline.core.artifacts.evaluated import Coefficient, Judged, Scheme, Scores
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Goal, Intervals, Params
+from pipeline.core.params import Goal, Params
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value
-from pipeline.evaluate.coefficients import coefficients
 from pipeline.evaluate.cross_validation import (
     FEW,
-    Fold,
     OutOfFold,
     choose_threshold,
     cross_validate,
     folds,
 )
-from pipeline.evaluate.scores import (
-    Folds,
-    cross_validated,
-    fold_scores,
-    judged_scores,
-)
+from pipeline.evaluate.scores import Folds, cross_validated, fold_scores, judged_scores, rounded
 
 
 class Judge:
@@ -48,19 +42,13 @@ class Judge:
 
     def __init__(self, rows: Split, dataset: str, params: Params) -> None:
         self.rows, self.settings = rows, params.dataset(dataset)
-        self.intervals: Intervals = params.intervals
-        settings = self.settings
+        self.intervals = params.intervals
         cut, n = params.cross_validation, len(rows.y)
-        self.cuts: list[Fold] = folds(rows.y, settings.task, cut)
+        self.cuts = folds(rows.y, self.settings.task, cut)
         few = n < FEW
-        self.scheme = Scheme(
-            leave_one_out=few,
-            folds=n if few else cut.folds,
-            repeats=1 if few else cut.repeats,
-            seed=cut.seed,
-            rows=n,
-        )
-        if few and settings.evaluate.metric == "roc_auc":
+        used = cut.model_dump() | ({"folds": n, "repeats": 1} if few else {})
+        self.scheme = Scheme(leave_one_out=few, rows=n, **used)
+        if few and self.settings.evaluate.metric == "roc_auc":
             raise PipelineError(
                 f"{layout.PARAMS}: datasets.{dataset}.evaluate.metric: {n} rows are held out one "
                 "by one, and one row has no roc_auc; take log_loss"
@@ -79,21 +67,20 @@ class Judge:
         wanted = settings.evaluate.threshold
         if wanted is not None and TRAINERS[model.trainer].role == "baseline":
             wanted = 0.5  # the larger class, whatever recall is wanted
-        held, by_fold = self._held(model.trainer, model.params, rows.X, wanted)
-        threshold = None
-        if wanted is not None:
-            X, y = rows.X[rows.train], rows.y[rows.train]
-            threshold = choose_threshold(
-                wanted, model.trainer, model.params, X, y, settings.evaluate.classes or []
-            )
+        held, by_fold, of_folds = self._held(model.trainer, model.params, rows.X, wanted)
+        X, y = rows.X[rows.train], rows.y[rows.train]
+        threshold = choose_threshold(
+            wanted, model.trainer, model.params, X, y, settings.evaluate.classes or []
+        )
         train, test = rows.part(rows.train), rows.part(rows.test)
         scores = judged_scores(model, settings, train, test, threshold, self.intervals)
         return Judged(
             role=TRAINERS[model.trainer].role,
             trainer=model.trainer,
             params=model.params,
+            ending=model.ending,
             threshold=threshold,
-            scores=scores | self._scores(held, by_fold),
+            scores=scores | of_folds,
             folds=by_fold,
             coefficients=coefficients(
                 model, rows.features, rows.scale, held, len(rows.train), self.intervals.confidence
@@ -115,13 +102,13 @@ class Judge:
         PipelineError
             As `model`.
         """
-        held, by_fold = self._held(champion.trainer, champion.params, X, champion.threshold)
+        _, by_fold, scores = self._held(champion.trainer, champion.params, X, champion.threshold)
         return Judged(
             role="champion",
             trainer=champion.trainer,
             params=champion.params,
             threshold=None,
-            scores=self._scores(held, by_fold),
+            scores=scores,
             folds=by_fold,
             coefficients=[],
         )
@@ -132,7 +119,7 @@ class Judge:
         params: Mapping[str, Value],
         X: Array,
         threshold: float | Goal | None,
-    ) -> tuple[list[OutOfFold], Folds]:
+    ) -> tuple[list[OutOfFold], Folds, Scores]:
         settings, y = self.settings, self.rows.y
         cuts = self.cuts
         baseline = TRAINERS[trainer].role == "baseline"
@@ -142,8 +129,59 @@ class Judge:
             cuts = [(np.arange(len(y)), out) for _, out in cuts]
         classes = settings.evaluate.classes or []
         held = cross_validate(trainer, params, X, y, cuts, threshold, classes)
-        return held, fold_scores(held, y, settings)
+        by_fold, sure = fold_scores(held, y, settings), self.intervals.confidence
+        return held, by_fold, cross_validated(by_fold, held, y, self.scheme, settings, sure)
 
-    def _scores(self, held: list[OutOfFold], by_fold: Folds) -> dict[str, float | None]:
-        sure = self.intervals.confidence
-        return cross_validated(by_fold, held, self.rows.y, self.scheme, self.settings, sure)
+
+def coefficients(
+    model: Model,
+    features: Sequence[str],
+    scale: Array,
+    held: Sequence[OutOfFold],
+    n_train: int,
+    confidence: float,
+) -> list[Coefficient]:
+    """The model's weights on standardized features, each with its interval.
+
+    The models of the folds serve as a delete-d jackknife: with r rows training and d held out, the
+    variance of a weight is r / d times its variance over the folds (Shao and Wu, A general theory
+    for jackknife variance estimation, Annals of Statistics 17, 1989). The interval is Student's,
+    with one degree of freedom less than there are rows, or folds; it holds for any trainer, early
+    stops and penalties included, and is about what this trainer would learn from other rows.
+
+    Parameters
+    ----------
+    model : Model
+    features : sequence of str
+        The names of its features.
+    scale : ndarray of shape (n_features,)
+        Of the training rows: the folds' weights are on features in their own units.
+    held : sequence of OutOfFold
+        The models of the folds; below two of them no weight has an interval.
+    n_train : int
+        Rows the model was trained on; its weights vary more than those of all rows.
+    confidence : float
+        Share of all cases in which an interval should hold the weight.
+
+    Returns
+    -------
+    list of Coefficient
+        One a feature, in the order of `features`, to 10 digits.
+    """
+    half = np.full(len(features), np.nan)
+    if len(held) > 1:
+        n = len(np.unique(np.concatenate([fold.rows for fold in held])))
+        out = float(np.mean([len(fold.rows) for fold in held]))
+        weights = np.array([fold.coef for fold in held]) * scale
+        variance = (n - out) / out * weights.var(axis=0) * n / n_train
+        half = stdtrit(min(n, len(held)) - 1, (1 + confidence) / 2) * np.sqrt(variance)
+    known = np.isfinite(half)
+    return [
+        Coefficient(
+            feature=name,
+            value=rounded(float(value)) or 0.0,
+            low=rounded(float(value - reach)) if known[k] else None,
+            high=rounded(float(value + reach)) if known[k] else None,
+        )
+        for k, (name, value, reach) in enumerate(zip(features, model.coef, half, strict=True))
+    ]

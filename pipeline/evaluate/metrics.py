@@ -6,7 +6,6 @@ there, most of it for checks of arguments: about 2 s in `evaluate breast_cancer`
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -41,39 +40,6 @@ def regression_scores(y: Array, predicted: Array) -> Scores:
     }
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Labels against predictions; the positive class is the one of interest.
-
-    Attributes
-    ----------
-    true_positive, false_positive : int
-        Rows predicted to be positive, rightly and wrongly.
-    false_negative, true_negative : int
-        The others, wrongly and rightly.
-    """
-
-    true_positive: int
-    false_positive: int
-    false_negative: int
-    true_negative: int
-
-
-def counts(y: Array, label: Array, positive: int) -> Counts:
-    """Count hits and misses.
-
-    Parameters
-    ----------
-    y, label : ndarray of shape (n_rows,)
-        The labels 0 and 1, and those predicted.
-    positive : int
-        The label of interest.
-    """
-    is_, said = y == positive, label == positive
-    return Counts(*(int(np.sum(a & b)) for a, b in
-                    ((is_, said), (~is_, said), (is_, ~said), (~is_, ~said))))  # fmt: skip
-
-
 def classification_scores(
     y: Array, z: Array, threshold: float, positive: int, classes: Sequence[str]
 ) -> Scores:
@@ -92,16 +58,15 @@ def classification_scores(
         `recall_NAME` is None where y has no row of the class, roc_auc where it has one class only.
     """
     label = (sigmoid(z) >= threshold).astype(float)
-    found = counts(y, label, positive)
-    said = found.true_positive + found.false_positive
-    is_ = found.true_positive + found.false_negative
+    found = int(np.sum((y == positive) & (label == positive)))
+    said, is_ = int(np.sum(label == positive)), int(np.sum(y == positive))
     return {
         "accuracy": float(np.mean(label == y)),
         "roc_auc": auc(y, z),
         "log_loss": float(np.mean(bce_with_logits(z, y))),
         "brier": float(np.mean((sigmoid(z) - y) ** 2)),
-        "precision": found.true_positive / said if said else 0.0,
-        "f1": 2 * found.true_positive / (said + is_) if said + is_ else 0.0,
+        "precision": found / said if said else 0.0,
+        "f1": 2 * found / (said + is_) if said + is_ else 0.0,
         **{
             f"recall_{name}": float(np.mean(label[y == k] == k)) if (y == k).any() else None
             for k, name in enumerate(classes)

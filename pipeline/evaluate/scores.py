@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import logit
 
 from pipeline.core.artifacts.evaluated import Scheme, Scores
@@ -12,13 +13,7 @@ from pipeline.core.params import Dataset, Intervals
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold
 from pipeline.evaluate.intervals import Interval, area, percentile, resampled, studentized, wilson
-from pipeline.evaluate.metrics import (
-    Counts,
-    auc,
-    classification_scores,
-    counts,
-    regression_scores,
-)
+from pipeline.evaluate.metrics import auc, classification_scores, regression_scores
 from pipeline.solvers.losses import bce_with_logits, sigmoid
 
 Part = tuple[Array, Array]
@@ -179,7 +174,7 @@ def judged_scores(
         return score(model.predict(part[0]), part[1], settings, threshold)
 
     if not len(test[1]):
-        result = _prefixed("train", of(train))
+        result: Scores = {f"train_{name}": value for name, value in of(train).items()}
     else:
         loss = "mse" if settings.task == "regression" else "log_loss"
         result = {f"train_{loss}": of(train)[loss]}
@@ -206,16 +201,15 @@ def _intervals(
         }
     positive, p = settings.evaluate.positive_label, sigmoid(z)
     label = (p >= (threshold or 0.5)).astype(float)
-    found = counts(y, label, positive)
-    right = found.true_positive + found.true_negative
+    right, said = label == y, label == positive
     both = [np.flatnonzero(y == k) for k in (0, 1)]
     return {
-        "accuracy": wilson(right, len(y), sure),
+        "accuracy": wilson(int(np.sum(right)), len(y), sure),
         "roc_auc": area(y, z, sure),
         "log_loss": studentized(bce_with_logits(z, y), sure, draws, generator),
         "brier": studentized((p - y) ** 2, sure, draws, generator, most=1.0),
-        "precision": wilson(found.true_positive, found.true_positive + found.false_positive, sure),
-        "f1": percentile(lambda n: _f1(found, y, label, positive, n), both, sure, draws, generator),
+        "precision": wilson(int(np.sum(right & said)), int(np.sum(said)), sure),
+        "f1": percentile(lambda n: _f1(y == positive, said, n), both, sure, draws, generator),
         **{
             f"recall_{name}": wilson(int(np.sum(label[both[k]] == k)), len(both[k]), sure)
             for k, name in enumerate(settings.evaluate.classes or [])
@@ -232,15 +226,9 @@ def _r2(z: Array, y: Array, n: Array) -> Array:
     return np.where(varies, 1 - share, -np.inf)
 
 
-def _f1(found: Counts, y: Array, label: Array, positive: int, n: Array) -> Array:
-    hits = n @ ((y == positive) & (label == positive))
-    both = n @ (y == positive) + n @ (label == positive)
-    result: Array = 2 * hits / both
-    return result
-
-
-def _prefixed(rows: str, scores: Scores) -> Scores:
-    return {f"{rows}_{name}": value for name, value in scores.items()}
+def _f1(is_: NDArray[np.bool_], said: NDArray[np.bool_], n: Array) -> Array:
+    """Of resampled rows."""
+    return np.divide(2 * (n @ (is_ & said)), n @ is_ + n @ said)
 
 
 def rounded(value: float | None) -> float | None:

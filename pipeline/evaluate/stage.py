@@ -10,27 +10,25 @@ baseline, and metrics/plots, the plots' data.
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import pyarrow as pa
-
 from pipeline.core import layout
-from pipeline.core.artifacts.champions import Champion, read_champion
+from pipeline.core.artifacts.champions import read_champion
 from pipeline.core.artifacts.evaluated import Evaluated
 from pipeline.core.artifacts.models import read_history, read_models, write_model
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineWarning
-from pipeline.core.escape import csv_writer, escape_formula
 from pipeline.core.files import atomic_write, md5, write_json
-from pipeline.core.params import Dataset, Params, load_params
-from pipeline.core.tables import Array, as_arrays, read_table
+from pipeline.core.params import Params, load_params
+from pipeline.core.tables import as_arrays, read_table
+from pipeline.core.text import csv_writer, escape_formula
 from pipeline.core.trainers import TRAINERS, measures
-from pipeline.evaluate.curves import PlotData, columns
+from pipeline.evaluate.curves import PlotData
 from pipeline.evaluate.dataset import Given, judge_all, plots
 from pipeline.solvers.fit import fit
-from pipeline.solvers.parquet_rows import ParquetRows
+from pipeline.solvers.rows import ParquetRows
 
 
 def evaluate(dataset: str) -> None:
@@ -58,6 +56,7 @@ def _read(params: Params, dataset: str) -> Given:
     table = read_table(layout.ingested(dataset))
     rows = read_split(dataset, settings.target, table)
     models = read_models(dataset, params.own_models_of(dataset), rows.features, md5(train))
+    champion = read_champion(dataset, settings, table.column_names)
     measured_by = {name: fit(name, {}, ParquetRows(train))[0] for name in measures(settings.task)}
     return Given(
         dataset=dataset,
@@ -70,17 +69,10 @@ def _read(params: Params, dataset: str) -> Given:
             for name, one in models.items()
             if TRAINERS[one.trainer].loss is not None
         },
-        champion=_read_champion(dataset, settings, table),
+        champion=None
+        if champion is None
+        else (champion, as_arrays(table.select([*champion.features, settings.target]))[0]),
     )
-
-
-def _read_champion(
-    dataset: str, settings: Dataset, table: pa.Table
-) -> tuple[Champion, Array] | None:
-    champion = read_champion(dataset, settings, table.column_names)
-    if champion is None:
-        return None
-    return champion, as_arrays(table.select([*champion.features, settings.target]))[0]
 
 
 def _write(given: Given, evaluated: Evaluated, data: Mapping[str, PlotData]) -> None:
@@ -88,16 +80,20 @@ def _write(given: Given, evaluated: Evaluated, data: Mapping[str, PlotData]) -> 
     for name in measures(evaluated.task):
         write_model(layout.model(dataset, name), given.rows.features, given.models[name], train_md5)
     for name, one in data.items():
-        _write_csv(layout.plot(dataset, name), *columns(one))
+        _write_csv(layout.plot(dataset, name), one)
     write_json(layout.evaluated(dataset), evaluated.model_dump())
     scores = {n: one.scores for n, one in evaluated.judged.items() if one.role != "champion"}
     write_json(layout.metrics(dataset), scores)
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _write_csv(path: Path, data: PlotData) -> None:
+    header, rows = data
     with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv_writer(file)
-        for row in (header, *rows):
-            writer.writerow(
-                [escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
-            )
+        csv_writer(file).writerows(map(_cell, row) for row in (header, *rows))
+
+
+def _cell(cell: object) -> object:
+    """Text that no spreadsheet executes; numbers to 10 digits."""
+    if isinstance(cell, str):
+        return escape_formula(cell)
+    return float(f"{cell:.10g}") if isinstance(cell, float) else cell

@@ -31,11 +31,9 @@ def verdict() -> None:
 
 
 def _summary(evaluated: Evaluated, found: Verdict) -> dict[str, object]:
-    metric = evaluated.metric
-    held = f"{'loo' if evaluated.scheme.leave_one_out else 'cv'}_{metric}"
-    judged = f"{'test' if evaluated.test_rows else 'train'}_{metric}"
+    judged = f"{'test' if evaluated.test_rows else 'train'}_{evaluated.metric}"
     scores = {
-        name: {key: one.scores.get(key) for key in (held, judged)}
+        name: {key: one.scores.get(key) for key in (evaluated.held, judged)}
         for name, one in evaluated.judged.items()
         if one.role != "champion"
     }

@@ -13,46 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from pipeline.core.escape import in_one_line
 from pipeline.core.tables import Array
+from pipeline.core.text import in_one_line
 from pipeline.figures.svg import FAINT, INK, tidy
 
+Drawn = tuple[Figure, str]  # and what is to be seen in it, with numbers
 WIDTH = 360  # points; a phone shows them one to one, and text keeps its size
 RIGHT = 10  # points, left free there
 SIZE = 9
 SMALL = 8
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "pipeline",  # the ids of the same drawing are the same
-    "text.parse_math": False,  # a `$` in a column's name is a dollar
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same widths everywhere
-    "font.size": SIZE,
-    "axes.labelsize": SIZE,
-    "axes.titlesize": SIZE,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "legend.fontsize": SMALL,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.4,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.formatter.useoffset": False,
-    "axes.formatter.limits": (-9, 12),  # numbers as a reader writes them
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "legend.frameon": False,
-}
 
 
 @contextlib.contextmanager
@@ -60,7 +29,20 @@ def style() -> Iterator[None]:
     """Draw by this module's settings, whatever the reader's own matplotlibrc says."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        mpl.rc("svg", fonttype="none", hashsalt="pipeline")  # equal drawings have equal ids
+        mpl.rc("text", parse_math=False, color=INK)  # a `$` in a column's name is a dollar
+        mpl.rc("font", family=["DejaVu Sans"], size=SIZE)  # comes with matplotlib: one width
+        mpl.rc("xtick", labelsize=SMALL, labelcolor=INK, color=FAINT)
+        mpl.rc("ytick", labelsize=SMALL, labelcolor=INK, color=FAINT)
+        mpl.rc("legend", fontsize=SMALL, frameon=False, handlelength=2.6, columnspacing=1.2)
+        mpl.rc("legend", borderaxespad=0.2, borderpad=0.2, labelspacing=0.35)
+        mpl.rc("grid", color=FAINT, linewidth=0.4)
+        mpl.rc("axes", labelsize=SIZE, titlesize=SIZE, labelcolor=INK, titlecolor=INK)
+        mpl.rc("axes", edgecolor=FAINT, facecolor="none", grid=True, axisbelow=True)
+        mpl.rc("axes.spines", top=False, right=False)
+        mpl.rc("axes.formatter", useoffset=False, limits=(-9, 12))  # as a reader writes numbers
+        mpl.rc("figure", facecolor="none")
+        mpl.rc("savefig", facecolor="none")
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has it
         yield
 
@@ -99,12 +81,11 @@ def panels(
         "left": left / WIDTH, "right": 1 - RIGHT / WIDTH, "wspace": gap[0] / width,
         "bottom": bottom / total, "top": 1 - head / total, "hspace": gap[1] / height,
     }  # fmt: skip
-    axes = list(canvas.subplots(rows, columns, squeeze=False, gridspec_kw=grid).flat)
-    for one in axes[count:]:
-        one.remove()
-    for one in axes[:count]:
+    canvas.subplots_adjust(**grid)
+    axes = [canvas.add_subplot(rows, columns, k + 1) for k in range(count)]
+    for one in axes:
         one.locator_params(nbins=5 if columns == 1 else 3)
-    return canvas, axes[:count]
+    return canvas, axes
 
 
 def legend_height(labels: Sequence[str]) -> float:
@@ -114,10 +95,8 @@ def legend_height(labels: Sequence[str]) -> float:
 
 def add_legend(canvas: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
     """A legend over the axes, where it hides nothing."""
-    canvas.legend(
-        handles, labels, ncols=_columns(labels), loc="upper left", bbox_to_anchor=(0, 1),
-        handlelength=2.6, columnspacing=1.2, borderaxespad=0.2, borderpad=0.2, labelspacing=0.35,
-    )  # fmt: skip
+    columns = _columns(labels)
+    canvas.legend(handles, labels, ncols=columns, loc="upper left", bbox_to_anchor=(0, 1))
 
 
 def _columns(labels: Sequence[str]) -> int:
@@ -155,17 +134,12 @@ def short(text: str, most: float) -> str:
     >>> short("customer_stays_for_a_year", 6)
     'cust…year'
     """
-    line = in_one_line(text)
-    if width(line, 1) <= most:
-        return line
-    kept = len(line) - 1
-    while kept > 2 and width(_ends(line, kept), 1) > most:
+    line = shown = in_one_line(text)
+    kept = len(line)
+    while kept > 2 and width(shown, 1) > most:
         kept -= 1
-    return _ends(line, kept)
-
-
-def _ends(line: str, kept: int) -> str:
-    return line[: kept - kept // 2] + "…" + line[len(line) - kept // 2 :]
+        shown = line[: kept - kept // 2] + "…" + line[len(line) - kept // 2 :]
+    return shown
 
 
 def log_axis(axes: Axes, which: Literal["x", "y"], low: float, high: float) -> None:
@@ -189,6 +163,8 @@ def log_axis(axes: Axes, which: Literal["x", "y"], low: float, high: float) -> N
 def finish(canvas: Figure, name: str) -> str:
     """The figure as SVG, the same bytes for the same figure.
 
+    Where it has but one pair of axes, what has a label there is in the legend.
+
     Parameters
     ----------
     name : str
@@ -196,6 +172,9 @@ def finish(canvas: Figure, name: str) -> str:
     """
     if len(canvas.axes) == 1:
         _make_room(canvas.axes[0])
+        handles, labels = canvas.axes[0].get_legend_handles_labels()
+        if labels:
+            add_legend(canvas, handles, labels)
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return tidy(buffer.getvalue(), name)

@@ -1,10 +1,9 @@
 """How each model is drawn, the same in every picture of its dataset."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from pipeline.core.artifacts.evaluated import Evaluated
@@ -45,34 +44,28 @@ class Look:
 
     def mark(self, size: float) -> Style:
         """Markers alone."""
-        return {
-            "color": self.colour,
-            "marker": self.marker,
-            "markersize": size,
-            "linestyle": "none",
-        }
+        return {"color": self.colour, "marker": self.marker, "markersize": size, "linestyle": ""}
 
 
 def draw_each(
-    axes: Axes, curves: Mapping[str, tuple[Array, Array]], look: Mapping[str, Look], cloud: bool
-) -> list[Artist]:
-    """Draw x and y of each model as a line, or as a cloud of points.
+    axes: Axes,
+    curves: Mapping[str, tuple[Array, Array]],
+    look: Mapping[str, Look],
+    labels: Sequence[str] = (),
+    style: Callable[[Look, int, int], Style] = Look.line,
+) -> None:
+    """Draw x and y of each model as a line, or, with `Look.cloud`, as a cloud of points.
 
     Parameters
     ----------
     curves : mapping
         By model: x and y, both of shape (n,). The later lie on top, and are drawn smaller.
-
-    Returns
-    -------
-    list of Artist
-        One for each model, for the legend.
+    labels : sequence of str, optional
+        What the legend says of each; the models' names unless given.
     """
-    drawn: list[Artist] = []
     for place, (name, (x, y)) in enumerate(curves.items()):
-        keywords = look[name].cloud if cloud else look[name].line
-        drawn += axes.plot(x, y, **keywords(place, len(curves)))
-    return drawn
+        label = labels[place] if labels else name
+        axes.plot(x, y, label=label, **style(look[name], place, len(curves)))
 
 
 _TRAINERS = (

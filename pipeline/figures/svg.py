@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from pipeline.core.escape import in_one_line
+from pipeline.core.text import in_one_line
 
 INK = "#010203"  # stands for the page's text colour
 FAINT = "#040506"  # and for that of its lines

@@ -7,26 +7,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.core.numbers import INT64, INTEGER, is_number, pointed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import number_column
+from pipeline.core.text import INT64, INTEGER, is_number, pointed
 
-INT, FLOAT, TEXT = pa.int64(), pa.float64(), pa.string()
-ORDER = (None, INT, FLOAT, TEXT)
+NULL, INT, FLOAT, TEXT = ORDER = (pa.null(), pa.int64(), pa.float64(), pa.string())
 Kind: TypeAlias = Any  # one of ORDER
 
 
 def united(one: Kind, other: Kind) -> Kind:
     """The kind of a column that holds cells of both kinds.
 
-    None, of nothing but missing values, gives way to int64, that to float64, that to text.
+    Null, of nothing but missing values, gives way to int64, that to float64, that to text.
     """
     return max(one, other, key=ORDER.index)
-
-
-def kind_of(array: pa.Array) -> Kind:
-    """The kind of the cells that `column` has made an array of."""
-    return None if array.type == pa.null() else array.type
 
 
 def column(cells: Sequence[str], kind: Kind, dialect: Dialect) -> pa.Array:
@@ -47,10 +41,8 @@ def column(cells: Sequence[str], kind: Kind, dialect: Dialect) -> pa.Array:
     numbers = None if kind == TEXT else _numbers(pointed(present, dialect.decimal))
     if numbers is not None and len(present) == len(cells):
         return number_column(numbers)
-    if numbers is not None and not present:
-        return pa.nulls(len(cells))
+    found = TEXT if numbers is None else pa.from_numpy_dtype(numbers.dtype) if present else NULL
     values = iter(present if numbers is None else numbers.tolist())
-    found = TEXT if numbers is None else pa.from_numpy_dtype(numbers.dtype)
     return pa.array([None if gap else next(values) for gap in gaps], found)
 
 

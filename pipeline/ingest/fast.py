@@ -11,6 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO
@@ -21,7 +22,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from pipeline.core.params import Dialect
-from pipeline.ingest.cells import FLOAT, INT, TEXT, Kind, column
+from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column
 from pipeline.ingest.records import LONGEST_CELL, Place, opened
 
 BLOCK = 2**22  # bytes
@@ -117,39 +118,32 @@ def _read_block(file: IO[bytes]) -> bytes:
 
 def plain(text: bytes, dialect: Dialect, header: Sequence[str]) -> bool:
     """Whether Arrow and `records` cannot differ over these lines."""
-    if (
-        text.startswith(codecs.BOM_UTF8)
-        or b"\0" in text
-        or (dialect.quote and dialect.quote.encode() in text)
-    ):
+    quote, delimiter = (dialect.quote or "\0").encode(), ord(dialect.delimiter)
+    if text.startswith(codecs.BOM_UTF8) or b"\0" in text or quote in text:
         return False
     if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
         return False
     codes = np.frombuffer(text, np.uint8)
     lines = np.flatnonzero(codes == NEWLINE)
     first = codes[np.concatenate([[0], lines[:-1] + 1])]
-    if np.diff(lines, prepend=-1).max() > LONGEST_CELL:
-        return False
-    if ((first == NEWLINE) | (first == RETURN)).any():
+    too_long = np.diff(lines, prepend=-1).max() > LONGEST_CELL
+    if too_long or ((first == NEWLINE) | (first == RETURN)).any():
         return False
     repeated = dialect.delimiter.join(header).encode()
     if (first == repeated[0]).any() and repeated in text:
         return False
-    delimiter, plus = ord(dialect.delimiter), b"+" in text
-    for blank in {BLANK, TAB} - {delimiter}:
-        if bytes([blank]) in text and _beside(codes, delimiter, blank):
-            return False
-    begin = np.frombuffer(b"\n\n" + text[:3], np.uint8)
+    blanks = {BLANK, TAB} - {delimiter}
+    if any(bytes([blank]) in text and _beside(codes, delimiter, blank) for blank in blanks):
+        return False
+    begin, plus = np.frombuffer(b"\n\n" + text[:3], np.uint8), b"+" in text
     tiles = (codes[start : start + TILE + 3] for start in range(0, len(codes), TILE))
     return not any(_odd(tile, delimiter, plus) for tile in chain([begin], tiles))
 
 
 def _beside(c: NDArray[np.uint8], delimiter: int, blank: int) -> bool:
     """Whether some cell is padded."""
-    if blank in (c[0], c[-1]):
-        return True
-    end, blanks = _ends(c, delimiter), c == blank
-    return bool(((end[:-1] & blanks[1:]) | (blanks[:-1] & end[1:])).any())
+    ends, blanks = (c == delimiter) | (c == NEWLINE) | (c == RETURN), c == blank
+    return bool(blanks[0] or ((ends[:-1] & blanks[1:]) | (blanks[:-1] & ends[1:])).any())
 
 
 def _odd(c: NDArray[np.uint8], delimiter: int, plus: bool) -> bool:
@@ -170,35 +164,28 @@ def _odd(c: NDArray[np.uint8], delimiter: int, plus: bool) -> bool:
     return bool(((then - np.uint8(ord("0")) < 10) | (then | 32 == ord("x"))).any())
 
 
-def _ends(c: NDArray[np.uint8], delimiter: int) -> NDArray[np.bool_]:
-    ends: NDArray[np.bool_] = (c == delimiter) | (c == NEWLINE) | (c == RETURN)
-    return ends
-
-
 def _parsed(
     text: bytes, dialect: Dialect, header: Sequence[str], kinds: Sequence[Kind]
 ) -> list[pa.Array | pa.ChunkedArray] | None:
     """The columns of some lines; None where they are not plain, or not well-formed."""
     if not plain(text, dialect, header):
         return None
-    known = {name: kind for name, kind in zip(header, kinds, strict=True) if kind is not None}
+    known = {name: kind for name, kind in zip(header, kinds, strict=True) if kind != NULL}
     texts = {name: kind for name, kind in known.items() if kind == TEXT}
-    table = _read(text, dialect, header, known) or _read(text, dialect, header, texts)
-    if table is None:
-        return None
-    doubtful = [name for name in header if name not in texts and not _is_sure(table[name])]
+    read = partial(_read, text, dialect, header)
+    table = read(known) or read(texts)
+    doubtful = [n for n in header if table and n not in texts and not _is_sure(table[n])]
     if doubtful:  # a date, a bool, nan, text: by the cells themselves
-        table = _read(text, dialect, header, texts | dict.fromkeys(doubtful, TEXT))
-        if table is None:
-            return None
-    return [
-        column(table[name].to_pylist(), None, dialect) if name in doubtful else table[name]
+        table = read(texts | dict.fromkeys(doubtful, TEXT))
+    return table and [
+        column(table[name].to_pylist(), NULL, dialect) if name in doubtful else table[name]
         for name in header
     ]
 
 
 def _is_sure(values: pa.ChunkedArray) -> bool:
     if values.type == FLOAT:
+        # in numpy: without memory, Arrow's own would end the process in C++
         return all(np.isfinite(np.from_dlpack(chunk)).all() for chunk in values.chunks)
     return bool(values.type == INT)
 
@@ -211,13 +198,11 @@ def _read(
     try:
         return arrow_csv.read_csv(
             pa.BufferReader(text),
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=at_once, column_names=[*header]
-            ),
-            parse_options=arrow_csv.ParseOptions(
+            arrow_csv.ReadOptions(use_threads=False, block_size=at_once, column_names=[*header]),
+            arrow_csv.ParseOptions(
                 delimiter=dialect.delimiter, quote_char=False, ignore_empty_lines=False
             ),
-            convert_options=arrow_csv.ConvertOptions(
+            arrow_csv.ConvertOptions(
                 null_values=[], true_values=[], false_values=[], column_types=kinds
             ),
         )

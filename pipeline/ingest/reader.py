@@ -10,7 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,10 +18,10 @@ import pyarrow as pa
 from pipeline.core.checked_inputs import refuse_changed, state
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, Problems
 from pipeline.core.files import atomic_write
-from pipeline.core.numbers import INTEGER, is_number, pointed
 from pipeline.core.params import Dialect
 from pipeline.core.tables import LINES, Lines, group_rows, writer
-from pipeline.ingest.cells import FLOAT, TEXT, Kind, column, kind_of, united
+from pipeline.core.text import INTEGER, is_number, pointed
+from pipeline.ingest.cells import FLOAT, NULL, Kind, column, united
 from pipeline.ingest.fast import Batch, fast_batches, serves
 from pipeline.ingest.records import (
     ENDED,
@@ -82,7 +82,7 @@ class CsvFile:
         if first is None:
             raise PipelineError(f"{self.path}: is empty; expected a header line and rows")
         self.header = first.cells if names is True else names
-        self._start = FIRST
+        self._above = first.line if names is True else self.dialect.skip_lines
         if names is True and first.problem:
             raise self._refused(f"{place(self.path, first, [])}: {first.problem}")
         where = (
@@ -95,9 +95,6 @@ class CsvFile:
             problem = f"has one column, {shown(self.header[0])}"
         if problem:
             raise self._refused(f"{where}: {problem}")
-        if serves(self.dialect, self.header):
-            above = first.line if names is True else self.dialect.skip_lines
-            self._start = behind(self.path, self.dialect, above)
 
     def groups(self) -> Iterator[pa.Table]:
         """The rows, in tables of the size of a row group; memory does not grow with the file.
@@ -109,34 +106,30 @@ class CsvFile:
             for a file without rows.
         """
         self.lines, self.settled, first = Lines(), True, not self._kinds
-        self._kinds = self._kinds or [None] * len(self.header)
+        self._kinds = self._kinds or [NULL] * len(self.header)
         size, waiting = group_rows(len(self.header)), list[pa.Table]()
         for lines, arrays in self._batches():
             for line, count in lines:
                 self.lines.add(line, count)
-            found = [kind_of(array) for array in arrays]
-            kinds = [united(k, f) for k, f in zip(self._kinds, found, strict=True)]
-            text = [TEXT in pair and pair[0] != pair[1] for pair in zip(found, kinds, strict=True)]
-            self.settled &= (first or kinds == self._kinds) and not any(text)
+            kinds = [united(k, array.type) for k, array in zip(self._kinds, arrays, strict=True)]
+            self.settled &= first or kinds == self._kinds
             self._kinds[:], first = kinds, False  # in place: `fast_batches` looks at them
             if self.settled:
-                waiting.append(self._table(arrays))
-            while self.settled and _rows(waiting) >= size:
-                table = pa.concat_tables(waiting)
-                yield table[:size].combine_chunks()
-                waiting = [table[size:]]
+                table = pa.concat_tables([*waiting, self._table(arrays)])
+                whole = len(table) - len(table) % size
+                yield from (table[k : k + size].combine_chunks() for k in range(0, whole, size))
+                waiting = [table[whole:]]
         if not self.lines:
             raise self._refused(f"{self.path}: has a header but no rows; add the data")
-        if self.settled and _rows(waiting):
-            yield pa.concat_tables(waiting).combine_chunks()
+        if self.settled and len(waiting[0]):
+            yield waiting[0].combine_chunks()
 
-    def records(self, start: Place | None = None) -> Iterator[Record]:
+    def records(self, start: Place = FIRST) -> Iterator[Record]:
         """The records behind the header, one by one; one that does not fit it has a problem.
 
         An error that ends the reading is the last of them, on line ENDED.
         """
         skipped = Counter[str]()
-        start = start or self._start
         found = records(self.path, self.dialect, start, skipped)
         if start == FIRST and self.dialect.header is True:
             next(found)
@@ -160,30 +153,27 @@ class CsvFile:
         return f"{place(self.path, record, self.header)}: {record.problem}"
 
     def _table(self, arrays: Sequence[pa.Array]) -> pa.Table:
-        kinds = [kind or FLOAT for kind in self._kinds]
+        kinds = [FLOAT if kind == NULL else kind for kind in self._kinds]
         # Not safe: integers beyond 2^53 become the nearest float, as their text does.
         cast = [array.cast(kind, safe=False) for array, kind in zip(arrays, kinds, strict=True)]
         return pa.Table.from_arrays(cast, names=self.header)
 
     def _batches(self) -> Iterator[Batch]:
-        start = self._start
+        start, problems = FIRST, Problems()
         if serves(self.dialect, self.header):
+            start = behind(self.path, self.dialect, self._above)
             start = yield from fast_batches(
                 self.path, self.dialect, start, self.header, self._kinds
             )
-        problems, batch = Problems(), list[Record]()
-        for record in self.records(start):
-            if record.problem:
-                problems.add(self.problem(record), final=record.line == ENDED)
-            elif not problems:
-                batch.append(record)
-            if len(batch) == BATCH and not problems:
-                yield self._batch(batch)
-                batch = []
+        found = self.records(start)
+        while some := [*islice(found, BATCH)]:
+            for record in some:
+                if record.problem:
+                    problems.add(self.problem(record), final=record.line == ENDED)
+            if not problems:
+                yield self._batch(some)
         if problems:
             raise self._refused(str(problems))
-        if batch:
-            yield self._batch(batch)
 
     def _batch(self, batch: list[Record]) -> Batch:
         cells = zip(*(record.cells for record in batch), strict=True)
@@ -233,10 +223,6 @@ def _written(path: Path, file: CsvFile) -> bool:
             if file.lines.steps != [(0, 2)]:
                 output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
     return file.settled
-
-
-def _rows(tables: Sequence[pa.Table]) -> int:
-    return sum(len(table) for table in tables)
 
 
 def _unfit(header: Sequence[str], decimal: str) -> str:

@@ -10,8 +10,9 @@ import re
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from io import BufferedReader
+from collections.abc import Iterator, Sequence
+from functools import cache
+from io import BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -19,10 +20,10 @@ from typing import IO, NamedTuple, cast
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dialect
 
-BLOCK = 2**17  # bytes: their lines are as many objects
 LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest of the file
 LONGEST_LINE = 2**26  # bytes
 ENDED = sys.maxsize  # behind every line
+ESCAPED = "surrogateescape"
 BLANK = "is blank; remove it, or declare skip_blank_lines: true"
 
 
@@ -114,17 +115,12 @@ def records(
         Where nothing behind it can be told: a quote that is never closed, a line or cell that is
         too large, an archive that is cut off, text that is not UTF-16.
     """
-    numbered = _lines(path, dialect, start)
-    parser, skipped = _Parser(dialect), Counter() if skipped is None else skipped
-    for line, raw in numbered:
+    numbered, skipped = _lines(path, dialect, start), Counter() if skipped is None else skipped
+    for line, text in numbered:
         if line <= dialect.skip_lines:
             continue
-        try:
-            text = raw.decode(_bytewise(dialect))
-        except UnicodeDecodeError as error:
-            before = raw[: error.start].decode(_bytewise(dialect))
-            column = before.count(dialect.delimiter) + 1
-            yield Record(line, [], _undecodable(error, dialect), column)
+        if undecodable := _undecodable(text, dialect):
+            yield Record(line, [], *undecodable)
             continue
         text, end = _without_end(text)
         if dialect.comment and text.startswith(dialect.comment):
@@ -136,70 +132,48 @@ def records(
             else:
                 yield Record(line, [], BLANK)
             continue
-        parsed = parser.parse(text)
-        while parsed is None:  # a quote is still open
-            more = _until_quote(numbered, dialect, path, line, parser.opened_at, len(text))
+        cells, problem = parsed(text, dialect)
+        while problem is None:  # a quote is still open
+            more = _until_quote(numbered, dialect, path, line, len(cells) + 1, len(text))
             text, end = _without_end(text + end + more)
-            parsed = parser.parse(text)
-        cells, problem = parsed
+            cells, problem = parsed(text, dialect)
         yield _checked(Record(line, cells, problem, len(cells) + 1 if problem else 0))
 
 
-class _Parser:
-    """Cuts one record into its cells.
+def parsed(text: str, dialect: Dialect) -> tuple[list[str], str | None]:
+    """The cells of a record, and the problem behind them; None while a quote is open.
 
-    A cell is quoted as a whole or not at all, and a quote within it is doubled. The patterns are
-    possessive (`*+`): a cell of a megabyte costs no backtracking.
-
-    Attributes
-    ----------
-    opened_at : int
-        The column, from 1, of the quote that the last record left open.
+    A cell is quoted as a whole or not at all, and a quote within it is doubled.
     """
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._delimiter, self._quote = dialect.delimiter, dialect.quote
-        self._strip = dialect.strip_spaces
-        self.opened_at = 1
-        if dialect.quote is None:
-            return
-        d, q = re.escape(dialect.delimiter), re.escape(dialect.quote)
-        blank = " *+" if self._strip else ""
-        self._quoted = re.compile(rf"{blank}{q}((?:[^{q}]|{q}{q})*+){q}{blank}(?={d}|\Z)", re.S)
-        self._opens = re.compile(rf"{blank}{q}")
-        self._open = re.compile(rf"{blank}{q}(?:[^{q}]|{q}{q})*+\Z", re.S)
-        self._plain = re.compile(rf"[^{d}{q}]*+(?={d}|\Z)", re.S)
-
-    def parse(self, text: str) -> tuple[list[str], str] | None:
-        """The cells of a record, and the problem behind them; None while a quote is open."""
-        if self._quote is None or self._quote not in text:
-            cells = text.split(self._delimiter)
-            return [cell.strip(" ") for cell in cells] if self._strip else cells, ""
-        cells, at = [], 0
-        while at <= len(text):
-            quoted = self._opens.match(text, at) is not None
-            match = (self._quoted if quoted else self._plain).match(text, at)
-            if match is None:
-                if quoted and self._open.match(text, at):
-                    self.opened_at = len(cells) + 1
-                    return None
-                where = "behind the closing quote" if quoted else "around a quote"
-                return cells, (
-                    f"text stands {where}: {shown(text[at:])}; double a quote that is meant, and "
-                    "quote the whole cell"
-                )
-            if quoted:
-                cells.append(match[1].replace(2 * self._quote, self._quote))
-            else:
-                cells.append(match[0].strip(" ") if self._strip else match[0])
-            at = match.end() + 1
-        return cells, ""
+    delimiter, quote, strip = dialect.delimiter, dialect.quote, dialect.strip_spaces
+    if quote is None or quote not in text:
+        cells = text.split(delimiter)
+        return [cell.strip(" ") for cell in cells] if strip else cells, ""
+    cells, at, pattern = [], 0, _cell(delimiter, quote, strip)
+    while at <= len(text) and (match := pattern.match(text, at)):
+        quoted, closed = match.groups()
+        if quoted is not None and not closed:
+            return cells, None
+        if match.end() < len(text) and not text.startswith(delimiter, match.end()):
+            where = "around a quote" if quoted is None else "behind the closing quote"
+            return cells, (
+                f"text stands {where}: {shown(text[at:])}; double a quote that is meant, and "
+                "quote the whole cell"
+            )
+        plain = match[0].strip(" ") if strip else match[0]
+        cells.append(plain if quoted is None else quoted.replace(2 * quote, quote))
+        at = match.end() + 1
+    return cells, ""
 
 
-def split(text: str, dialect: Dialect) -> list[str]:
-    """The cells of one line, up to the first problem."""
-    parsed = _Parser(dialect).parse(text)
-    return [] if parsed is None else parsed[0]
+@cache
+def _cell(delimiter: str, quote: str, strip: bool) -> re.Pattern[str]:
+    """A cell: what is quoted, and the closing quote if there is one; or one without quotes.
+
+    The pattern is possessive (`*+`): a cell of a megabyte costs no backtracking.
+    """
+    d, q, blank = re.escape(delimiter), re.escape(quote), " *+" if strip else ""
+    return re.compile(rf"{blank}{q}((?:[^{q}]|{q}{q})*+)({q}{blank})?+|[^{d}{q}]*+")
 
 
 def counted(record: Record, header: Sequence[str], dialect: Dialect) -> Record:
@@ -222,7 +196,7 @@ def behind(path: Path, dialect: Dialect, lines: int) -> Place:
     with opened(path) as file:
         byte = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0
     above = islice(_lines(path, dialect, FIRST), lines)
-    return Place(byte + sum(len(raw) for _, raw in above), lines + 1)
+    return Place(byte + sum(len(text.encode(errors=ESCAPED)) for _, text in above), lines + 1)
 
 
 def shown(text: str) -> str:
@@ -241,7 +215,7 @@ def _checked(record: Record) -> Record:
 
 
 def _until_quote(
-    lines: Iterator[tuple[int, bytes]], dialect: Dialect, path: Path, first: int, column: int,
+    lines: Iterator[tuple[int, str]], dialect: Dialect, path: Path, first: int, column: int,
     length: int,
 ) -> str:  # fmt: skip
     """The lines up to the next that holds a quote.
@@ -252,12 +226,9 @@ def _until_quote(
         When the cell grows larger than a cell may be, or the file ends.
     """
     more = ""
-    for line, raw in lines:
-        try:
-            text = raw.decode(_bytewise(dialect))
-        except UnicodeDecodeError as error:
-            problem = _undecodable(error, dialect)
-            raise PipelineError(f"{path}, line {line}: {problem}") from None
+    for line, text in lines:
+        if undecodable := _undecodable(text, dialect):
+            raise PipelineError(f"{path}, line {line}: {undecodable[0]}")
         more += text
         if (dialect.quote or "") in text:
             return more
@@ -274,75 +245,58 @@ def _without_end(text: str) -> tuple[str, str]:
     return stripped, text[len(stripped) :]
 
 
-def _bytewise(dialect: Dialect) -> str:
-    """The encoding of a line: UTF-16 has been turned into UTF-8 by then."""
-    return "utf-8" if dialect.encoding == "utf-16" else dialect.encoding
+def _undecodable(text: str, dialect: Dialect) -> tuple[str, int] | None:
+    """The first byte that the encoding does not have, and its column; such bytes are surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        before, byte = text[: error.start], ord(text[error.start]) - 0xDC00
+        at = len(before.encode(dialect.encoding)) + 1
+        problem = (
+            f"byte {at} (0x{byte:02x}) is not {dialect.encoding.upper()}; save the file as "
+            "UTF-8, or declare its encoding: latin-1, cp1252 or utf-16"
+        )
+        return problem, before.count(dialect.delimiter) + 1
+    return None
 
 
-def _undecodable(error: UnicodeDecodeError, dialect: Dialect) -> str:
-    byte, column = error.object[error.start], error.start + 1
-    return (
-        f"byte {column} (0x{byte:02x}) is not {dialect.encoding.upper()}; save the file as UTF-8, "
-        "or declare its encoding: latin-1, cp1252 or utf-16"
-    )
-
-
-def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, bytes]]:
+def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, str]]:
     """Number the lines from `start` on; each keeps its end: LF, CRLF or CR.
+
+    A byte that the encoding does not have becomes a surrogate.
 
     Raises
     ------
     PipelineError
         For a line of more than 64 MB, an archive that is damaged, text that is not UTF-16.
     """
-    line, pieces = start.line, list[bytes]()
-    try:
-        with opened(path) as file:
+    line = start.line
+    marked = start.byte == 0 and dialect.encoding == "utf-8"
+    encoding = "utf-8-sig" if marked else dialect.encoding
+    errors = "strict" if encoding == "utf-16" else ESCAPED
+    with opened(path) as file:
+        try:
             file.seek(start.byte)
-            for block in _blocks(file, dialect, first=start.byte == 0):
-                pieces.append(block)
-                if b"\n" in block or b"\r" in block:
-                    *whole, rest = b"".join(pieces).splitlines(keepends=True)
-                    if rest.endswith(b"\n"):  # a CR may go on as CRLF
-                        whole, rest = [*whole, rest], b""
-                    yield from enumerate(whole, start=line)
-                    line, pieces = line + len(whole), [rest]
-                if sum(map(len, pieces)) > LONGEST_LINE:
+            texts = TextIOWrapper(cast(BufferedReader, file), encoding, errors, newline="")
+            while text := texts.readline(LONGEST_LINE):
+                if len(text) == LONGEST_LINE:
                     raise PipelineError(
                         f"{path}, line {line}: is longer than {LONGEST_LINE} bytes; expected a "
                         "line a record"
                     )
-            # lines that end with CR may wait in it
-            yield from enumerate(b"".join(pieces).splitlines(keepends=True), start=line)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        if "Not a gzipped file" in str(error) and line == 1 and not pieces:
-            raise PipelineError(f"{path}: is not gzip; pack it, or rename it") from None
-        raise PipelineError(
-            f"{path}, line {line}: the archive is damaged or cut off ({error}); fetch it again, "
-            "`gunzip -t` tells when it is whole"
-        ) from None
-    except UnicodeError as error:
-        raise PipelineError(
-            f"{path}, line {line}: is not UTF-16 ({getattr(error, 'reason', error)}), as "
-            "datasets.*.ingest.csv.encoding declares"
-        ) from None
-    except OSError as error:
-        raise PipelineError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def _blocks(file: IO[bytes], dialect: Dialect, first: bool) -> Iterator[bytes]:
-    """The bytes, without the mark at the front, UTF-16 as UTF-8."""
-    # read1 gives what an archive holds up to where it is cut off; read would not
-    blocks: Iterable[bytes] = iter(lambda: cast(BufferedReader, file).read1(BLOCK), b"")
-    if dialect.encoding == "utf-16":
-        texts = codecs.iterdecode(blocks, "utf-16")
-        return (text.encode("utf-8") for text in texts)
-    return _unmarked(blocks) if first and dialect.encoding == "utf-8" else iter(blocks)
-
-
-def _unmarked(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    blocks, front = iter(blocks), b""
-    while len(front) < len(codecs.BOM_UTF8) and (block := next(blocks, b"")):
-        front += block
-    yield front.removeprefix(codecs.BOM_UTF8)
-    yield from blocks
+                yield line, text
+                line += 1
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            if "Not a gzipped file" in str(error) and file.tell() == 0:
+                raise PipelineError(f"{path}: is not gzip; pack it, or rename it") from None
+            raise PipelineError(
+                f"{path}, line {line}: the archive is damaged or cut off ({error}); fetch it "
+                "again, `gunzip -t` tells when it is whole"
+            ) from None
+        except UnicodeError as error:
+            raise PipelineError(
+                f"{path}, line {line}: is not UTF-16 ({getattr(error, 'reason', error)}), as "
+                "datasets.*.ingest.csv.encoding declares"
+            ) from None
+        except OSError as error:
+            raise PipelineError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -9,7 +9,7 @@ from typing import cast
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dialect
-from pipeline.ingest.records import opened, split
+from pipeline.ingest.records import opened, parsed
 
 HEAD = 2**16  # bytes
 LINES = 30
@@ -60,7 +60,7 @@ def _likely(path: Path, dialect: Dialect) -> str:
     one_more = len(lines) > 1 and all(n == fields[0] + 1 for n in fields[1:])
     if one_more and all(line.endswith(dialect.delimiter) for line in lines[1:]):
         return "to have a delimiter at the end of every record: remove it"
-    cells = [split(line, dialect) for line in lines[:10]]
+    cells = [_cells(line, dialect) for line in lines[:10]]
     titles = next((k for k, row in enumerate(cells) if row and all(row)), 0)
     alone = all(row and row[0] and not any(row[1:]) for row in cells[:titles])
     if not alone or dialect.header is not True:  # without a header, such rows may be data
@@ -86,4 +86,9 @@ def _head(path: Path) -> bytes:
 
 def _fields(lines: list[str], dialect: Dialect) -> list[int]:
     """The number of fields of each line."""
-    return [len(split(line, dialect)) for line in lines]
+    return [len(_cells(line, dialect)) for line in lines]
+
+
+def _cells(line: str, dialect: Dialect) -> list[str]:
+    cells, problem = parsed(line, dialect)
+    return [] if problem is None else cells

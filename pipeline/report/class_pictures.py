@@ -5,142 +5,104 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.core.escape import escape_formula
-from pipeline.core.tables import Array
-from pipeline.core.thin import thinned
-from pipeline.figures.canvas import add_legend, panels, short
+from pipeline.core.text import escape_formula
+from pipeline.figures.canvas import Drawn, panels, short
 from pipeline.figures.looks import DASHED, draw_each, looks
 from pipeline.figures.svg import COLOURS
 from pipeline.report.gather import Columns, Gathered
-from pipeline.report.picture import Picture, picture
 from pipeline.report.texts import Texts
 
 CURVE = 300
 
 
-def draw_confusion(d: Gathered, t: Texts) -> Picture | None:
+def draw_confusion(d: Gathered, t: Texts) -> Drawn:
     """Counts of every model by actual and predicted class, and their shares of each actual class.
 
-    Returns
-    -------
-    Picture or None
-        A 2 x 2 table for each model; None for a regression.
+    Each model has a table, 2 x 2.
     """
     classes = d.evaluated.classes or []
     tables = {name: _table(rows, classes) for name, rows in d.by_model("confusion").items()}
-    if not tables:
-        return None
     per_row = min(len(tables), 2)
     canvas, panes = panels(len(tables), 92, per_row, left=34, bottom=34, top=20, gap=(16, 54))
     for k, ((name, table), axes) in enumerate(zip(tables.items(), panes, strict=True)):
         _cells(axes, table, name)
         axes.set_xticks([0, 1], [short(c, 9) for c in classes])
         axes.set_xlabel(t("predicted_class"), fontsize=8)
-        axes.set_yticks([0, 1], [short(c, 6) for c in classes], rotation=90, va="center", size=7.5)
-        if k % per_row:
-            axes.set_yticks([])
-        else:
+        axes.set_yticks([])
+        if k % per_row == 0:
+            names = [short(c, 6) for c in classes]
+            axes.set_yticks([0, 1], names, rotation=90, va="center", size=7.5)
             axes.set_ylabel(t("actual_class"), fontsize=8)
     best = tables[d.best]
     found = [
-        t("found", name=name, right=t.number(int(best[k, k])), all=t.number(int(best[k].sum())))
-        for k, name in enumerate(classes)
+        t("found", name=name, right=best[k, k], all=best[k].sum()) for k, name in enumerate(classes)
     ]
-    finding = t("confusion.finding", best=d.best, found=t("list").join(found))
-    return picture(d, t, "confusion", canvas, finding)
+    return canvas, t("confusion.finding", best=d.best, found=t("list").join(found))
 
 
-def draw_roc(d: Gathered, t: Texts) -> Picture | None:
+def draw_roc(d: Gathered, t: Texts) -> Drawn:
     """Receiver operating characteristic of every model, with the area under it.
 
     Over all thresholds, TP / (TP + FN), the recall of the positive class, over FP / (FP + TN).
     The area is the chance that a positive row gets a higher probability than a negative one.
-
-    Returns
-    -------
-    Picture or None
-        None for a regression, and where the judged rows are all of one class.
     """
-    curves = _curves(d, "roc", "false_positive_rate", "true_positive_rate")
-    if not curves:
-        return None
+    curves = d.points("roc", CURVE, baseline=False)
     key = f"{d.held_out}_roc_auc"
     labels = [f"{name}: {t.interval(*d.score(name, key))}" for name in curves]
     canvas, [axes] = panels(1, 230, labels=labels)
     axes.plot([0, 1], [0, 1], **DASHED)
-    handles = draw_each(axes, curves, looks(d.evaluated), cloud=False)
+    draw_each(axes, curves, looks(d.evaluated), labels)
     positive = short(d.evaluated.positive or "", 16)
     axes.set(xlabel=t("false_positive_rate"), ylabel=t("true_positive_rate", positive=positive))
-    add_legend(canvas, handles, labels)
-    return picture(d, t, "roc", canvas, t("roc.finding", areas=t("list").join(labels)))
+    return canvas, t("roc.finding", areas=t("list").join(labels))
 
 
-def draw_pr(d: Gathered, t: Texts) -> Picture | None:
+def draw_pr(d: Gathered, t: Texts) -> Drawn:
     """Precision over recall of every model, with the point that its threshold chooses.
 
     Precision is TP / (TP + FP), recall TP / (TP + FN). The dashed line is the share of the positive
     class: the precision of a guess.
-
-    Returns
-    -------
-    Picture or None
-        None for a regression, and where the judged rows are all of one class.
     """
-    curves = _curves(d, "pr", "recall", "precision")
-    if not curves:
-        return None
+    curves = d.points("pr", CURVE, baseline=False)
     canvas, [axes] = panels(1, 230, labels=[*curves])
     look = looks(d.evaluated)
     label = (d.evaluated.classes or []).index(d.evaluated.positive or "")
     guess = float(np.mean(d.y[d.judged_rows] == label))
     axes.axhline(guess, **DASHED)
-    handles = draw_each(axes, curves, look, cloud=False)
+    draw_each(axes, curves, look)
     found = []
     for name in curves:
-        precision, recall = (
-            d.score(name, f"{d.held_out}_{key}")
-            for key in ("precision", f"recall_{d.evaluated.positive}")
-        )
+        precision = d.score(name, f"{d.held_out}_precision")
+        recall = d.score(name, f"{d.held_out}_recall_{d.evaluated.positive}")
         if precision[0] is not None and recall[0] is not None:
             axes.plot(recall[0], precision[0], clip_on=False, **look[name].mark(7))
             values = {"precision": t.interval(*precision), "recall": t.interval(*recall)}
             found.append(t("pr.of", trainer=name, **values))
     axes.set(xlabel=t("recall"), ylabel=t("precision"), xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-    add_legend(canvas, handles, [*curves])
-    finding = t("pr.finding", positive=d.evaluated.positive, found=t("list").join(found))
-    return picture(d, t, "pr", canvas, finding)
+    return canvas, t("pr.finding", positive=d.evaluated.positive, found=t("list").join(found))
 
 
-def draw_calibration(d: Gathered, t: Texts) -> Picture | None:
+def draw_calibration(d: Gathered, t: Texts) -> Drawn:
     """Observed over predicted frequency by bin, with intervals and the diagonal.
 
     A point is a bin of predicted probabilities: their mean across, the share of its rows that are
     positive up, with Wilson's interval. A model is calibrated where intervals reach the diagonal.
-
-    Returns
-    -------
-    Picture or None
-        None for a regression.
     """
-    points = _not_trivial(d, "calibration")
-    if not points:
-        return None
+    points = d.by_model("calibration", baseline=False)
     canvas, [axes] = panels(1, 230, labels=[*points])
     axes.plot([0, 1], [0, 1], **DASHED)
-    look, handles = looks(d.evaluated), []
+    look = looks(d.evaluated)
     for k, (name, rows) in enumerate(points.items()):
         x = rows["predicted"] + 0.006 * (k - (len(points) - 1) / 2)  # beside one another
         bars = np.abs([rows["observed"] - rows["low"], rows["high"] - rows["observed"]])
         style = look[name].mark(4) | look[name].line(0, 1)
-        handles.append(axes.errorbar(x, rows["observed"], bars, elinewidth=0.8, **style))
+        axes.errorbar(x, rows["observed"], bars, elinewidth=0.8, label=name, **style)
     positive = short(d.evaluated.positive or "", 16)
     axes.set_xlabel(t("predicted_probability", positive=positive))
     axes.set_ylabel(t("observed_share", positive=positive))
-    add_legend(canvas, handles, [*points])
     best = points[d.best]
     holds = (best["low"] <= best["predicted"]) & (best["predicted"] <= best["high"])
-    counts = {"bins": t.number(len(holds)), "holds": t.number(int(holds.sum()))}
-    return picture(d, t, "calibration", canvas, t("calibration.finding", best=d.best, **counts))
+    return canvas, t("calibration.finding", best=d.best, bins=len(holds), holds=holds.sum())
 
 
 def _table(rows: Columns, classes: list[str]) -> NDArray[np.int64]:
@@ -162,23 +124,10 @@ def _cells(axes: Axes, table: NDArray[np.int64], name: str) -> None:
     axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5))
     axes.set_title(name, fontsize=8, pad=4)
     axes.grid(visible=False)
-    for i, row in enumerate(table):
-        for j, count in enumerate(row):
-            share = count / max(1, row.sum())
-            colour = COLOURS[0] if i == j else COLOURS[1]
-            cell = Rectangle((j - 0.5, i - 0.5), 1, 1, color=colour, alpha=0.06 + 0.4 * share)
-            axes.add_patch(cell)
-            axes.text(j, i - 0.14, f"{count}", ha="center", va="center", fontsize=10)
-            axes.text(j, i + 0.22, f"{share:.0%}", ha="center", va="center", fontsize=7.5)
-
-
-def _not_trivial(d: Gathered, plot: str) -> dict[str, Columns]:
-    """The rows of all but the majority class: its curves are the dashed lines."""
-    found = d.by_model(plot)
-    return {name: rows for name, rows in found.items() if d.judged[name].role != "baseline"}
-
-
-def _curves(d: Gathered, plot: str, x: str, y: str) -> dict[str, tuple[Array, Array]]:
-    """By model: at most CURVE points of its curve, both ends among them."""
-    some = {k: (v, thinned(len(v[x]), CURVE)) for k, v in _not_trivial(d, plot).items()}
-    return {name: (rows[x][k], rows[y][k]) for name, (rows, k) in some.items()}
+    for (i, j), count in np.ndenumerate(table):
+        share = count / max(1, table[i].sum())
+        colour = COLOURS[0] if i == j else COLOURS[1]
+        cell = Rectangle((j - 0.5, i - 0.5), 1, 1, color=colour, alpha=0.06 + 0.4 * share)
+        axes.add_patch(cell)
+        axes.text(j, i - 0.14, f"{count}", ha="center", va="center", fontsize=10)
+        axes.text(j, i + 0.22, f"{share:.0%}", ha="center", va="center", fontsize=7.5)

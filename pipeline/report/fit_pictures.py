@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from pipeline.core.preprocessing import thinned
 from pipeline.core.tables import Array
-from pipeline.core.thin import thinned
-from pipeline.figures.canvas import add_legend, log_axis, near, panels, short
-from pipeline.figures.looks import DASHED, draw_each, looks
+from pipeline.figures.canvas import Drawn, log_axis, near, panels, short
+from pipeline.figures.looks import DASHED, Look, draw_each, looks
 from pipeline.figures.svg import INK
+from pipeline.report.data_pictures import correlation
 from pipeline.report.gather import Gathered
-from pipeline.report.picture import Picture, correlation, picture
 from pipeline.report.texts import Texts
 
 EPOCHS = 300
@@ -16,32 +16,24 @@ CLOUDS = 1000  # points of all models together
 DIGITS = 1e-15  # of the first loss: what is below is rounding
 
 
-def draw_loss(d: Gathered, t: Texts) -> Picture | None:
+def draw_loss(d: Gathered, t: Texts) -> Drawn:
     """Training loss by epoch, with the least-squares minimum where it is one.
 
-    The legend names each learning rate and the largest stable one.
-
-    Returns
-    -------
-    Picture or None
-        At most EPOCHS and 50 points a model; None where no model descends.
+    The legend names each learning rate and the largest stable one. A model has at most EPOCHS and
+    50 points.
     """
-    if not d.histories:
-        return None
     minimum = least_squares_minimum(d)
     labels = [_rate(d, t, name) for name in d.histories]
-    labels += [t("least_squares", mse=t.number(minimum))] if minimum is not None else []
+    labels += [t("least_squares", mse=minimum)] if minimum is not None else []
     canvas, [axes] = panels(1, 190, labels=labels)
     curves = {name: _some_epochs(history) for name, history in d.histories.items()}
-    handles = draw_each(axes, curves, looks(d.evaluated), cloud=False)
+    draw_each(axes, curves, looks(d.evaluated), labels)
     if minimum is not None and minimum > 0:
-        handles.append(axes.axhline(minimum, color=INK, linestyle=(0, (1, 2)), linewidth=1))
+        axes.axhline(minimum, color=INK, linestyle=(0, (1, 2)), linewidth=1, label=labels[-1])
     losses = np.concatenate([loss for _, loss in curves.values()])
     log_axis(axes, "y", losses.min(), losses.max())
-    axes.set_xlabel(t("epoch"))
-    axes.set_ylabel(_loss_name(d, t))
-    add_legend(canvas, handles, labels[: len(handles)])
-    return picture(d, t, "loss", canvas, _falls(d, t, minimum))
+    axes.set(xlabel=t("epoch"), ylabel=_loss_name(d, t))
+    return canvas, _falls(d, t, minimum)
 
 
 def least_squares_minimum(d: Gathered) -> float | None:
@@ -52,70 +44,53 @@ def least_squares_minimum(d: Gathered) -> float | None:
     float or None
         min over theta of 1/n |X theta - y|^2; None where a trainer minimizes something else.
     """
-    plain = {"loss": "mse", "weight_decay": 0, "batch_size": "full"}
-    for name in d.histories:
-        if any(d.models[name].params.get(key) != value for key, value in plain.items()):
-            return None
+    plain = {"loss": "mse", "weight_decay": 0, "batch_size": "full"}.items()
+    if not all(plain <= d.models[name].params.items() for name in d.histories):
+        return None
     scores = [d.judged[n].scores for n in ("closed_form", "linear_regression") if n in d.judged]
     return scores[0].get("train_mse") if scores else None
 
 
-def draw_predictions(d: Gathered, t: Texts) -> Picture | None:
+def draw_predictions(d: Gathered, t: Texts) -> Drawn:
     """Predicted over actual, with the diagonal, on which a prediction is right.
 
-    Returns
-    -------
-    Picture or None
-        The test rows, or all where there are none; None for classes.
+    The rows are the test rows, or all where there are none.
     """
-    points = _clouds(d, "predictions", "actual", "predicted")
-    if not points:
-        return None
+    points = _clouds(d, "predictions")
     canvas, [axes] = panels(1, 230, labels=[*points])
     actual = d.plots["predictions"]["actual"]
     ends = [actual.min(), actual.max()]
     axes.plot(ends, ends, **DASHED)
-    handles = draw_each(axes, points, looks(d.evaluated), cloud=True)
+    draw_each(axes, points, looks(d.evaluated), style=Look.cloud)
     axes.set_ylim(near(axes.get_ylim(), actual))
     axes.set_xlabel(t("actual", target=short(d.evaluated.target, 30)))
     axes.set_ylabel(t("predicted", target=short(d.evaluated.target, 20)))
-    add_legend(canvas, handles, [*points])
     actual, best = d.best_on_them  # the points may be a part of them
     worst = int(np.argmax(np.abs(actual - best)))
-    finding = t(
-        "predictions.finding", best=d.best, rows=t.number(len(actual)),
-        where=t(f"on_{d.held_out}"), r=t.number(correlation(actual, best)),
-        predicted=t.number(best[worst]), actual=t.number(actual[worst]),
+    return canvas, t(
+        "predictions.finding", best=d.best, rows=len(actual), where=t(f"on_{d.held_out}"),
+        r=correlation(actual, best), predicted=best[worst], actual=actual[worst],
     )  # fmt: skip
-    return picture(d, t, "predictions", canvas, finding)
 
 
-def draw_residuals(d: Gathered, t: Texts) -> Picture | None:
+def draw_residuals(d: Gathered, t: Texts) -> Drawn:
     """Residuals, actual minus predicted, over predicted.
 
     A trend in them is what a straight line could not fit; a funnel is noise that grows.
 
-    Returns
-    -------
-    Picture or None
-        The test rows, or all where there are none; None for classes.
+    The rows are the test rows, or all where there are none.
     """
-    points = _clouds(d, "residuals", "predicted", "residual")
-    if not points:
-        return None
+    points = _clouds(d, "residuals")
     canvas, [axes] = panels(1, 190, labels=[*points])
     axes.axhline(0, **DASHED)
-    handles = draw_each(axes, points, looks(d.evaluated), cloud=True)
+    draw_each(axes, points, looks(d.evaluated), style=Look.cloud)
     actual = d.y[d.judged_rows]
     axes.set_ylim(near(axes.get_ylim(), actual - actual.mean()))
     axes.set_xlim(near(axes.get_xlim(), actual))
-    axes.set_xlabel(t("predicted", target=short(d.evaluated.target, 30)))
-    axes.set_ylabel(t("residual"))
-    add_legend(canvas, handles, [*points])
+    axes.set(xlabel=t("predicted", target=short(d.evaluated.target, 30)), ylabel=t("residual"))
     best = np.subtract(*d.best_on_them)  # the points may be a part of them
     values = {"low": best.min(), "high": best.max(), "mean": _centre(best), "sd": best.std()}
-    shown = {key: t.number(float(value)) for key, value in values.items()}
-    return picture(d, t, "residuals", canvas, t("residuals.finding", best=d.best, **shown))
+    return canvas, t("residuals.finding", best=d.best, **values)
 
 
 def _centre(values: Array) -> float:
@@ -124,11 +99,9 @@ def _centre(values: Array) -> float:
     return mean if abs(mean) > 1e-6 * float(np.abs(values).max()) else 0.0
 
 
-def _clouds(d: Gathered, plot: str, x: str, y: str) -> dict[str, tuple[Array, Array]]:
+def _clouds(d: Gathered, plot: str) -> dict[str, tuple[Array, Array]]:
     """By model: x and y of an equal part of its rows, CLOUDS of them together."""
-    found = d.by_model(plot)
-    some = {name: thinned(len(rows[x]), CLOUDS // len(found)) for name, rows in found.items()}
-    return {name: (rows[x][some[name]], rows[y][some[name]]) for name, rows in found.items()}
+    return d.points(plot, CLOUDS // len(d.by_model(plot)))
 
 
 def _some_epochs(history: Array) -> tuple[Array, Array]:
@@ -156,14 +129,10 @@ def _loss_name(d: Gathered, t: Texts) -> str:
 
 def _falls(d: Gathered, t: Texts, minimum: float | None) -> str:
     """From where to where each loss fell, in words."""
-    falls = [
-        t(
-            "loss.finding", trainer=name,
-            first=t.number(history[0, 1]), begin=t.number(history[0, 0]),
-            last=t.number(history[-1, 1]), end=t.number(history[-1, 0]),
-        )
-        for name, history in d.histories.items()
-    ]  # fmt: skip
+    falls = []
+    for name, history in d.histories.items():
+        (begin, first), (end, last) = history[[0, -1]]
+        falls.append(t("loss.finding", trainer=name, first=first, begin=begin, last=last, end=end))
     if minimum is not None:
-        falls.append(t("loss.minimum", mse=t.number(minimum)))
+        falls.append(t("loss.minimum", mse=minimum))
     return " ".join(falls)

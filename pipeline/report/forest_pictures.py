@@ -3,100 +3,71 @@
 import numpy as np
 
 from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Coefficient
-from pipeline.figures.canvas import add_legend, panels, short
+from pipeline.figures.canvas import Drawn, panels, short
 from pipeline.figures.looks import looks
 from pipeline.figures.svg import INK
 from pipeline.report.gather import Gathered
-from pipeline.report.picture import Picture, picture
 from pipeline.report.texts import Texts
 
-FEATURES = 30
+COEFFICIENTS = 30
 
 
-def draw_coefficients(d: Gathered, t: Texts) -> Picture | None:
+def draw_coefficients(d: Gathered, t: Texts) -> Drawn:
     """The weights on standardized features, the largest of the best trainer first.
 
     Weights of standardized features compare with each other: each is the change of the target, or
-    of the log-odds, for one standard deviation of its feature.
-
-    Returns
-    -------
-    Picture or None
-        At most FEATURES features; None where no model has weights.
+    of the log-odds, for one standard deviation of its feature. At most COEFFICIENTS are shown.
     """
-    models = {
-        name: one.coefficients
-        for name, one in d.judged.items()
-        if one.coefficients and one.role != "baseline"
-    }
-    if not models:
-        return None
+    models = d.weights
     leader = d.best if d.best in models else next(iter(models))
-    ranked = sorted(models[leader], key=lambda weight: -abs(weight.value))[:FEATURES]
+    ranked = sorted(models[leader], key=lambda weight: -abs(weight.value))[:COEFFICIENTS]
     order = {weight.feature: k for k, weight in enumerate(ranked)}
     names = [short(feature, 24) for feature in order]
     spacing = max(14.0, 5.0 * len(models) + 4)
     canvas, [axes] = panels(1, spacing * len(order) + 8, labels=list(models))
     axes.axvline(0, color=INK, linewidth=0.8)
-    look, handles = looks(d.evaluated), []
+    look = looks(d.evaluated)
     for k, (name, weights) in enumerate(models.items()):
         shown = [weight for weight in weights if weight.feature in order]
         offset = (k - (len(models) - 1) / 2) * min(0.8 / len(models), 0.22)
-        handles.append(
-            axes.errorbar(
-                [weight.value for weight in shown],
-                [order[weight.feature] + offset for weight in shown],
-                xerr=_bars(shown), elinewidth=1, **look[name].mark(3.5),
-            )
-        )  # fmt: skip
+        values = [weight.value for weight in shown]
+        places = [order[weight.feature] + offset for weight in shown]
+        style = look[name].mark(3.5) | {"label": name, "elinewidth": 1}
+        axes.errorbar(values, places, xerr=_bars(shown), **style)
     axes.set_yticks(range(len(order)), names)
-    axes.set_ylim(len(order) - 0.5, -0.5)
-    axes.set_xlabel(t("coefficient"))
-    add_legend(canvas, handles, list(models))
-    finding = _largest(d, t, leader, ranked)
-    return picture(d, t, "coefficients", canvas, finding, most=FEATURES)
+    axes.set(ylim=(len(order) - 0.5, -0.5), xlabel=t("coefficient"))
+    return canvas, _largest(d, t, leader, ranked)
 
 
-def draw_comparison(d: Gathered, t: Texts) -> Picture | None:
+def draw_comparison(d: Gathered, t: Texts) -> Drawn:
     """The cross-validated score of every model with its interval.
 
     The dotted line is the score of the best trainer. The finding ranks by four digits, as shown,
     and puts the best trainer first among equals.
-
-    Returns
-    -------
-    Picture or None
-        None where no model could be cross-validated.
     """
     metric = d.verdict.metric
-    key = f"{d.cross_validated}_{metric}"
-    scores = {name: d.score(name, key) for name in d.judged}
+    scores = {name: d.score(name, d.compared_by) for name in d.judged}
     scored = {
         name: (score, low if low is not None else score, high if high is not None else score)
         for name, (score, low, high) in scores.items()
         if score is not None
     }
-    if not scored:
-        return None
     names = [_with_role(d, t, name) for name in scored]
     canvas, [axes] = panels(1, 22 * len(scored) + 6)
     look = looks(d.evaluated)
     for k, (name, (score, low, high)) in enumerate(scored.items()):
         bars = [[score - low], [high - score]]
         axes.errorbar([score], [k], xerr=bars, elinewidth=1.4, **look[name].mark(6))
-    best = scored[d.best][0] if d.best in scored else None
-    if best is not None:
-        axes.axvline(best, color=INK, linewidth=0.6, linestyle=(0, (2, 3)))
+    if d.best in scored:
+        axes.axvline(scored[d.best][0], color=INK, linewidth=0.6, linestyle=(0, (2, 3)))
     axes.set_yticks(range(len(scored)), names)
-    axes.set_ylim(len(scored) - 0.5, -0.5)
-    axes.set_xlabel(f"{t(metric)}, {t(d.cross_validated)}")
+    axes.set(ylim=(len(scored) - 0.5, -0.5), xlabel=f"{t(metric)}, {t(d.cross_validated)}")
     sign = 1 if metric in LOWER_IS_BETTER else -1
     ranked = sorted(
         scored, key=lambda name: (float(f"{sign * scored[name][0]:.4g}"), name != d.best)
     )
     shown = [f"{name} {t.interval(*scores[name])}" for name in ranked]
-    finding = t("comparison.finding", metric=t(metric), scores=t("list").join(shown))
-    return picture(d, t, "comparison", canvas, finding)
+    return canvas, t("comparison.finding", metric=t(metric), scores=t("list").join(shown))
 
 
 def _bars(weights: list[Coefficient]) -> list[list[float]]:
@@ -116,11 +87,7 @@ def _with_role(d: Gathered, t: Texts, name: str) -> str:
 
 def _largest(d: Gathered, t: Texts, leader: str, ranked: list[Coefficient]) -> str:
     shown = [f"{w.feature} {t.interval(w.value, w.low, w.high)}" for w in ranked[:3]]
-    bounds = [
-        (w.low, w.high)
-        for w in d.judged[leader].coefficients
-        if w.low is not None and w.high is not None
-    ]
-    apart = sum(low > 0 or high < 0 for low, high in bounds)
-    counts = {"apart": t.number(apart), "count": t.number(len(bounds))}
+    weights = d.weights[leader]
+    bounds = [(w.low, w.high) for w in weights if w.low is not None and w.high is not None]
+    counts = {"apart": sum(low > 0 or high < 0 for low, high in bounds), "count": len(bounds)}
     return t("coefficients.finding", best=leader, largest=t("list").join(shown), **counts)

@@ -1,7 +1,7 @@
 """Everything on disk about one dataset, read once."""
 
 import csv
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import (
+    Coefficient,
     Evaluated,
     Judged,
     Verdict,
@@ -22,11 +23,11 @@ from pipeline.core.artifacts.splits import Split, read_split
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
-from pipeline.core.escape import escape_formula
 from pipeline.core.files import damaged, md5, missing, read_as
-from pipeline.core.numbers import is_number
 from pipeline.core.params import Params
+from pipeline.core.preprocessing import thinned
 from pipeline.core.tables import Array, read_table
+from pipeline.core.text import escape_formula, is_number
 
 Columns = dict[str, NDArray[Any]]
 # The files of metrics/plots/DATASET that the pictures need, and their columns. Every dataset has
@@ -89,6 +90,15 @@ class Gathered(Split):
         return self.verdict.best
 
     @property
+    def weights(self) -> dict[str, list[Coefficient]]:
+        """The weights of each model that has any but the baseline."""
+        return {
+            name: one.coefficients
+            for name, one in self.judged.items()
+            if one.coefficients and one.role != "baseline"
+        }
+
+    @property
     def judged_rows(self) -> NDArray[np.int64]:
         """The rows that each model is shown on: the test rows, or all."""
         return self.test if len(self.test) else self.train
@@ -105,19 +115,39 @@ class Gathered(Split):
         return "loo" if self.evaluated.scheme.leave_one_out else "cv"
 
     @property
+    def compared_by(self) -> str:
+        """The score that the verdict goes by: cv_mse."""
+        return f"{self.cross_validated}_{self.verdict.metric}"
+
+    @property
     def held_out(self) -> str:
         """What the scores of the rows begin with that each model is shown on."""
         return "test" if len(self.test) else "train"
 
-    def by_model(self, plot: str) -> dict[str, Columns]:
-        """The rows of a plot by model, in the order of `judged`; none where it has none."""
+    def by_model(self, plot: str, baseline: bool = True) -> dict[str, Columns]:
+        """The rows of a plot by model, in the order of `judged`; none where it has none.
+
+        Parameters
+        ----------
+        plot : str
+            A key of PLOTS.
+        baseline : bool, optional
+            Whether that is shown; some of its curves are the dashed lines.
+        """
         columns = self.plots[plot]
         trainers = columns["trainer"]
         return {
             name: {key: column[trainers == name] for key, column in columns.items()}
-            for name in self.judged
-            if name in trainers
+            for name, one in self.judged.items()
+            if name in trainers and (baseline or one.role != "baseline")
         }
+
+    def points(self, plot: str, most: int, baseline: bool = True) -> dict[str, tuple[Array, Array]]:
+        """By model: x and y of at most so many rows of a plot, both ends among them."""
+        _, x, y = PLOTS[plot]
+        found = self.by_model(plot, baseline)
+        some = {name: thinned(len(rows[x]), most) for name, rows in found.items()}
+        return {name: (rows[x][some[name]], rows[y][some[name]]) for name, rows in found.items()}
 
     def score(self, model: str, key: str) -> tuple[float | None, float | None, float | None]:
         """A score with its interval.
@@ -154,29 +184,28 @@ def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gather
         When a file is missing or damaged, or the files do not fit together.
     """
     settings, evaluated = params.dataset(dataset), read_evaluated(dataset)
-    verdict = _verdict(dataset, verdicts)
+    if dataset not in verdicts:
+        raise PipelineError(f"{layout.VERDICT}: says nothing of {dataset}; run `dvc repro`")
     table = read_table(layout.ingested(dataset))
     split = read_split(dataset, settings.target, table)
     trained_on = md5(layout.split_part(dataset, "train"))
     models = read_models(dataset, params.models_of(dataset), split.features, trained_on)
-    plots = {
-        name: read_columns(layout.plot(dataset, name), columns, texts_of(name))
-        for name, columns in PLOTS.items()
-    }
-    _refuse_strangers(dataset, evaluated, verdict, models, plots)
-    return Gathered(
+    descending = [name for name, model in models.items() if "lr" in model.params]
+    gathered = Gathered(
         **vars(split),
         name=dataset,
         evaluated=evaluated,
-        verdict=verdict,
+        verdict=verdicts[dataset],
         columns=table.num_columns,
         checks=read_as(layout.validated(dataset), Validated).checks,
         warnings=read_warnings(dataset, evaluated),
         models=models,
-        histories=_histories(dataset, models),
-        plots=plots,
+        histories={name: read_history(layout.history(dataset, name)) for name in descending},
+        plots={name: read_plot(dataset, name) for name in PLOTS},
         hashes={path.as_posix(): md5(path) for path in _sources(dataset, models)},
     )
+    _refuse_strangers(gathered)
+    return gathered
 
 
 def texts_of(plot: str) -> tuple[str, ...]:
@@ -184,33 +213,25 @@ def texts_of(plot: str) -> tuple[str, ...]:
     return ("trainer", "actual", "predicted") if plot == "confusion" else ("trainer",)
 
 
-def read_columns(path: Path, needed: Iterable[str], texts: Container[str]) -> Columns:
-    """A CSV file by column, each of shape (n_rows,).
-
-    Parameters
-    ----------
-    needed : iterable of str
-        Columns that must be there.
-    texts : container of str
-        Columns that are text; all others are finite numbers.
+def read_plot(dataset: str, plot: str) -> Columns:
+    """A file of metrics/plots by column, each of shape (n_rows,).
 
     Raises
     ------
     PipelineError
         When the file is missing, altered or damaged; names the column and the cell.
     """
+    path, texts = layout.plot(dataset, plot), texts_of(plot)
     refuse_altered(path)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            text = file.read()
-        header, *rows = csv.reader(text.splitlines(keepends=True))
-        columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-        found = dict(zip(header, columns, strict=True))
+        text = path.read_bytes().decode()
+        rows = csv.reader(text.splitlines(keepends=True))
+        found = {name: cells for name, *cells in zip(*rows, strict=True)}
     except FileNotFoundError:
         raise missing(path) from None
     except (OSError, ValueError, csv.Error) as error:
         raise damaged(path, str(error)) from None
-    absent = [name for name in needed if name not in found]
+    absent = [name for name in PLOTS[plot] if name not in found]
     if absent:
         raise damaged(path, f"column {absent[0]} is missing")
     if not text.endswith("\n"):
@@ -222,49 +243,28 @@ def read_columns(path: Path, needed: Iterable[str], texts: Container[str]) -> Co
     return {k: np.array(cells, dtype=str if k in texts else float) for k, cells in found.items()}
 
 
-def _verdict(dataset: str, verdicts: dict[str, Verdict]) -> Verdict:
-    verdict = verdicts.get(dataset)
-    if verdict is None:
-        raise PipelineError(f"{layout.VERDICT}: says nothing of {dataset}; run `dvc repro`")
-    return verdict
-
-
-def _refuse_strangers(
-    dataset: str,
-    evaluated: Evaluated,
-    verdict: Verdict,
-    models: Iterable[str],
-    plots: dict[str, Columns],
-) -> None:
+def _refuse_strangers(d: Gathered) -> None:
     """Files of other runs, of which one names a model that another does not know."""
-    named = {
-        layout.evaluated(dataset): list(evaluated.judged),
-        **{layout.plot(dataset, name): plot["trainer"].tolist() for name, plot in plots.items()},
-    }
+    paths = {name: layout.plot(d.name, name) for name in d.plots}
+    named = {layout.evaluated(d.name): [*d.judged]}
+    named |= {paths[name]: plot["trainer"].tolist() for name, plot in d.plots.items()}
     for path, known in named.items():
-        for name in (verdict.best, *models):
+        for name in (d.best, *d.models):
             if known and name not in known:  # of one class there are no curves
                 raise PipelineError(f"{path}: has nothing of {name}; run `dvc repro`")
-    words = {*evaluated.judged, *map(escape_formula, evaluated.classes or [])}
-    for name, plot in plots.items():
+    words = {*d.judged, *map(escape_formula, d.evaluated.classes or [])}
+    for name, path in paths.items():
         for column in texts_of(name):
-            strange = {*plot[column].tolist()} - words
+            strange = {*d.plots[name][column].tolist()} - words
             if strange:
-                path = layout.plot(dataset, name)
                 raise damaged(path, f"column {column}: {min(strange)!r} is no name of this dataset")
 
 
-def _histories(dataset: str, models: Mapping[str, Model]) -> dict[str, Array]:
-    """The losses of the trainers that take steps: those with a learning rate."""
-    descending = [name for name, model in models.items() if "lr" in model.params]
-    return {name: read_history(layout.history(dataset, name)) for name in descending}
-
-
 def _sources(dataset: str, models: Iterable[Any]) -> list[Path]:
-    parts = (layout.split_part(dataset, part) for part in ("train", "test"))
     return [
         layout.ingested(dataset),
-        *parts,
+        layout.split_part(dataset, "train"),
+        layout.split_part(dataset, "test"),
         layout.scaler(dataset),
         layout.split_rows(dataset),
         *(layout.model(dataset, name) for name in models),

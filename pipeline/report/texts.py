@@ -4,6 +4,7 @@ What other stages found (reasons, notes, audits) is shown as they wrote it.
 """
 
 import tomllib
+from numbers import Real
 from pathlib import Path
 from typing import Literal
 
@@ -29,14 +30,15 @@ class Texts:
         self._texts = texts(language)
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of a key, with its places filled.
+        """The text of a key, with its places filled: numbers as `number` has them.
 
         Raises
         ------
         KeyError
             When there is no such text, or a place has no value.
         """
-        return self._texts[key].format(**values)
+        shown = {k: self.number(float(v)) if isinstance(v, Real) else v for k, v in values.items()}
+        return self._texts[key].format(**shown)
 
     def score(self, key: str) -> str:
         """The name of a score without its prefix: `recall_<class>` is a class's recall."""

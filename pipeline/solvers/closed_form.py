@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from pipeline.core.errors import SHOWN, PipelineWarning
 from pipeline.core.tables import Array
@@ -18,8 +18,6 @@ from pipeline.solvers.rows import Rows
 # The Gram matrix squares the condition number: up to here it leaves 10 digits, and
 # refinement brings back the others.
 SAFE_FOR_GRAM = 1e3
-
-Precision = type[np.float64] | type[np.longdouble]
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,9 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
     Warns where columns depend on each other. The rows' own mean and scale must be 0 and 1.
     """
     pooled = moments(rows, centre=fit_intercept)
-    scale = _powers_of_two(spread(np.diag(pooled.scatter), pooled.weight, pooled.mean))[:-1]
+    spreads = spread(np.diag(pooled.scatter), pooled.weight, pooled.mean)
+    # Powers of two scale without rounding.
+    scale = np.where(spreads > 0, np.exp2(np.frexp(spreads)[1]), 1.0)[:-1]
     gram = pooled.scatter[:-1, :-1] / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(gram)
     unit = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
@@ -87,10 +87,9 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
         beta = vectors @ ((left.T @ triangle[:-1, -1])[kept] / singular)
     full = len(singular) == len(scale)
     safe = full and singular.max() < SAFE_FOR_GRAM * singular.min()
-    precision = np.float64 if safe else np.longdouble
     for _ in range(1 if safe else 2):
-        at = (beta / scale).astype(precision)
-        gradient, rest, rss = _residuals(rows, pooled, at, precision)
+        at = (beta / scale).astype(np.float64 if safe else np.longdouble)
+        gradient, rest, rss = _residuals(rows, pooled, at)
         step = vectors @ (vectors.T @ (gradient / scale) / singular**2)
         beta = at.astype(np.longdouble) * scale + step
     rss = max(rss - float(step @ (gradient / scale)), 0.0)  # of a quadratic at its next point
@@ -113,7 +112,7 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
             PipelineWarning,
             stacklevel=3,
         )
-    total = float(spread(np.diag(pooled.scatter), pooled.weight, pooled.mean)[-1] ** 2)
+    total = float(spreads[-1] ** 2)
     return LeastSquares(
         theta=np.append(w.astype(np.float64), intercept),
         rank=rank,
@@ -123,13 +122,8 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
     )
 
 
-def _powers_of_two(spread: Array) -> Array:
-    """Scale without rounding; 1 for a constant column."""
-    return np.where(spread > 0, np.exp2(np.frexp(spread)[1]), 1.0)
-
-
 def _centred(
-    rows: Rows, part: slice, pooled: Moments, precision: Precision
+    rows: Rows, part: slice, pooled: Moments, precision: DTypeLike
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows of sqrt(w) ([X, y] - mean), and sqrt(w)."""
     block = rows.read(part)
@@ -157,13 +151,11 @@ def _r(A: Array) -> Array:
     return np.asarray(np.linalg.qr(A, mode="r"), dtype=np.float64)
 
 
-def _residuals(
-    rows: Rows, pooled: Moments, w: NDArray[Any], precision: Precision
-) -> tuple[Array, float, float]:
-    """Xc' W r, 1' W r and r' W r of r = yc - Xc w; in long double where digits cancel."""
+def _residuals(rows: Rows, pooled: Moments, w: NDArray[Any]) -> tuple[Array, float, float]:
+    """Xc' W r, 1' W r and r' W r of r = yc - Xc w, in the precision of w."""
 
     def of_block(part: slice) -> Array:
-        Z, root = _centred(rows, part, pooled, precision)
+        Z, root = _centred(rows, part, pooled, w.dtype)
         r = Z[:, -1] - Z[:, :-1] @ w
         return np.concatenate([r @ Z[:, :-1], [root @ r, r @ r]])
 

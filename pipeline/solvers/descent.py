@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -12,10 +12,11 @@ import numpy as np
 from pipeline.core.errors import Diverged, PipelineWarning
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.core.trainers import Callback, no_callback
+from pipeline.core.trainers import Callback, Ending, no_callback
 from pipeline.solvers.blocks import ROWS, ahead, map_ordered, one_blas_thread
 from pipeline.solvers.losses import LOSSES, decision_and_gradient, max_stable_lr
 from pipeline.solvers.moments import moments
+from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Block, Rows
 
 Theta = TypeVar("Theta")
@@ -66,14 +67,20 @@ class Objective(Generic[Theta]):
     Attributes
     ----------
     batch_size : int or None
-        Rows a step; None where a step takes all of them.
+        Rows a step; None where a step takes all of them, and no epoch is asked for.
     """
 
     batch_size: int | None = None
 
-    def batches(self) -> Iterator[tuple[Any, float]]:
+    def __init__(self, rows: Rows, settings: Descent) -> None:
+        self.rows, self.decay = rows, settings.weight_decay
+        self.batch_size = batch_size(rows, settings)
+        self.generator = np.random.default_rng(settings.seed)
+        self.raw = bool(rows.mean.any() or (rows.scale != 1).any())
+
+    def batches(self) -> Iterator[tuple[Block, float]]:
         """The batches of one epoch, each with its share of the rows."""
-        yield None, 1.0
+        return batches(self.rows, self.batch_size or self.rows.n_rows, self.generator)
 
     def value_and_gradient(self, theta: Theta, batch: Any) -> tuple[float, Theta]:
         """The loss of a batch, None for all rows, and its gradient."""
@@ -81,7 +88,7 @@ class Objective(Generic[Theta]):
 
     def epoch(self, theta: Theta, step: Step[Theta]) -> Epoch[Theta]:
         """Step along the gradient of each batch in turn."""
-        values, shares, batch = [], [], None
+        values, shares = list[float](), list[float]()
         for batch, share in self.batches():
             value, gradient = self.value_and_gradient(theta, batch)
             theta = step(theta, gradient)
@@ -110,17 +117,11 @@ class RowLoss(Objective[Array]):
     """
 
     def __init__(self, rows: Rows, settings: Descent, loss: str, fit_intercept: bool) -> None:
-        self.rows, self.loss, self.decay = rows, LOSSES[loss], settings.weight_decay
-        self.batch_size = batch_size(rows, settings)
-        self.generator = np.random.default_rng(settings.seed)
-        self._raw = bool(rows.mean.any() or (rows.scale != 1).any())
+        super().__init__(rows, settings)
+        self.loss = LOSSES[loss]
         self._by = np.append(rows.scale, 1.0)
         free = np.append(np.ones(rows.n_features), float(fit_intercept))
         self._factor = cache(lambda n_rows: free / (self._weight(n_rows) * self._by))
-
-    def batches(self) -> Iterator[tuple[Any, float]]:
-        """The batches of one epoch, each with its share of the rows."""
-        return batches(self.rows, self.batch_size, self.generator)
 
     def value_and_gradient(self, theta: Array, batch: Block | None) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
@@ -144,7 +145,7 @@ class RowLoss(Objective[Array]):
         The losses are taken afterwards, for many batches at once: with batches of a few rows that
         halves the time of a step.
         """
-        values, shares, met, batch = list[float](), list[float](), list[Met](), None
+        values, shares, met = list[float](), list[float](), list[Met]()
         for batch, share in self.batches():
             u = self._unscaled(theta)
             z, gradient = decision_and_gradient(self.loss, u, batch.X, batch.y, batch.weights)
@@ -158,7 +159,7 @@ class RowLoss(Objective[Array]):
 
     def _unscaled(self, theta: Array) -> Array:
         """The weights (u, c) on raw rows."""
-        if not self._raw:
+        if not self.raw:
             return theta
         u: Array = theta / self._by
         u[-1] -= self.rows.mean @ u[:-1]
@@ -166,7 +167,7 @@ class RowLoss(Objective[Array]):
 
     def _scaled(self, gradient: Array, theta: Array, n_rows: int) -> Array:
         """The gradient of J, from that in (u, c) of the sum over rows."""
-        if self._raw:
+        if self.raw:
             gradient[:-1] -= self.rows.mean * gradient[-1]
         gradient *= self._factor(n_rows)
         if self.decay:
@@ -231,22 +232,17 @@ def batch_size(rows: Rows, settings: Descent) -> int | None:
     return None if size == "full" or size >= rows.n_rows else size
 
 
-def batches(
-    rows: Rows, size: int | None, generator: np.random.Generator
-) -> Iterator[tuple[Block | None, float]]:
-    """Batches in a new order, each with its share of the rows; None stands for all rows.
+def batches(rows: Rows, size: int, generator: np.random.Generator) -> Iterator[tuple[Block, float]]:
+    """Batches in a new order, each with its share of the rows.
 
     Parameters
     ----------
     rows : Rows
-    size : int or None
-        Rows a batch; the last may have fewer. None: all rows are one batch.
+    size : int
+        Rows a batch; the last may have fewer.
     generator : numpy Generator
         Which draws the order.
     """
-    if size is None:
-        yield None, 1.0
-        return
     rest: Block | None = None
     share = size / rows.n_rows
     for block in ahead(rows.shuffled(generator, size)):
@@ -309,15 +305,69 @@ def advise(rows: Rows, settings: Descent, stable: float | None) -> None:
         )
 
 
-def warn_if_grown(history: Array, whole: bool) -> None:
-    """Warn after training of a loss that grew; in batches, where it wavers, of one that doubled."""
-    if history[-1] > history[0] * (1 + 1e-6 if whole else 2):
-        warnings.warn(
-            f"the loss grew from {history[0]:.6g} to {history[-1]:.6g} in training; lower lr "
-            "(params.yaml: lr, or the model's own)",
-            PipelineWarning,
-            stacklevel=2,
+def ending(history: Array, settings: Descent, whole: bool) -> Ending:
+    """Tell how a training ended.
+
+    Its loss `grew` where the last is above the first; in batches, where it wavers, where it has
+    doubled. It is still `falling` where the last tenth of the epochs took more than a fifth of it
+    away, or went on at more than half the pace of all. Else it has `settled`.
+
+    Parameters
+    ----------
+    history : ndarray of shape (n,)
+        The loss of each epoch.
+    settings : Descent
+    whole : bool
+        Whether each step took all rows.
+    """
+    first, last, tenth = history[0], history[-1], max(1, len(history) // 10)
+    if last > first * (1 + 1e-6 if whole else 2):
+        return "grew"
+    if last <= settings.loss_threshold or len(history) < 2:
+        return "settled"
+    before, after = history[-2 * tenth : -tenth].mean(), history[-tenth:].mean()
+    wavering = 1e-6 if whole else 0.05
+    steady = (before - after) / tenth > (first - last) / (len(history) - 1) / 2
+    if before - after > before / 5 or (steady and first - last > wavering * first):
+        return "falling"
+    return "settled"
+
+
+def trouble(
+    ended: Ending | None, history: Array, params: Mapping[str, Any], stable: float | None
+) -> str | None:
+    """Say what is wrong with a training that grew or is still falling, and the remedy.
+
+    Parameters
+    ----------
+    ended : str or None
+    history : ndarray of shape (n,)
+        The loss of each epoch.
+    params : dict
+        Those of its trainer.
+    stable : float or None
+        The largest stable lr of sgd on all rows.
+    """
+    if ended == "grew":
+        return (
+            f"the training failed: the loss grew from {history[0]:.6g} to {history[-1]:.6g}; "
+            "lower lr (params.yaml: lr, or the model's own)"
         )
+    if ended != "falling":
+        return None
+    by_lr = params["optimizer"] in ("adam", "rmsprop")
+    hint = f", whose steps are about lr long with {params['optimizer']}" if by_lr else ""
+    bound = f" (below {stable:.6g}, the largest stable one)" if stable and not by_lr else ""
+    return (
+        f"the loss still falls steeply at the last epoch, from {history[0]:.6g} to "
+        f"{history[-1]:.6g} up to then: raise epochs, or lr{hint}{bound}"
+    )
+
+
+def warn_of(text: str | None) -> None:
+    """Warn, where there is something to say."""
+    if text:
+        warnings.warn(text, PipelineWarning, stacklevel=2)
 
 
 @one_blas_thread
@@ -358,51 +408,63 @@ def train(
     Diverged
         When the loss stops being finite; names the epoch and the largest stable lr.
     """
-    descend = _on_all_rows if objective.batch_size is None else _in_batches
-    return descend(objective, step, theta, settings, bound, callback)
+    whole = objective.batch_size is None
+    epochs = (_on_all_rows if whole else _in_batches)(objective, step, theta)
+    history, most = list[float](), settings.epochs + whole
+    while not history or (settings.loss_threshold < history[-1] and len(history) < most):
+        theta, loss, first, last = next(epochs)
+        if not isfinite(loss):
+            before = not history and not isfinite(first)
+            raise Diverged(0 if before else len(history) + (not whole), settings.lr, bound)
+        history.append(loss)
+        callback(len(history) - whole, loss)
+    if not whole and not isfinite(objective.value_and_gradient(theta, last)[0]):
+        raise Diverged(len(history), settings.lr, bound)  # by its last step
+    return theta, np.array(history)
+
+
+# The weights; the loss of an epoch; that of its first batch, before any step; and its last batch.
+Pass = tuple[Theta, float, float, Block | None]
 
 
 def _on_all_rows(
-    objective: Objective[Theta],
-    step: Step[Theta],
-    theta: Theta,
-    settings: Descent,
-    bound: Callable[[], float | None],
-    callback: Callback,
-) -> tuple[Theta, Array]:
-    history = list[float]()
+    objective: Objective[Theta], step: Step[Theta], theta: Theta
+) -> Iterator[Pass[Theta]]:
     while True:
         value, gradient = objective.value_and_gradient(theta, None)
-        if not isfinite(value):
-            raise Diverged(len(history), settings.lr, bound)
-        history.append(value)
-        callback(len(history) - 1, value)
-        if value <= settings.loss_threshold or len(history) > settings.epochs:
-            return theta, np.array(history)
+        yield theta, value, value, None
         theta = step(theta, gradient)
 
 
 def _in_batches(
-    objective: Objective[Theta],
-    step: Step[Theta],
-    theta: Theta,
-    settings: Descent,
-    bound: Callable[[], float | None],
-    callback: Callback,
-) -> tuple[Theta, Array]:
-    history = list[float]()
+    objective: Objective[Theta], step: Step[Theta], theta: Theta
+) -> Iterator[Pass[Theta]]:
     while True:
         theta, values, shares, last = objective.epoch(theta, step)
-        if not all(map(isfinite, values)):
-            before = not history and not isfinite(values[0])
-            raise Diverged(0 if before else len(history) + 1, settings.lr, bound)
         met = 0.0
         for share, value in zip(shares, values, strict=True):  # sum() rounds otherwise from 3.12 on
             met += share * value
-        history.append(met)
-        callback(len(history), met)
-        if met <= settings.loss_threshold or len(history) == settings.epochs:
-            break
-    if not isfinite(objective.value_and_gradient(theta, last)[0]):
-        raise Diverged(len(history), settings.lr, bound)  # by its last step
-    return theta, np.array(history)
+        yield theta, met, values[0], last
+
+
+def descend(
+    rows: Rows, settings: Descent, loss: str, start: Array, fit_intercept: bool, callback: Callback
+) -> Fit:
+    """Train with the gradient written out.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : Descent
+    loss : str
+        A key of LOSSES.
+    start : ndarray of shape (n_features + 1,)
+        First weights, intercept last.
+    fit_intercept : bool
+    callback : callable
+        As in `train`.
+    """
+    objective = RowLoss(rows, settings, loss, fit_intercept)
+    step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
+    bound = partial(stable_lr, rows, settings, loss, fit_intercept)
+    return Fit(*train(objective, step, start, settings, bound, callback=callback))

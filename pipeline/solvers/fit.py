@@ -7,7 +7,7 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Callback, Value, no_callback
-from pipeline.solvers.descent import advise, batch_size, stable_lr, warn_if_grown
+from pipeline.solvers.descent import advise, batch_size, ending, stable_lr, trouble, warn_of
 from pipeline.solvers.rows import Rows
 
 
@@ -39,7 +39,7 @@ def fit(
     Diverged
         When the loss stops being finite.
     """
-    one = TRAINERS[trainer]
+    one, ended = TRAINERS[trainer], None
     module, function = (trainer, "fit") if one.role == "trainer" else ("references", trainer)
     solve = getattr(import_module(f"pipeline.solvers.{module}"), function)
     if one.loss is None:
@@ -49,6 +49,8 @@ def fit(
         stable = stable_lr(rows, settings, settings.loss if one.loss == "choice" else one.loss)
         advise(rows, settings, stable)
         theta, history, _ = solve(rows, settings, callback=callback)
-        warn_if_grown(history, whole=batch_size(rows, settings) is None)
+        ended = ending(history, settings, whole=batch_size(rows, settings) is None)
+        warn_of(trouble(ended, history, params, stable))
         facts = {"stable_lr": stable}
-    return Model(trainer, dict(params), dict(facts), theta[:-1], float(theta[-1])), history
+    w, b = theta[:-1], float(theta[-1])
+    return Model(trainer, dict(params), dict(facts), w, b, ended), history

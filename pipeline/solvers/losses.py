@@ -43,14 +43,12 @@ def sigmoid(z: Array) -> Array:
 
 def mse(z: Array, y: Array) -> Array:
     """(z - y)^2 (formula 3-2)."""
-    squares: Array = (z - y) ** 2
-    return squares
+    return np.square(z - y)
 
 
 def mse_slope(z: Array, y: Array) -> Array:
     """2 (z - y)."""
-    slope: Array = TWO * (z - y)
-    return slope
+    return TWO * (z - y)
 
 
 def mae(z: Array, y: Array) -> Array:
@@ -88,8 +86,7 @@ def bce_with_logits(z: Array, y: Array) -> Array:
 
 def bce_with_logits_slope(z: Array, y: Array) -> Array:
     """The slope sigmoid(z) - y as tanh(z / 2) / 2 + 1/2 - y, which is quicker."""
-    slope: Array = HALF * np.tanh(HALF * z) + (HALF - y)
-    return slope
+    return HALF * np.tanh(HALF * z) + (HALF - y)
 
 
 LOSSES = {

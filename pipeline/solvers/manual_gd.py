@@ -1,15 +1,11 @@
 """Linear regression by descent with the gradient written out."""
 
-from collections.abc import Callable
-from functools import partial
-
 from pipeline.core.params import Descent
-from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
-from pipeline.solvers.descent import Fit, RowLoss, batch_size, first_weights, stable_lr, train
+from pipeline.solvers import quadratic
+from pipeline.solvers.descent import Fit, batch_size, descend, first_weights, train
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.optimizers import optimizer
-from pipeline.solvers.quadratic import descend, quadratic
 from pipeline.solvers.rows import Rows
 
 
@@ -41,11 +37,9 @@ def fit(
     """
     if quadratic_serves(rows, settings):
         pooled = moments(rows, centre=fit_intercept)
-        return fit_moments(pooled, settings, fit_intercept, callback=callback)
-    objective = RowLoss(rows, settings, settings.loss, fit_intercept)
-    bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)
+        return fit_moments(pooled, settings, fit_intercept, callback)
     start = first_weights(rows.n_features, settings, fit_intercept)
-    return Fit(*train(objective, _step(settings), start, settings, bound, callback=callback))
+    return descend(rows, settings, settings.loss, start, fit_intercept, callback)
 
 
 def quadratic_serves(rows: Rows, settings: Descent) -> bool:
@@ -54,11 +48,7 @@ def quadratic_serves(rows: Rows, settings: Descent) -> bool:
 
 
 def fit_moments(
-    pooled: Moments,
-    settings: Descent,
-    fit_intercept: bool = True,
-    *,
-    callback: Callback = no_callback,
+    pooled: Moments, settings: Descent, fit_intercept: bool, callback: Callback = no_callback
 ) -> Fit:
     """Descend, all rows a step, on the mean squared error that has these moments.
 
@@ -67,7 +57,7 @@ def fit_moments(
     pooled : Moments
         Of the standardized rows; about zero where `fit_intercept` is False.
     settings : Descent
-    fit_intercept : bool, optional
+    fit_intercept : bool
     callback : callable, optional
 
     Raises
@@ -75,13 +65,10 @@ def fit_moments(
     Diverged
         When the loss stops being finite.
     """
-    loss = quadratic(pooled, settings.weight_decay, fit_intercept)
+    loss = quadratic.quadratic(pooled, settings.weight_decay, fit_intercept)
     start = first_weights(len(pooled.mean) - 1, settings, fit_intercept)
     if settings.optimizer == "sgd":
-        epochs, threshold = settings.epochs, settings.loss_threshold
-        return Fit(*descend(loss, start, settings.lr, epochs, threshold, callback=callback))
-    return Fit(*train(loss, _step(settings), start, settings, lambda: None, callback=callback))
-
-
-def _step(settings: Descent) -> Callable[[Array, Array], Array]:
-    return optimizer(settings.optimizer, settings.lr, settings.momentum).step
+        stop = settings.epochs, settings.loss_threshold
+        return Fit(*quadratic.descend(loss, start, settings.lr, *stop, callback=callback))
+    step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
+    return Fit(*train(loss, step, start, settings, lambda: None, callback=callback))

@@ -1,23 +1,10 @@
 """Optimizers of the chapter, written out; each takes the steps of its namesake in torch.optim."""
 
-from collections.abc import Callable
-from typing import Protocol
-
 import numpy as np
 
 from pipeline.core.tables import Array
 
 RMS_DECAY, FIRST_DECAY, SECOND_DECAY, TINY = 0.99, 0.9, 0.999, 1e-8  # torch's defaults
-
-
-class Optimizer(Protocol):
-    """Turns gradients into steps; some remember the gradients before.
-
-    Weights and gradients have shape (n_features + 1,); a step changes neither.
-    """
-
-    def step(self, theta: Array, gradient: Array) -> Array:
-        """The weights after one step."""
 
 
 class SGD:
@@ -79,6 +66,11 @@ class Adam:
         return theta - self.lr * mean / (spread + TINY)
 
 
+# Each turns gradients into steps; some remember the gradients before. Weights and gradients have
+# shape (n_features + 1,); a step changes neither.
+Optimizer = SGD | Momentum | RMSProp | Adam
+
+
 def optimizer(name: str, lr: float, momentum: float) -> Optimizer:
     """The optimizer called sgd, momentum, rmsprop or adam, before its first step.
 
@@ -90,10 +82,7 @@ def optimizer(name: str, lr: float, momentum: float) -> Optimizer:
     momentum : float
         From 0, below 1; of the optimizer called momentum alone.
     """
-    makers: dict[str, Callable[[], Optimizer]] = {
-        "sgd": lambda: SGD(lr),
-        "momentum": lambda: Momentum(lr, momentum),
-        "rmsprop": lambda: RMSProp(lr),
-        "adam": lambda: Adam(lr),
-    }
-    return makers[name]()
+    if name == "momentum":
+        return Momentum(lr, momentum)
+    makers: dict[str, type[SGD | RMSProp | Adam]] = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam}
+    return makers[name](lr)

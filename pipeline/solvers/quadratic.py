@@ -6,6 +6,7 @@ many rows there are.
 """
 
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 
 import numpy as np
 
@@ -147,7 +148,8 @@ def descend(
     history = np.empty(epochs + 1)
     with np.errstate(over="ignore", invalid="ignore"):
         history[0] = loss.values(start)
-        powers = _powers(step, max(1, min(epochs, EPOCHS_AT_ONCE, POWERS_SIZE // step.size)))
+        count = max(1, min(epochs, EPOCHS_AT_ONCE, POWERS_SIZE // step.size))
+        powers = np.stack([*accumulate(repeat(step, count), np.matmul)])  # M, M^2, ..., M^count
         while done < epochs and threshold < history[done] < np.inf:
             callback(done, float(history[done]))
             gaps = powers[: epochs - done] @ gap
@@ -161,13 +163,3 @@ def descend(
         raise Diverged(done, lr, loss.max_stable_lr)
     callback(done, float(history[done]))
     return theta, history[: done + 1]
-
-
-def _powers(step: Array, count: int) -> Array:
-    """M, M^2, ..., M^count, shape (count, n, n)."""
-    powers = np.empty((count, *step.shape))
-    power = np.eye(len(step))
-    for k in range(count):
-        power = power @ step
-        powers[k] = power
-    return powers

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol, Self
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.tables import Array
+from pipeline.core.preprocessing import standardized
+from pipeline.core.tables import Array, as_arrays, read_group, row_groups
 from pipeline.solvers.blocks import ROWS, blocks
+
+WINDOW = 2  # row groups in memory: what is shuffled together, and what is not read twice
 
 
 @dataclass(slots=True)  # frozen, it would take three times as long to make
@@ -23,12 +27,9 @@ class Block:
     def __len__(self) -> int:
         return len(self.y)
 
-    def standardized(self, mean: Array, scale: Array) -> Array:
-        """The features as (X - mean) / scale."""
-        return (self.X - mean) / scale
-
     def __getitem__(self, rows: slice) -> "Block":
-        return Block(self.X[rows], self.y[rows], _of(self.weights, rows))
+        weights = None if self.weights is None else self.weights[rows]
+        return Block(self.X[rows], self.y[rows], weights)
 
     def __add__(self, other: "Block") -> "Block":
         weights = None
@@ -38,35 +39,8 @@ class Block:
         return Block(X, y, weights)
 
 
-class Rows(Protocol):
-    """Rows of raw features, to be seen as (X - mean) / scale.
-
-    Attributes
-    ----------
-    n_rows, n_features : int
-    total_weight : float
-        Sum of the rows' weights.
-    mean, scale : ndarray of shape (n_features,)
-    """
-
-    n_rows: int
-    n_features: int
-    total_weight: float
-    mean: Array
-    scale: Array
-
-    def parts(self) -> list[slice]:
-        """The blocks in which the rows are read, in order."""
-
-    def read(self, part: slice) -> Block:
-        """One of these blocks."""
-
-    def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
-        """All rows once in a new order for batches of `size`, as blocks to be read by calling."""
-
-
 class ArrayRows:
-    """Rows in memory.
+    """Rows in memory: raw features, to be seen as (X - mean) / scale.
 
     Parameters
     ----------
@@ -76,6 +50,12 @@ class ArrayRows:
         Not negative; ones unless given.
     mean, scale : ndarray of shape (n_features,), optional
         0 and 1 unless given.
+
+    Attributes
+    ----------
+    n_rows, n_features : int
+    total_weight : float
+        Sum of the rows' weights.
     """
 
     def __init__(
@@ -113,12 +93,12 @@ class ArrayRows:
         return cls(X, y, weights, mean, scale)
 
     def parts(self) -> list[slice]:
-        """Slices of 16,384 rows."""
+        """The blocks in which the rows are read, in order: slices of 16,384 rows."""
         return blocks(self.n_rows)
 
     def read(self, part: slice) -> Block:
         """A view, not a copy."""
-        return Block(self.X[part], self.y[part], _of(self.weights, part))
+        return Block(self.X, self.y, self.weights)[part]
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
         """A permutation of all rows, in blocks of about 16,384: what a cache holds twice.
@@ -139,8 +119,65 @@ class ArrayRows:
         return Block(X, y, None if self.weights is None else self.weights[rows])
 
 
-def _of(weights: Array | None, rows: slice) -> Array | None:
-    return None if weights is None else weights[rows]
+class ParquetRows:
+    """The rows of one part of a split: standardized features, the target last.
+
+    A file of at most two row groups (131,072 rows) is read once; of a larger one a row group is
+    read each time that a solver comes to it.
+
+    Parameters
+    ----------
+    path : Path
+        The Parquet file.
+
+    Attributes
+    ----------
+    features : list of str
+        The names of the columns before the target.
+    n_rows, n_features : int
+    total_weight : float
+        The number of rows: each weighs 1.
+    mean, scale : ndarray of shape (n_features,)
+        0 and 1, since `split` has standardized the features.
+    """
+
+    def __init__(self, path: Path) -> None:
+        names, self._ends = row_groups(path)
+        self.features = names[:-1]
+        self.n_rows, self.n_features = self._ends[-1], len(self.features)
+        self.total_weight = float(self.n_rows)
+        self.mean, self.scale = np.zeros(self.n_features), np.ones(self.n_features)
+        self._group = lru_cache(WINDOW)(lambda k: Block(*as_arrays(read_group(path, k))))
+
+    def parts(self) -> list[slice]:
+        """The row groups, as slices of the rows."""
+        return [slice(a, b) for a, b in zip([0, *self._ends], self._ends, strict=False)]
+
+    def read(self, part: slice) -> Block:
+        """Read one row group: X of shape (n, n_features), y of shape (n,)."""
+        return self._group(self._ends.index(part.stop))
+
+    def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
+        """Draw the row groups in a new order, two at a time, and within these the rows.
+
+        A permutation of all rows would need them in memory. Each pair of row groups gets a
+        generator of its own, so that it may be read on another thread.
+        """
+        groups = generator.permutation(len(self._ends))
+        for window in blocks(len(groups), WINDOW):
+            yield partial(self._mixed, groups[window].tolist(), generator.spawn(1)[0])
+
+    def _mixed(self, groups: list[int], generator: np.random.Generator) -> Block:
+        parts = [self._group(k) for k in groups]
+        ends = np.cumsum([0, *(len(part) for part in parts)])
+        places = generator.permutation(ends[-1])
+        X, y = np.empty((ends[-1], self.n_features)), np.empty(ends[-1])
+        for part, begin, end in zip(parts, ends[:-1], ends[1:], strict=True):
+            X[places[begin:end]], y[places[begin:end]] = part.X, part.y
+        return Block(X, y)
+
+
+Rows = ArrayRows | ParquetRows  # what a solver takes
 
 
 def in_memory(rows: Rows) -> tuple[Array, Array]:
@@ -152,5 +189,5 @@ def in_memory(rows: Rows) -> tuple[Array, Array]:
     y : ndarray of shape (n_rows,)
     """
     parts = [rows.read(part) for part in rows.parts()]
-    X = np.concatenate([part.standardized(rows.mean, rows.scale) for part in parts])
+    X = np.concatenate([standardized(part.X, rows.mean, rows.scale) for part in parts])
     return X, np.concatenate([part.y for part in parts])

@@ -18,7 +18,7 @@ from pipeline.core.params import Wanted, load_params
 from pipeline.core.store.live import shown
 from pipeline.core.tables import Array
 from pipeline.solvers.fit import fit
-from pipeline.solvers.parquet_rows import ParquetRows
+from pipeline.solvers.rows import ParquetRows
 
 
 def train(dataset: str, *names: str) -> None:

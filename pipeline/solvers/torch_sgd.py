@@ -1,18 +1,33 @@
-"""Linear regression by torch: autograd for the gradient, torch's optimizers for the step."""
+"""Linear models by torch: autograd for the gradient, torch's optimizers for the step."""
 
+import contextlib
+from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import torch
+from torch.nn import Linear
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.params import Descent
+from pipeline.core.preprocessing import standardized
+from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
-from pipeline.solvers.descent import Fit, stable_lr
-from pipeline.solvers.rows import Rows
-from pipeline.solvers.torch_steps import ModuleLoss, linear_layer, train_module
+from pipeline.solvers.blocks import OneThread
+from pipeline.solvers.descent import Fit, Objective, stable_lr, train
+from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
+from pipeline.solvers.rows import Block, Rows
 
+Tensors = list[torch.Tensor]
 PER_ROW = {
     "mse": partial(torch.nn.functional.mse_loss, reduction="none"),
     "mae": partial(torch.nn.functional.l1_loss, reduction="none"),
+    "bce_with_logits": partial(
+        torch.nn.functional.binary_cross_entropy_with_logits, reduction="none"
+    ),
 }
 
 
@@ -41,6 +56,167 @@ def fit(
         When the device does not exist here.
     """
     layer = linear_layer(rows.n_features, settings, fit_intercept)
-    objective = ModuleLoss(layer, layer, PER_ROW[settings.loss], rows, settings)
-    bound = partial(stable_lr, rows, settings, settings.loss, fit_intercept)
-    return Fit(*train_module(objective, settings, bound, callback=callback))
+    return train_layer(layer, settings.loss, rows, settings, callback)
+
+
+def linear_layer(n_features: int, settings: Descent, fit_intercept: bool = True) -> Linear:
+    """Linear(n_features, 1) in float64: zeros, or torch's own start drawn from `seed`.
+
+    Parameters
+    ----------
+    n_features : int
+    settings : Descent
+        Its `init`, `seed` and `device` count.
+    fit_intercept : bool, optional
+        Whether the layer has a bias.
+
+    Raises
+    ------
+    PipelineError
+        When the device does not exist here.
+    """
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise PipelineError("device cuda: torch finds no CUDA device here; set device: cpu")
+    # torch's own start draws from the generator that is the user's. (skip_init, which draws
+    # nothing, imports sympy: 0.6 s a process.)
+    with torch.random.fork_rng(devices=[]):
+        layer = Linear(n_features, 1, bias=fit_intercept, dtype=torch.float64)
+    bound = n_features**-0.5 if settings.init == "uniform" else 0.0
+    generator = torch.Generator().manual_seed(settings.seed)
+    for parameter in layer.parameters():
+        torch.nn.init.uniform_(parameter, -bound, bound, generator)
+    return layer.to(settings.device)
+
+
+@contextlib.contextmanager
+def _limit() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+one_torch_thread = OneThread(_limit)
+
+
+class LayerLoss(Objective[Tensors]):
+    """A loss over rows of a linear layer, differentiated by autograd.
+
+    Parameters
+    ----------
+    layer : Linear
+    loss : str
+        A key of PER_ROW.
+    rows : Rows
+    settings : Descent
+    """
+
+    def __init__(self, layer: Linear, loss: str, rows: Rows, settings: Descent) -> None:
+        super().__init__(rows, settings)
+        self.layer, self.per_row = layer, PER_ROW[loss]
+        self.device = layer.weight.device
+
+    def value_and_gradient(self, theta: Tensors, batch: Block | None) -> tuple[float, Tensors]:
+        """J and its gradient; all rows are taken block by block, and the gradients add up."""
+        share = 1.0 if batch is None else len(batch) / self.rows.n_rows
+        weight = share * self.rows.total_weight
+        read = [batch] if batch else map(self.rows.read, self.rows.parts())
+        value, gradient = 0.0, [torch.zeros_like(parameter) for parameter in theta]
+        for block in read:
+            loss = self._sum(block) / weight
+            value += loss.item()
+            torch._foreach_add_(gradient, torch.autograd.grad(loss, theta))
+        if self.decay:
+            w = self.layer.weight.detach()
+            value += self.decay / 2 * float((w * w).sum())
+            gradient[0] += self.decay * w
+        return value, gradient
+
+    def _sum(self, block: Block) -> torch.Tensor:
+        rows = self.rows
+        X = standardized(block.X, rows.mean, rows.scale) if self.raw else block.X
+        values = self.per_row(self.layer(self._tensor(X)), self._tensor(block.y[:, None]))
+        if block.weights is not None:
+            values = values * self._tensor(block.weights[:, None])
+        return values.sum()
+
+    def _tensor(self, values: Array) -> torch.Tensor:
+        return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(self.device)
+
+
+class TorchOptimizer:
+    """The steps of torch.optim's SGD, RMSprop and Adam, in their functional form.
+
+    The first of its classes to be constructed imports torch._dynamo, 2 to 3 s a process, and a step
+    of theirs takes 50 us for 15 (SGD), 190 for 125 (Adam, RMSprop): hooks and profiling that are
+    not used here. A test holds the steps equal.
+    """
+
+    def __init__(self, settings: Descent, parameters: Tensors) -> None:
+        self.settings = settings
+        self.velocity: list[torch.Tensor | None] = [None for _ in parameters]
+        self.mean = [torch.zeros_like(p) for p in parameters]
+        self.square = [torch.zeros_like(p) for p in parameters]
+        self.steps = [torch.tensor(0.0) for _ in parameters]
+
+    @torch.no_grad()
+    def step(self, theta: Tensors, gradient: Tensors) -> Tensors:
+        """Step in place."""
+        lr, name = self.settings.lr, self.settings.optimizer
+        match name:
+            case "adam":
+                adam(
+                    theta, gradient, self.mean, self.square, [], self.steps, lr=lr,
+                    amsgrad=False, beta1=FIRST_DECAY, beta2=SECOND_DECAY, eps=TINY,
+                    weight_decay=0.0, maximize=False,
+                )  # fmt: skip
+            case "rmsprop":
+                rmsprop(
+                    theta, gradient, self.square, [], [], self.steps, lr=lr,
+                    alpha=RMS_DECAY, eps=TINY, momentum=0.0, centered=False,
+                    weight_decay=0.0,
+                )  # fmt: skip
+            case _:
+                momentum = self.settings.momentum if name == "momentum" else 0.0
+                sgd(
+                    theta, gradient, self.velocity, lr=lr, momentum=momentum, dampening=0.0,
+                    nesterov=False, weight_decay=0.0, maximize=False, foreach=False,
+                )  # fmt: skip
+        return theta
+
+
+@one_torch_thread
+def train_layer(
+    layer: Linear, loss: str, rows: Rows, settings: Descent, callback: Callback = no_callback
+) -> Fit:
+    """Train the layer in place; `callback` as in `descent.train`.
+
+    Parameters
+    ----------
+    layer : Linear
+        With one output; without a bias the intercept is 0.
+    loss : str
+        A key of PER_ROW.
+    rows : Rows
+    settings : Descent
+    callback : callable, optional
+
+    Raises
+    ------
+    Diverged
+        When the loss stops being finite.
+    """
+    parameters: Tensors = list(layer.parameters())
+    objective = LayerLoss(layer, loss, rows, settings)
+    step = TorchOptimizer(settings, parameters).step
+    bound = partial(stable_lr, rows, settings, loss, layer.bias is not None)
+    _, history = train(objective, step, parameters, settings, bound, callback=callback)
+    return Fit(weights_of(layer), history)
+
+
+def weights_of(layer: Linear) -> Array:
+    """The layer's weights, shape (n_features + 1,); intercept last, 0 without one."""
+    w, *b = (parameter.detach().cpu().numpy().ravel() for parameter in layer.parameters())
+    return np.concatenate([w, *b] if b else [w, [0.0]])

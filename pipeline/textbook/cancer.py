@@ -1,18 +1,14 @@
 """Listings 3-23 to 3-31: breast cancer."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from sklearn.datasets import load_breast_cancer
 
-from pipeline.core.preprocessing import fit_scaler, split_rows
+from pipeline.core.preprocessing import fit_scaler, split_rows, standardized
 from pipeline.core.tables import Array
-from pipeline.solvers.bcpm import BCPM
-from pipeline.solvers.descent import stable_lr
 from pipeline.solvers.losses import LOSSES, sigmoid
 from pipeline.solvers.rows import ArrayRows
-from pipeline.solvers.torch_steps import ModuleLoss, train_module
+from pipeline.solvers.torch_sgd import train_layer
 from pipeline.textbook.figures import Ours
 from pipeline.textbook.synthetic import SETTINGS
 
@@ -28,15 +24,12 @@ def ours() -> Ours:
     X, y = load_breast_cancer(return_X_y=True)
     y = y.astype(np.float64)
     train, test = split_rows(len(y), 0.2, 1234)
-    mean, scale = fit_scaler(X[train])
-    standardized = (X - mean) / scale
-    first = np.column_stack([X[train[0]], standardized[train[0]]])
-    fits = [trained(ArrayRows(standardized[train], y[train]), seed) for seed in SEEDS]
+    Z = standardized(X, *fit_scaler(X[train]))
+    leaky = standardized(X[test], *fit_scaler(X[test]))
+    first = np.column_stack([X[train[0]], Z[train[0]]])
+    fits = [trained(ArrayRows(Z[train], y[train]), seed) for seed in SEEDS]
     final = [history[99] for _, history in fits]  # as listed: before the step of epoch 100
-    leaky = (X[test] - X[test].mean(axis=0)) / X[test].std(axis=0)
-    accuracies = [
-        accuracy(theta, rows, y[test]) for theta, _ in fits for rows in (standardized[test], leaky)
-    ]
+    accuracies = [accuracy(theta, rows, y[test]) for theta, _ in fits for rows in (Z[test], leaky)]
     return {
         "3-23, 3-24": [str(X.shape), str(y.shape), float(y.sum())],
         "3-25": [float(len(train)), float(len(test))],
@@ -60,9 +53,9 @@ def trained(rows: ArrayRows, seed: int) -> tuple[Array, Array]:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = BCPM(torch.nn.Linear(rows.n_features, 1).double())
-    objective = ModuleLoss(model, model.linear, partial(bce, reduction="none"), rows, SETTINGS)
-    return train_module(objective, SETTINGS, partial(stable_lr, rows, SETTINGS, "bce_with_logits"))
+        layer = torch.nn.Linear(rows.n_features, 1).double()
+    theta, history, _ = train_layer(layer, "bce_with_logits", rows, SETTINGS)
+    return theta, history
 
 
 def accuracy(theta: Array, X: Array, y: Array) -> float:
@@ -83,15 +76,11 @@ def accuracy(theta: Array, X: Array, y: Array) -> float:
 def _losses() -> list[float | str]:
     """Torch's two forms of the binary cross-entropy, and ours; the first is cut off at 100."""
     cut_off = torch.nn.functional.binary_cross_entropy
-    z = torch.tensor([-3.0, 0.5, 2.0], dtype=torch.float64)
-    y = torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)
-    far, wrong = torch.tensor([40.0], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-    written_out = [
-        float(LOSSES[name].value(z.numpy(), y.numpy()).mean())
-        for name in ("bce", "bce_with_logits")
-    ]
+    z, y = torch.tensor([[-3.0, 0.5, 2.0], [0.0, 1.0, 1.0]], dtype=torch.float64)
+    far, wrong = torch.tensor([[40.0], [0.0]], dtype=torch.float64)
+    losses = [LOSSES[name].value(z.numpy(), y.numpy()) for name in ("bce", "bce_with_logits")]
     return [
         *(cut_off(torch.sigmoid(z), y).item(), bce(z, y).item()),
-        *written_out,
+        *(float(of_ours.mean()) for of_ours in losses),
         *(cut_off(torch.sigmoid(far), wrong).item(), bce(far, wrong).item()),
     ]

@@ -10,8 +10,9 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from pipeline.core.errors import Diverged
-from pipeline.core.preprocessing import draw_features, fit_scaler, split_rows
+from pipeline.core.preprocessing import draw_features, fit_scaler, split_rows, standardized
 from pipeline.core.tables import Array
+from pipeline.solvers import manual_gd
 from pipeline.solvers.descent import RowLoss, first_weights, stable_lr, train
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.quadratic import descend, mean_squared_error
@@ -40,7 +41,9 @@ VARIANTS: tuple[Changes, ...] = (
     {"weight_decay": 0.01, "epochs": 1000},
     {"weight_decay": 0.1, "epochs": 1000},
 )
+OPTIMIZERS, STEPS = ("sgd", "momentum", "rmsprop", "adam"), (0.01, 0.1, 0.5, 1.5, 10.0)
 THRESHOLDS = (0.3, 0.5, 0.7)
+MIDDLE = 1  # the one at which the chapter predicts
 FEATURES, DRAWS = (2, 5, 10, 15, 20, 25, 30), 20
 
 
@@ -51,7 +54,7 @@ class Measured:
     Attributes
     ----------
     what : str
-        The params that differ from the chapter's, as one types them.
+        The params that differ from the chapter's, in Markdown: what one types stands as code.
     mean, deviation : float
         Over the folds, or over the draws of features.
     """
@@ -59,11 +62,6 @@ class Measured:
     what: str
     mean: float
     deviation: float
-
-    @property
-    def shown(self) -> str:
-        """What differs, in Markdown: what one types stands as code."""
-        return f"`{self.what}`" if self.what.startswith("-S") else self.what
 
 
 def training_rows() -> tuple[Array, Array]:
@@ -89,13 +87,12 @@ def variants() -> Iterator[Measured]:
         One for each entry of VARIANTS, then one for each of THRESHOLDS.
     """
     X, y = training_rows()
-    folds = list(RepeatedStratifiedKFold(n_splits=5, n_repeats=5, random_state=0).split(X, y))
     for changes in VARIANTS:
-        accuracy = [accuracies(X, y, fold, changes)[THRESHOLDS.index(0.5)] for fold in folds]
-        yield _measured(" ".join(f"-S {k}={v}" for k, v in changes.items()) or "(none)", accuracy)
-    by_threshold = np.array([accuracies(X, y, fold, {}) for fold in folds])
-    for threshold, accuracy in zip(THRESHOLDS, by_threshold.T, strict=True):
-        yield _measured(f"label 1 from probability {threshold}", accuracy.tolist())
+        accuracy = _over_folds(X, y, 5, changes)[MIDDLE]
+        typed = " ".join(f"-S {k}={v}" for k, v in changes.items())
+        yield _measured(f"`{typed}`" if typed else "(none)", accuracy)
+    for threshold, accuracy in zip(THRESHOLDS, _over_folds(X, y, 5, {}), strict=True):
+        yield _measured(f"label 1 from probability {threshold}", accuracy)
 
 
 def feature_counts() -> Iterator[Measured]:
@@ -107,14 +104,38 @@ def feature_counts() -> Iterator[Measured]:
         One for each of FEATURES; mean and deviation are over the draws.
     """
     X, y = training_rows()
-    folds = list(RepeatedStratifiedKFold(n_splits=5, n_repeats=1, random_state=0).split(X, y))
     for count in FEATURES:
         draws = [draw_features(X.shape[1], count, seed) for seed in range(DRAWS)]
-        means = [
-            float(np.mean([accuracies(X[:, drawn], y, fold, {})[1] for fold in folds]))
-            for drawn in draws
-        ]
-        yield _measured(f"-S 'datasets.breast_cancer.split.features={{random: {count}}}'", means)
+        means = [_over_folds(X[:, drawn], y, 1, {})[MIDDLE].mean() for drawn in draws]
+        yield _measured(f"`-S 'datasets.breast_cancer.split.features={{random: {count}}}'`", means)
+
+
+def optimizers() -> Iterator[tuple[str, list[float]]]:
+    """Exercise on optimizers: where 100 epochs on the standardized house prices end.
+
+    Yields
+    ------
+    name : str
+        Of the optimizer.
+    losses : list of float
+        The mean squared error at the end, by STEPS; infinity where it stops being finite.
+    """
+    for name in OPTIMIZERS:
+        yield name, [_last_loss(name, rate) for rate in STEPS]
+
+
+def _last_loss(name: str, rate: float) -> float:
+    changes = {"optimizer": name, "lr": rate, "momentum": 0.9, "loss": "mse"}
+    try:
+        return float(manual_gd.fit(_flats(), CHAPTER.model_copy(update=changes)).history[-1])
+    except Diverged:
+        return float("inf")
+
+
+def _flats() -> ArrayRows:
+    """The six flats, their area standardized."""
+    X = AREA[:, None]
+    return ArrayRows(standardized(X, *fit_scaler(X)), PRICE)
 
 
 def rate_curves(rates: Array, epochs: int = 100) -> tuple[list[Array], float]:
@@ -135,9 +156,7 @@ def rate_curves(rates: Array, epochs: int = 100) -> tuple[list[Array], float]:
     bound : float
         The largest stable rate, 2 / (largest eigenvalue of the Hessian).
     """
-    X = AREA[:, None]
-    mean, scale = fit_scaler(X)
-    loss = mean_squared_error(ArrayRows((X - mean) / scale, PRICE))
+    loss = mean_squared_error(_flats())
 
     def losses(rate: float) -> Array:
         try:
@@ -168,7 +187,7 @@ def accuracies(X: Array, y: Array, fold: Fold, changes: Changes) -> list[float]:
     """
     train_rows, test_rows = fold
     mean, scale = fit_scaler(X[train_rows])
-    rows = ArrayRows((X[train_rows] - mean) / scale, y[train_rows])
+    rows = ArrayRows(standardized(X[train_rows], mean, scale), y[train_rows])
     settings = CHAPTER.model_copy(update=dict(changes))
     theta, _ = train(
         RowLoss(rows, settings, "bce_with_logits", fit_intercept=True),
@@ -177,9 +196,15 @@ def accuracies(X: Array, y: Array, fold: Fold, changes: Changes) -> list[float]:
         settings,
         partial(stable_lr, rows, settings, "bce_with_logits"),
     )
-    z = (X[test_rows] - mean) / scale @ theta[:-1] + theta[-1]
+    z = standardized(X[test_rows], mean, scale) @ theta[:-1] + theta[-1]
     return [float(np.mean((z >= np.log(t / (1 - t))) == y[test_rows])) for t in THRESHOLDS]
 
 
-def _measured(what: str, accuracy: list[float]) -> Measured:
+def _over_folds(X: Array, y: Array, repeats: int, changes: Changes) -> Array:
+    """Accuracy by threshold and fold, shape (3, 5 * repeats)."""
+    folds = RepeatedStratifiedKFold(n_splits=5, n_repeats=repeats, random_state=0).split(X, y)
+    return np.array([accuracies(X, y, fold, changes) for fold in folds]).T
+
+
+def _measured(what: str, accuracy: Array | list[float]) -> Measured:
     return Measured(what, float(np.mean(accuracy)), float(np.std(accuracy)))

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class Listing:
     numbers: str
     shows: str
     figures: list[Figure]
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[str]
 
 
 def listings(ours: Ours) -> Iterator[Listing]:

@@ -1,5 +1,6 @@
 """Listings 3-1 to 3-17: six house prices."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,6 +11,7 @@ from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.pairwise_mean import lines
 from pipeline.solvers.quadratic import analytic_iterate, descend, mean_squared_error
 from pipeline.solvers.rows import ArrayRows
+from pipeline.solvers.torch_sgd import weights_of
 from pipeline.textbook.figures import Ours
 
 AREA = np.array([80.0, 95, 104, 112, 125, 135])  # table 3.1, m2
@@ -50,7 +52,7 @@ def _pairs() -> Values:
 
 def _errors() -> Values:
     """Squared errors of the mean line, (w x_i + b - y_i)^2, their mean, and the least mean."""
-    w, b = (values.mean() for values in lines(AREA, PRICE))
+    w, b = np.mean(lines(AREA, PRICE), axis=1)
     squares = (w * AREA + b - PRICE) ** 2
     return [*squares, squares.mean(), mean_squared_error(ROWS).minimum]
 
@@ -165,13 +167,13 @@ def torch_descent(model: Line, steps: Iterable[int]) -> Array:
         with torch.no_grad():
             w.sub_(RATE * gradients[0])
             b.sub_(RATE * gradients[1])
-    return np.array([w.item(), b.item()])
+    return weights_of(model.linear)
 
 
-def seeded_line(seed: int = 0) -> Line:
-    """A line with torch's own first weights, from [-1, 1]; torch's generator stays as it was."""
+def seeded_line() -> Line:
+    """A line with torch's own first weights at seed 0; torch's generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         return Line()
 
 
@@ -183,7 +185,7 @@ def _torch() -> Ours:
     """
     loss = mean_squared_error(ROWS)
     model = seeded_line()
-    start = np.array([p.item() for p in model.parameters()])
+    start = weights_of(model.linear)
     w, b = torch_descent(model, range(STEPS))
     exact = analytic_iterate(loss, start, RATE, STEPS)
     late = analytic_iterate(loss, start, RATE, EPOCHS)
@@ -202,9 +204,9 @@ def _epoch_of(value: float) -> float:
 
     Found by halving: the loss falls with every epoch.
     """
-    loss, low, high = mean_squared_error(ROWS), 0, 2 * EPOCHS
-    while high - low > 1:
-        middle = (low + high) // 2
-        theta = analytic_iterate(loss, np.ones(2), RATE, middle)
-        low, high = (middle, high) if loss.values(theta) > value else (low, middle)
-    return float(high)
+    loss = mean_squared_error(ROWS)
+
+    def is_reached(epoch: int) -> bool:
+        return bool(loss.values(analytic_iterate(loss, np.ones(2), RATE, epoch)) <= value)
+
+    return float(bisect_left(range(2 * EPOCHS), True, key=is_reached))

@@ -3,19 +3,23 @@
 Writes metrics/textbook.json, docs/textbook.md and its pictures.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from jinja2 import Environment, StrictUndefined
 
 from pipeline.core import layout
 from pipeline.core.files import write_json, write_text
 from pipeline.solvers.quadratic import analytic_iterate, mean_squared_error
+from pipeline.solvers.torch_sgd import weights_of
 from pipeline.textbook import cancer, exercises, house, synthetic
-from pipeline.textbook.figures import Figure, listings
-from pipeline.textbook.page import page
-from pipeline.textbook.pictures import draw_house, draw_rates
+from pipeline.textbook.exercises import Measured
+from pipeline.textbook.figures import Figure, Listing, listings
+from pipeline.textbook.pictures import draw
 
 DOCS = Path("docs")
+TEMPLATE = Path(__file__).with_name("page.md.j2")  # the words of docs/textbook.md
 
 
 def textbook(full: bool = False) -> None:
@@ -28,8 +32,7 @@ def textbook(full: bool = False) -> None:
         return
     found = [*listings({**house.ours(), **synthetic.ours(), **cancer.ours()})]
     text = page(found, exercises.variants(), exercises.feature_counts())
-    draw_house(DOCS / "house.png")
-    draw_rates(DOCS / "learning_rates.png")
+    draw(DOCS)
     write_text(DOCS / "textbook.md", text)
     figures = {
         listing.numbers: {figure.name: _facts(figure) for figure in listing.figures}
@@ -42,13 +45,38 @@ def _facts(figure: Figure) -> dict[str, str]:
     return {"book": figure.book, "ours": figure.shown, "agreement": figure.agreement}
 
 
+def page(
+    chapter: Iterable[Listing], variants: Iterable[Measured], counts: Iterable[Measured]
+) -> str:
+    """The whole of docs/textbook.md.
+
+    Parameters
+    ----------
+    chapter : iterable of Listing
+        Its listings, in order.
+    variants, counts : iterable of Measured
+        The rows of the tables of the first and the second exercise.
+    """
+    jinja = Environment(undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    template = jinja.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    curves, _ = exercises.rate_curves(np.array([0.5]))
+    return template.render(
+        listings=chapter,
+        variants=variants,
+        counts=counts,
+        rates=exercises.STEPS,
+        optimizers=[*exercises.optimizers()],
+        start=curves[0][0],
+        least=curves[0][-1],
+    )
+
+
 def _take_all_steps() -> None:
     from tqdm import trange
 
     model = house.seeded_line()
-    start = np.array([parameter.item() for parameter in model.parameters()])
-    w, b = house.torch_descent(model, trange(house.EPOCHS, unit="epoch", mininterval=1))
-    loss = mean_squared_error(house.ROWS)
+    loss, start = mean_squared_error(house.ROWS), weights_of(model.linear)
+    taken = house.torch_descent(model, trange(house.EPOCHS, unit="epoch", mininterval=1))
     exact = analytic_iterate(loss, start, house.RATE, house.EPOCHS)
-    print(f"torch    w {w:.9f}  b {b:.9f}  loss {loss.values(np.array([w, b])):.9f}")
-    print(f"analytic w {exact[0]:.9f}  b {exact[1]:.9f}  loss {loss.values(exact):.9f}")
+    for name, theta in (("torch   ", taken), ("analytic", exact)):
+        print(f"{name} w {theta[0]:.9f}  b {theta[1]:.9f}  loss {loss.values(theta):.9f}")

@@ -1,36 +1,32 @@
 """What is on disk about the models of a dataset, as entries for MLflow."""
 
-import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import pyarrow as pa
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import holder
 from pipeline.core.artifacts.evaluated import (
     LOWER_IS_BETTER,
-    Evaluated,
     Verdict,
     read_evaluated,
     read_verdicts,
     read_warnings,
 )
 from pipeline.core.artifacts.models import Model, read_history, read_model
-from pipeline.core.artifacts.splits import Split, read_split
+from pipeline.core.artifacts.splits import read_split
 from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
-from pipeline.core.store.connection import in_main_repository, training_key
+from pipeline.core.preprocessing import thinned
+from pipeline.core.store.connection import identity_hash, in_main_repository, training_key
 from pipeline.core.tables import read_table
-from pipeline.core.thin import thinned
-from pipeline.tracking.committed import base_revision, committed_params, differing
+from pipeline.tracking.committed import differing, settings_of
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 from pipeline.tracking.provenance import Origin, origin
 from pipeline.tracking.view import TAG, saved_view
 
 POINTS = 1000  # one batch, one smooth curve
+MOST_FALL = 1e9  # of a loss in a picture, whose axis has no 0
 NAME = 250  # characters that MLflow's databases keep
 TAG_LENGTH = 5000
 REPORT = "report"
@@ -50,12 +46,11 @@ def collect(params: Params) -> list[Entry]:
     PipelineError
         When a file is missing, damaged, or of other inputs than those beside it.
     """
-    where, committed = origin(list(params.datasets)), committed_params(base_revision())
-    verdicts = read_verdicts()
+    where, verdicts = origin(list(params.datasets)), read_verdicts()
     entries = [
         entry
         for dataset in params.datasets
-        for entry in _Collector(dataset, params, verdicts[dataset], where, committed).entries()
+        for entry in _Collector(dataset, params, verdicts[dataset], where).entries()
     ]
     return [*entries, _report(where)]
 
@@ -63,25 +58,17 @@ def collect(params: Params) -> list[Entry]:
 class _Collector:
     """The files of one dataset, read once."""
 
-    def __init__(
-        self,
-        dataset: str,
-        now: Params,
-        verdict: Verdict,
-        where: Origin,
-        committed: Params | None,
-    ) -> None:
-        settings = now.dataset(dataset)
-        self.dataset, self.settings, self.verdict = dataset, settings, verdict
-        self.where, self.now, self.committed = where, now, committed
-        self.table: pa.Table = read_table(layout.ingested(dataset))
-        self.split: Split = read_split(dataset, settings.target, self.table)
-        self.evaluated: Evaluated = read_evaluated(dataset)
+    def __init__(self, dataset: str, now: Params, verdict: Verdict, where: Origin) -> None:
+        self.dataset, self.now, self.verdict, self.where = dataset, now, verdict, where
+        self.settings = settings = now.dataset(dataset)
+        table = read_table(layout.ingested(dataset))
+        self.rows, self.split = table.num_rows, read_split(dataset, settings.target, table)
+        self.evaluated = read_evaluated(dataset)
         self.data_md5 = md5(layout.ingested(dataset))
         self.warnings = "\n".join(read_warnings(dataset, self.evaluated))
         parts = [layout.split_part(dataset, part) for part in ("train", "test")]
         self.split_md5s = [md5(path) for path in (*parts, layout.scaler(dataset))]
-        self.champion = holder(dataset, self.evaluated, verdict)
+        self.champion = holder(dataset, self.evaluated)
 
     def entries(self) -> Iterator[Entry]:
         for name, one in self.now.models_of(self.dataset).items():
@@ -100,29 +87,37 @@ class _Collector:
         scores = {key: value for key, value in judged.scores.items() if value is not None}
         facts = {key: float(v) for key, v in model.facts.items() if v is not None}
         word, reason = self.verdict.standing(name)
+        failed, held = name in self.verdict.failed, self.evaluated.held
         tags = {
             "dataset": self.dataset,
             "trainer": model.trainer,
             "model": name,
             "data_md5": self.data_md5,
-            "split_md5": _hash(self.split_md5s),
+            "split_md5": identity_hash(self.split_md5s),
             **({"warnings": self.warnings[:TAG_LENGTH]} if self.warnings else {}),
+            **({"training_ended": model.ending} if model.ending else {}),
+            **({held: str(scores[held])} if failed and held in scores else {}),
         }
-        changed = differing(self.dataset, name, model.params, self.now, self.committed)
+        settings = settings_of(self.dataset, model.params, self.now)
+        changed = differing(self.dataset, name, settings, self.where.params)
         identity = [self.dataset, name, model.params, data, model_md5, judged.scores]
         return Entry(
             experiment=self.dataset,
             name=" ".join([name, *(f"{key}={value}" for key, value in changed.items())])[:NAME],
-            fingerprint=_hash([*identity, judged.threshold]),
+            fingerprint=identity_hash([*identity, judged.threshold]),
             training=training_key(self.dataset, name, model.params, self.split_md5s[0]),
             tags=tags | self.where.tags,
             links=self.where.links,
             judgement={"verdict": word, "verdict_reason": reason},
             params={"trainer": model.trainer} | {key: str(v) for key, v in model.params.items()},
-            metrics=_allowed(scores | facts),
+            settings=settings,
+            score=held,
+            value=scores.get(held),
+            failed=failed,
+            metrics=_allowed(facts if failed else scores | facts),
             loss=_history(layout.history(self.dataset, name)) if "lr" in model.params else [],
             model=self._fitted(model, judged.threshold),
-            data=Data(md5=self.data_md5, rows=self.table.num_rows),
+            data=Data(md5=self.data_md5, rows=self.rows),
             registered=self._registered(name),
             files=self.where.files,
             experiment_tags=self._experiment(scores) if name == self.verdict.best else {},
@@ -135,8 +130,28 @@ class _Collector:
         kinds = [kind for kind in ("loo", "cv", "test", "train") if f"{kind}_{metric}" in scores]
         return {
             "mlflow.note.content": f"{best} {word}: {reason}",
-            TAG: saved_view([f"{kind}_{metric}" for kind in kinds[:2]], metric in LOWER_IS_BETTER),
+            TAG: saved_view(
+                [f"{kind}_{metric}" for kind in kinds[:2]],
+                metric in LOWER_IS_BETTER,
+                self._losses(),
+            ),
         }
+
+    def _losses(self) -> tuple[float, float] | None:
+        """The range of losses that a picture of them needs: from the lowest to the first."""
+        models = self.now.own_models_of(self.dataset).items()
+        histories = [
+            read_history(layout.history(self.dataset, name))[:, 1]
+            for name, one in models
+            if "lr" in one.params
+        ]
+        high = 2 * max((losses[0] for losses in histories), default=0.0)
+        if high == 0:
+            return None
+        name = "train_mse" if self.settings.task == "regression" else "train_log_loss"
+        others = (one.scores.get(name) for one in self.evaluated.judged.values())
+        lows = [*(losses.min() for losses in histories), *filter(None, others)]
+        return max(min(lows) / 2, high / MOST_FALL), high
 
     def _fitted(self, model: Model, threshold: float | None) -> Fitted:
         """Put the numbers of a model together, so that it can be rebuilt without other files."""
@@ -160,10 +175,12 @@ class _Collector:
     def _registered(self, name: str) -> Registered:
         """The best trainer is a version of the dataset's model; so is the champion of a person."""
         champion = name == self.champion.model
+        best = name == self.verdict.best and name not in self.verdict.failed
         return Registered(
-            version=champion or name == self.verdict.best,
+            version=champion or best,
             # A temporary or queued experiment says nothing about what is in use.
             champion=champion if in_main_repository() else None,
+            accepted=self.verdict.verdict == "accepted" if name == self.verdict.best else None,
             override=self.champion.override if champion else None,
         )
 
@@ -188,10 +205,6 @@ def _history(path: Path) -> list[tuple[int, float]]:
     """Read at most 1,000 points (epoch, loss) of a history, evenly spaced, both ends among them."""
     history = read_history(path)
     return [(int(epoch), loss) for epoch, loss in history[thinned(len(history), POINTS)].tolist()]
-
-
-def _hash(identity: Sequence[object]) -> str:
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def _allowed(scores: dict[str, float]) -> dict[str, float]:

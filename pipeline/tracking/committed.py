@@ -1,5 +1,6 @@
 """What git has of params.yaml, and how a run's settings differ from it."""
 
+import json
 import os
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
@@ -71,6 +72,17 @@ def committed_params(commit: str = "HEAD") -> Params | None:
         return None
 
 
+def committed_scores(commit: str, dataset: str) -> dict[str, dict[str, float | None]]:
+    """Read the scores that a commit has of a dataset, by model; none where it has no such file."""
+    text = git("show", "--end-of-options", f"{commit}:./{layout.metrics(dataset)}")
+    try:
+        content = json.loads(text or "")
+    except ValueError:
+        return {}
+    blocks = content.items() if isinstance(content, dict) else ()
+    return {model: scores for model, scores in blocks if isinstance(scores, dict)}
+
+
 def given_params(dataset: str, name: str, committed: Params) -> dict[str, Value]:
     """Give what a params.yaml says of a model.
 
@@ -84,37 +96,54 @@ def given_params(dataset: str, name: str, committed: Params) -> dict[str, Value]
     return {name: getattr(descent, name) for name in Descent.model_fields}
 
 
+def settings_of(dataset: str, params: Mapping[str, Value], of: Params) -> dict[str, Value]:
+    """Give all that made a model, and all that it is judged by.
+
+    Parameters
+    ----------
+    dataset : str
+    params : dict
+        The params of its trainer.
+    of : Params
+        For the rest: how rows are drawn, cut and judged.
+
+    Returns
+    -------
+    settings : dict
+        Keys are those of params.yaml, without the names of the dataset and its blocks: `lr`,
+        `test_size`, `make_regression.noise`, `cross_validation.repeats`. Of a seed of the model's
+        own that one.
+    """
+    others = dict(_leaves(of.model_dump(include=JUDGING)))
+    if dataset in of.datasets:
+        others |= _of_dataset(of.datasets[dataset])
+    return dict(params) | {key: value for key, value in others.items() if key not in params}
+
+
 def differing(
-    dataset: str, name: str, params: Mapping[str, Value], now: Params, committed: Params | None
+    dataset: str, name: str, settings: Mapping[str, Value], committed: Params | None
 ) -> dict[str, Value]:
-    """Tell what made a model, and what it is judged by, that the committed file does not have.
+    """Tell which of a model's settings the committed file does not have.
 
     Parameters
     ----------
     dataset, name : str
         Those of the model.
-    params : dict
-        The params that reached its trainer.
-    now : Params
-        For the rest: how rows are drawn, cut and judged.
+    settings : dict
+        As `settings_of` gives them.
     committed : Params or None
-        None where there is nothing to differ from.
-
-    Returns
-    -------
-    params : dict
-        Keys are those of params.yaml, without the names of the dataset and its blocks: `lr`,
-        `test_size`, `make_regression.noise`, `cross_validation.repeats`.
+        None where there is nothing to differ from. Of a dataset that it does not have the block is
+        no difference.
     """
     if committed is None:
         return {}
-    given = given_params(dataset, name, committed)
-    of_trainer = {key: value for key, value in params.items() if value != given.get(key)}
-    before, after = (dict(_leaves(of.model_dump(include=JUDGING))) for of in (committed, now))
-    if dataset in committed.datasets:
-        before |= _of_dataset(committed.datasets[dataset])
-        after |= _of_dataset(now.datasets[dataset])
-    return of_trainer | {key: value for key, value in after.items() if before.get(key) != value}
+    before = settings_of(dataset, given_params(dataset, name, committed), committed)
+    known = dataset in committed.datasets
+    return {
+        key: value
+        for key, value in settings.items()
+        if before.get(key) != value and (known or key in before)
+    }
 
 
 def _of_dataset(dataset: Dataset) -> Iterator[tuple[str, Value]]:
@@ -134,11 +163,7 @@ def _leaves(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, 
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{path}{key}.")
+        elif isinstance(value, list):
+            yield path + key, "/".join(value)
         else:
-            yield path + key, _shown(value)
-
-
-def _shown(value: Value | list[str] | None) -> Value:
-    if value is None:
-        return "none"
-    return "/".join(value) if isinstance(value, list) else value
+            yield path + key, "none" if value is None else value

@@ -16,7 +16,7 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.layout import UNPUBLISHED
 from pipeline.core.params import Settings
-from pipeline.core.trainers import Task
+from pipeline.core.trainers import Task, Value
 
 Numbers = list[float]
 
@@ -65,13 +65,16 @@ class Registered(Settings):
     version : bool
         Whether it is one of its dataset's versions: the best, or the champion.
     champion : bool or None
-        Whether it is; None where that is not for this run to say.
+        Whether somebody promoted it; None where that is not for this run to say.
+    accepted : bool or None
+        Whether the verdict on the best model is; None of another model.
     override : str or None
         The verdict that a person set aside for it.
     """
 
     version: bool
     champion: bool | None
+    accepted: bool | None = None
     override: str | None = None
 
 
@@ -90,6 +93,13 @@ class Entry(Settings):
         Names of a commit and an experiment, of which a run can have several.
     judgement : dict
         Tags that a later verdict on the same run replaces.
+    settings : dict
+        What the model was made and judged by, as in params.yaml.
+    score, value : str, float or None
+        What the dataset is judged by.
+    failed : bool
+        Whether the training failed: the run will be FAILED, and the scores that mean nothing are
+        none of its metrics.
     loss : list of (epoch, loss)
     files : dict
         Text files, by their path among the artifacts.
@@ -106,6 +116,10 @@ class Entry(Settings):
     links: dict[str, str] = Field(default_factory=dict)
     judgement: dict[str, str] = Field(default_factory=dict)
     params: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, bool | Value] = Field(default_factory=dict)
+    score: str = ""
+    value: float | None = None
+    failed: bool = False
     metrics: dict[str, float] = Field(default_factory=dict)
     loss: list[tuple[int, float]] = Field(default_factory=list)
     model: Fitted | None = None

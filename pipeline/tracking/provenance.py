@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.core import layout
 from pipeline.core.dvc_lock import lock_checksum
-from pipeline.tracking.committed import base_commit, git
+from pipeline.core.params import Params
+from pipeline.tracking.committed import base_commit, base_revision, committed_params, git
 
 # What dvc.lock has of it depends on track itself, not on the results.
 OWN_STAGES = ("track",)
@@ -22,8 +23,7 @@ DIFF = (
 )
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """The tags that say where a run comes from.
 
     Attributes
@@ -34,11 +34,14 @@ class Origin:
         Whether files differ from the commit, and the hash of dvc.lock.
     files : dict
         uncommitted.diff, where files differ.
+    params : Params or None
+        The committed ones; None where there is nothing to differ from.
     """
 
-    links: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str]
+    tags: dict[str, str]
+    files: dict[str, str]
+    params: Params | None
 
 
 def origin(datasets: Sequence[str]) -> Origin:
@@ -50,7 +53,7 @@ def origin(datasets: Sequence[str]) -> Origin:
         Their metrics are in git and made by stages: that they differ makes nothing dirty.
     """
     commit = base_commit()
-    links = {"git_commit": commit, "dvc_experiment": os.environ.get("DVC_EXP_NAME")}
+    links = {"git_commit": commit, "dvc_experiment": os.environ.get("DVC_EXP_NAME", "")}
     tags = {"dvc_lock": lock_checksum(OWN_STAGES)}
     files = {}
     if commit:
@@ -58,7 +61,8 @@ def origin(datasets: Sequence[str]) -> Origin:
         tags["git_dirty"] = "true" if diff else "false"
         if diff:
             files["uncommitted.diff"] = diff
-    return Origin({name: value for name, value in links.items() if value}, tags, files)
+    links = {name: value for name, value in links.items() if value}
+    return Origin(links, tags, files, committed_params(base_revision()))
 
 
 def _uncommitted(commit: str, datasets: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Entries to runs: each is in the store once, complete and FINISHED."""
+"""Entries to runs: each is in the store once, complete and FINISHED, or FAILED as its training."""
 
 import tempfile
 import time
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.store.connection import ANSWER, Store, StoreError, milliseconds
-from pipeline.core.store.owner import runs_elsewhere
+from pipeline.core.store.live import runs_elsewhere
 from pipeline.tracking.entry import Data, Entry, Fitted
 from pipeline.tracking.registry import register
 from pipeline.tracking.sklearn_model import save_model
@@ -14,6 +14,7 @@ from pipeline.tracking.sklearn_model import save_model
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+WHOLE = "complete"  # the tag of a FAILED run that holds everything
 LINKS = 99  # names in a tag, the first and the newest: MLflow cuts a tag at 8000 characters
 
 
@@ -21,7 +22,7 @@ def publish(store: Store, entry: Entry) -> bool:
     """Log an entry as a run, or link the run that is there already.
 
     Unfinished runs of the same, and the live run of its training, give way to it. The run is
-    FINISHED only when all of it is in the store.
+    ended only when all of it is in the store: FAILED where the training has failed.
 
     Parameters
     ----------
@@ -73,19 +74,17 @@ def _log_once(store: Store, experiment: str, entry: Entry) -> tuple[str | None, 
     """
     from mlflow.exceptions import MlflowException
 
-    begun = time.monotonic()
+    begun, added, refused = time.monotonic(), None, None
     try:
         added = _log(store, experiment, entry)
     except MlflowException as error:
         if time.monotonic() - begun > ANSWER:
-            raise error  # a store that has fallen silent is not asked again
-        run, superfluous = _same(store, experiment, entry)
-        if run is None:
-            raise error
-        return None, run, superfluous
+            raise  # a store that has fallen silent is not asked again
+        refused = error
     run, superfluous = _same(store, experiment, entry)
     if run is None:
-        raise StoreError(f"the run {added} of {entry.experiment} was logged, and is not there")
+        gone = f"the run {added} of {entry.experiment} was logged, and is not there"
+        raise refused or StoreError(gone)
     return added, run, superfluous
 
 
@@ -103,12 +102,14 @@ def _same(store: Store, experiment: str, entry: Entry) -> tuple["Run | None", li
     found = store.client.search_runs([experiment], f"tags.{name} = '{getattr(entry, name)}'")
     ours = [run for run in found if run.data.tags.get("fingerprint") == entry.fingerprint]
     live = [run for run in found if "fingerprint" not in run.data.tags and not runs_elsewhere(run)]
-    finished = sorted(
-        (run for run in ours if run.info.status == "FINISHED"),
-        key=lambda run: (run.info.start_time, run.info.run_id),
-    )
-    unfinished = [run for run in ours if run.info.status != "FINISHED"]
-    return (finished[0] if finished else None), [*finished[1:], *unfinished, *live]
+    ours.sort(key=lambda run: (run.info.start_time, run.info.run_id))
+    first = next((run for run in ours if _is_whole(run)), None)
+    return first, [run for run in [*ours, *live] if run is not first]
+
+
+def _is_whole(run: "Run") -> bool:
+    failed = run.info.status == "FAILED" and WHOLE in run.data.tags
+    return run.info.status == "FINISHED" or failed
 
 
 def _delete(store: Store, run: "Run") -> None:
@@ -127,11 +128,8 @@ def _link(store: Store, run: "Run", entry: Entry) -> None:
     tags = {} if entry.trial else _verdict(entry)
     cleaner = (run.data.tags.get("git_dirty"), entry.tags.get("git_dirty")) == ("true", "false")
     for tag, name in entry.links.items():
-        names = [n for n in run.data.tags.get(tag, "").split(", ") if n]
-        if cleaner:
-            names = [name, *(n for n in names if n != name)]
-        elif name not in names:
-            names.append(name)
+        known = [n for n in run.data.tags.get(tag, "").split(", ") if n]
+        names = [*dict.fromkeys([name, *known] if cleaner else [*known, name])]  # each once
         tags[tag] = ", ".join([*names[:1], *names[1:][-LINKS:]])
     if cleaner:
         tags |= entry.tags | _version(entry)
@@ -154,7 +152,9 @@ def _log(store: Store, experiment: str, entry: Entry) -> str:
             client.log_text(run, text, path)
         if entry.model:
             _log_model(store, experiment, run, entry, entry.model)
-    client.set_terminated(run, "FINISHED")
+    if entry.failed:
+        client.set_tag(run, WHOLE, "true")
+    client.set_terminated(run, "FAILED" if entry.failed else "FINISHED")
     return run
 
 

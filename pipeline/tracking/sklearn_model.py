@@ -101,25 +101,22 @@ def _linear(model: Fitted) -> "BaseEstimator":
     """The last step; it takes the scaler's arrays and so knows no names of features."""
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
+    coef, intercept = np.array(model.coef), model.intercept
     if model.task == "regression":
         linear = LinearRegression()
-        linear.coef_, linear.intercept_ = np.array(model.coef), model.intercept
+        linear.coef_, linear.intercept_ = coef, intercept
     else:
         linear = LogisticRegression()
-        linear.coef_, linear.intercept_ = np.array([model.coef]), np.array([model.intercept])
+        linear.coef_, linear.intercept_ = coef[np.newaxis], np.array([intercept])
         linear.classes_ = np.array([0, 1])
-    linear.n_features_in_ = len(model.features)
+    linear.n_features_in_ = len(coef)
     return linear
 
 
 def _fitted(estimator: Any, model: Fitted, **learned: Any) -> "BaseEstimator":
     """Set what `fit` would have learned from a table with the names of the features."""
-    learned |= {
-        "n_features_in_": len(model.features),
-        "feature_names_in_": np.array(model.features, dtype=object),
-    }
-    for name, value in learned.items():
-        setattr(estimator, name, value)
+    names = np.array(model.features, dtype=object)
+    vars(estimator).update(learned, n_features_in_=len(names), feature_names_in_=names)
     return estimator
 
 

@@ -9,13 +9,16 @@ Reads metrics, models and splits. Writes to MLflow, and data/tracked.json, a rec
 """
 
 import os
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
 
+from tqdm import tqdm
+
 from pipeline.core import layout
-from pipeline.core.errors import PipelineWarning
-from pipeline.core.files import write_json
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import load_params
 from pipeline.core.store.connection import (
     ANSWER,
@@ -24,17 +27,28 @@ from pipeline.core.store.connection import (
     main_repository,
     open_store,
     saying_why,
-    tracking_uri,
     without_password,
 )
-from pipeline.core.store.owner import end_abandoned
+from pipeline.core.store.live import end_abandoned
 from pipeline.tracking import entry as spool
 from pipeline.tracking.collect import REPORT, collect
 from pipeline.tracking.entry import Entry
+from pipeline.tracking.outcome import (
+    Outcome,
+    changes,
+    last_outcomes,
+    outcomes_before,
+    write_outcomes,
+)
 from pipeline.tracking.publish import publish
-from pipeline.tracking.view import page
+from pipeline.tracking.view import page, port
 
 MOST_REFUSED = 3
+# By how a training ended.
+REMARKS = {
+    "grew": "the training failed, its loss grew",
+    "falling": "its loss still falls steeply: more epochs, or a larger lr",
+}
 
 
 def track() -> None:
@@ -55,29 +69,76 @@ def track() -> None:
             stacklevel=2,
         )
     models = [entry for entry in entries if entry.model]
-    receipt = {f"{entry.experiment}/{entry.model_name}": _receipt(entry) for entry in models}
-    write_json(layout.RECEIPT, receipt)
+    now = {f"{entry.experiment} {entry.model_name}": _outcome(entry) for entry in models}
+    for line in changes(outcomes_before(now), now):
+        print(line)
+    write_outcomes(now)
 
 
-def _receipt(entry: Entry) -> list[str]:
-    """What makes track run again, when a checkout changes it: the result, and its standing."""
+def _outcome(entry: Entry) -> Outcome:
     place = entry.registered.model_dump_json() if entry.registered else ""
-    return [entry.fingerprint, *entry.judgement.values(), place]
+    return Outcome(
+        fingerprint=entry.fingerprint,
+        standing=[*entry.judgement.values(), place],
+        score=entry.score,
+        value=entry.value,
+        settings=entry.settings,
+        remark=REMARKS.get(entry.tags.get("training_ended", ""), ""),
+    )
 
 
 def sync() -> None:
-    """Publish what waits in data/unpublished.
+    """Publish the results of this folder, as far as the store does not have them, and what waits.
+
+    Raises
+    ------
+    PipelineError
+        When dvc would make any result anew, so that it belongs to another params.yaml or commit.
+        Where something waited, which is published, that is a warning.
+    StoreError
+        When the store is down; what waits stays.
+    """
+    root = main_repository()
+    waited, fresh = spool.count_waiting(root), _up_to_date()
+    _publish(root, collect(load_params()) if fresh else [])
+    if fresh:
+        return
+    stale = (
+        "the results of this folder are not those of its params.yaml and data, and none of them "
+        "was published: `dvc repro` makes and publishes them"
+    )
+    if not waited:
+        raise PipelineError(stale)
+    warnings.warn(stale, PipelineWarning, stacklevel=2)
+
+
+def _up_to_date() -> bool:
+    """Whether DVC has nothing to do here."""
+    status = [sys.executable, "-m", "dvc", "status", "-q"]
+    return subprocess.run(status, stdin=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def missing_from_store() -> int:
+    """Count the results of this folder that the store does not have, as a new server has none.
 
     Raises
     ------
     StoreError
-        When the store is still down; what waits stays.
+        When there is no store, or it is down.
     """
-    root = main_repository()
-    if spool.count_waiting(root):
-        _publish(root, [])
-    else:
-        print("nothing to publish: MLflow has everything")
+    outcomes = last_outcomes()
+    if not outcomes:
+        return 0
+    with open_store(main_repository(), reading=True) as store:
+        return len([name for name, one in outcomes.items() if not _is_there(store, name, one)])
+
+
+def _is_there(store: Store, name: str, outcome: Outcome) -> bool:
+    experiment = store.client.get_experiment_by_name(name.partition(" ")[0])
+    query = f"tags.fingerprint = '{outcome.fingerprint}'"
+    return bool(
+        experiment and store.client.search_runs([experiment.experiment_id], query, max_results=1)
+    )
 
 
 def _publish(root: Path, entries: list[Entry]) -> None:
@@ -99,7 +160,7 @@ def _publish(root: Path, entries: list[Entry]) -> None:
         added = sum(map(sum, published.values()))
         known = sum(map(len, published.values())) - added
         print(f"{added} runs added to MLflow, {known} were there already")
-        print(_how_to_look(root, experiments))
+        print(_how_to_look(store, experiments))
     if refused:
         raise refused[0]
 
@@ -118,10 +179,10 @@ def _publish_each(
     """
     published: dict[str, list[bool]] = {}
     refused: list[StoreError] = []
-    for entry in entries:
+    for entry in tqdm(entries, "MLflow", leave=False, unit="run", disable=None):
         begun = time.monotonic()
         try:
-            with saying_why(tracking_uri(root)):
+            with saying_why(store.client.tracking_uri):
                 new = publish(store, entry)
         except StoreError as error:
             place = spool.path_of(root, entry).name
@@ -135,12 +196,12 @@ def _publish_each(
     return published, refused
 
 
-def _how_to_look(root: Path, experiments: dict[str, str]) -> str:
+def _how_to_look(store: Store, experiments: dict[str, str]) -> str:
     """Links to the runs tables; `experiments` has the id of each, by its name."""
-    uri = without_password(tracking_uri(root))
-    remote = uri.startswith(("http://", "https://"))
-    start = uri.rstrip("/") if remote else "http://127.0.0.1:5000"
+    uri, remote = without_password(store.client.tracking_uri), store.artifacts is None
+    elsewhere = bool(os.environ.get("MLFLOW_TRACKING_URI"))
+    # which store a server of this folder serves nobody knows then
+    start = uri.rstrip("/") if remote else f"http://127.0.0.1:{'5000' if elsewhere else port()}"
     links = [f"  {name}: {start}/{page(id_)}" for name, id_ in experiments.items()]
-    elsewhere = bool(os.environ.get("MLFLOW_TRACKING_URI")) and not remote
     ui = "mlflow ui" + ' --backend-store-uri "$MLFLOW_TRACKING_URI"' * elsewhere
     return "\n".join(["see them:" if remote else f"see them: `{ui}`, then", *links])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -104,7 +104,8 @@ class Profile:
 
     Parameters
     ----------
-    schema : pyarrow.Schema
+    path : Path
+        A Parquet file.
     target : str
     labels : sequence of int
         The labels of the target to count.
@@ -114,12 +115,12 @@ class Profile:
 
     def __init__(
         self,
-        schema: pa.Schema,
+        path: Path,
         target: str,
         labels: Sequence[int] = (),
         trained_on: TrainedOn | None = None,
     ) -> None:
-        kinds = {column.name: str(column.type) for column in schema}
+        kinds = {column.name: str(column.type) for column in table_schema(path)}
         self.target, self.rows, self.trained_on = target, 0, trained_on
         ranges = trained_on.columns if trained_on else {}
         self.numbers = {
@@ -131,33 +132,17 @@ class Profile:
         self.labels = dict.fromkeys(labels if target in self.numbers else (), 0)
         self._hashes: list[NDArray[np.uint64]] = []
         self._scratch, self._of_target = np.empty((2, ROW_GROUP))  # new ones cost page faults
-
-    @classmethod
-    def of(
-        cls,
-        path: Path,
-        target: str,
-        labels: Sequence[int] = (),
-        trained_on: TrainedOn | None = None,
-    ) -> "Profile":
-        """The profile of a Parquet file."""
-        profile = cls(table_schema(path), target, labels, trained_on)
         for group in read_groups(path):
-            profile.add(group)
-        return profile
-
-    def add(self, group: pa.Table) -> None:
-        """Take the next rows, at most a row group."""
-        with np.errstate(invalid="ignore"):  # infinite values: the schema refuses them
             self._add(group)
 
+    @np.errstate(invalid="ignore")  # infinite values: the schema refuses them
     def _add(self, group: pa.Table) -> None:
         self.rows += len(group)
         hashes = np.zeros(len(group), np.uint64)
         target = None
         if self.target in self.numbers:
             values = _known(group[self.target])
-            target = _standardized(values, self._of_target).z if len(values) else values
+            target = _standardized(values, self._of_target)[-1] if len(values) else values
             for label in self.labels:
                 self.labels[label] += int(np.sum(values == label))
         for name, column in zip(group.column_names, group.columns, strict=True):
@@ -223,17 +208,8 @@ def _known(column: pa.ChunkedArray) -> NDArray[Any]:
     return values
 
 
-class _Standardized(NamedTuple):
-    """`z` = (x - mean) / sd, 0 where there is no spread."""
-
-    low: float
-    high: float
-    mean: float
-    sd: float
-    z: Array
-
-
-def _standardized(values: NDArray[Any], scratch: Array) -> _Standardized:
+def _standardized(values: NDArray[Any], scratch: Array) -> tuple[float, float, float, float, Array]:
+    """Lowest, highest, mean, sd, and z = (x - mean) / sd, 0 where there is no spread."""
     z = scratch[: len(values)]
     low, high = values.min().item(), values.max().item()
     unit = max(abs(float(low)), abs(float(high)), np.finfo(float).tiny)
@@ -242,4 +218,4 @@ def _standardized(values: NDArray[Any], scratch: Array) -> _Standardized:
     z -= mean
     sd = float(np.sqrt(z @ z / len(z))) if low < high else 0.0
     z *= 1 / sd if sd else 0
-    return _Standardized(low, high, mean * unit, sd * unit, z)
+    return low, high, mean * unit, sd * unit, z

@@ -1,7 +1,7 @@
 """The pandera schema of a dataset: read from its file, and cut into the parts that are checked."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import nearest
-from pipeline.core.yaml import load_yaml
+from pipeline.core.text import load_yaml
 
 NUMBERS = {"float64": "a finite number", "int64": "an integer"}
 TABLE_KEYS = {"schema_type", "version", "api", "name", "title", "description", "columns", "strict",
@@ -46,25 +46,16 @@ def load_schema(path: Path) -> pa.DataFrameSchema:
         text = path.read_text(encoding="utf-8")
         content = load_yaml(text)  # refuses duplicate keys, as pandera won't
         schema = pa.DataFrameSchema.from_yaml(text)
-        keys = [("", TABLE_KEYS, content)]
-        keys += [(f"{n}.", COLUMN_KEYS | CHECKS, c) for n, c in content["columns"].items()]
+        problem = next(_problems(content, schema), None)
     except FileNotFoundError:
         raise PipelineError(
-            f"{path} is missing; write the dataset's schema there (README.md: add a dataset)"
+            f"{path} is missing; write the dataset's schema there (docs/your-data.md)"
         ) from None
     except NOT_A_SCHEMA as error:
         raise PipelineError(f"{path}: not a pandera schema: {error}") from None
-    for place, allowed, given in keys:
-        _refuse_unknown(path, place, allowed, given)
-        _refuse_odd(path, place, given)
-    _refuse_unique_of_none(path, content)
-    if schema.strict is not True:
-        raise PipelineError(f"{path}: strict must be true, so that unknown columns are refused")
-    for name, column in schema.columns.items():
-        if kind_of(column) not in {*NUMBERS, "str"}:
-            raise PipelineError(
-                f"{path}: {name}.dtype: expected float64, int64 or str, got {kind_of(column)}"
-            )
+    if problem:
+        raise PipelineError(f"{path}: {problem}")
+    for column in schema.columns.values():
         if kind_of(column) == "float64":
             column.checks = [*column.checks, FINITE]
         for check in column.checks:
@@ -134,32 +125,35 @@ def text_columns(schema: pa.DataFrameSchema) -> set[str]:
     return {name for name, column in schema.columns.items() if kind_of(column) == "str"}
 
 
-def _refuse_unknown(path: Path, place: str, allowed: Iterable[str], given: dict[str, Any]) -> None:
-    """Refuse keys that pandera would pass over."""
-    for key in given:
-        if key not in allowed:
-            hint = nearest(str(key), allowed)
-            raise PipelineError(f"{path}: {place}{key}: unknown key{hint}; remove or rename it")
-
-
-def _refuse_unique_of_none(path: Path, content: dict[str, Any]) -> None:
-    """Refuse `unique` over columns that the schema does not have: pandera would not check it."""
+def _problems(content: dict[str, Any], schema: pa.DataFrameSchema) -> Iterator[str]:
+    """What pandera would pass over, or take for something else."""
+    yield from _odd("", TABLE_KEYS, content)
+    for name, given in content["columns"].items():
+        yield from _odd(f"{name}.", COLUMN_KEYS | CHECKS, given)
     together, known = content.get("unique") or [], [*content["columns"]]
     for name in [together] if isinstance(together, str) else together:
         if name not in known:
-            hint = nearest(str(name), known)
-            raise PipelineError(f"{path}: unique: there is no column {name}{hint}")
+            yield f"unique: there is no column {name}{nearest(str(name), known)}"
+    if schema.strict is not True:
+        yield "strict must be true, so that unknown columns are refused"
+    for name, column in schema.columns.items():
+        if kind_of(column) not in {*NUMBERS, "str"}:
+            yield f"{name}.dtype: expected float64, int64 or str, got {kind_of(column)}"
 
 
-def _refuse_odd(path: Path, place: str, given: dict[str, Any]) -> None:
-    """Refuse values that pandera would take for others."""
+def _odd(place: str, allowed: set[str], given: dict[str, Any]) -> Iterator[str]:
+    """Keys that are unknown, and flags that are neither true nor false."""
+    for key in given:
+        if key not in allowed:
+            yield f"{place}{key}: unknown key{nearest(str(key), allowed)}; remove or rename it"
     for key, value in given.items():
-        names = isinstance(value, list) and all(isinstance(name, str) for name in value)
-        if key == "unique" and not place and (value is None or isinstance(value, str) or names):
-            continue
-        if key in FLAGS and not isinstance(value, bool):
-            wanted = "true or false" if place or key != "unique" else "a list of columns"
-            raise PipelineError(f"{path}: {place}{key}: expected {wanted}, got {value!r}")
+        if key == "unique" and not place:
+            names = value if isinstance(value, list) else [value]
+            none = value is None or value is False
+            if not none and not all(isinstance(name, str) for name in names):
+                yield f"unique: expected a list of columns, got {value!r}"
+        elif key in FLAGS and not isinstance(value, bool):
+            yield f"{place}{key}: expected true or false, got {value!r}"
 
 
 def kind_of(column: pa.Column) -> str:

@@ -47,16 +47,11 @@ def validate(dataset: str) -> None:
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
     labels = (0, 1) if settings.task == "classification" else ()
-    profile = Profile.of(path, settings.target, labels, read_trained_on(dataset))
+    profile = Profile(path, settings.target, labels, read_trained_on(dataset))
     where = (
         Source(path, "row", range(1, profile.rows + 1))
         if settings.ingest.make_regression
-        else Source(
-            settings.ingest.path,
-            "line",
-            read_lines(path),
-            settings.ingest.csv.decimal,
-        )
+        else Source(settings.ingest.path, "line", read_lines(path), settings.ingest.csv.decimal)
     )
     columns = check_columns(table_schema(path).names, schema, where.path)
     problems = check_table(path, schema, where, profile)

@@ -58,9 +58,8 @@ def check_table(path: Path, schema: pa.DataFrameSchema, source: Source, profile:
         part, start = rows.select_columns(columns), 0
         for group in read_groups(path, columns):
             frame = group.to_pandas(split_blocks=True, use_threads=False)
-            _, first, count = check_values(frame, part, source.behind(start), SHOWN)
-            numbered = [(row + start if row >= 0 else row, a, b) for row, a, b in first]
-            found.add(numbered, count)
+            frame.index += start
+            found.add(*check_values(frame, part, source, SHOWN)[1:])
             start += len(group)
     for together in across_rows(schema):
         names = [*together.columns]

@@ -3,7 +3,7 @@
 from tabulate import tabulate
 
 from pipeline.core.artifacts.validated import Validated
-from pipeline.core.escape import in_one_line
+from pipeline.core.text import in_one_line
 
 COUNTS = ("missing", "empty")
 FIGURES = (*COUNTS, "min", "max", "mean", "sd")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +13,9 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
-from pipeline.core.numbers import INT64, NUMBER, is_number, pointed
 from pipeline.core.params import nearest
+from pipeline.core.tables import Array
+from pipeline.core.text import INT64, NUMBER, is_number, pointed
 from pipeline.validate.schema import NUMBERS, kind_of
 
 ALL_NUMBERS = re.compile(rf"(?:(?>{NUMBER.pattern})\n)*+")  # one match for a whole column of cells
@@ -29,7 +30,7 @@ Broken = dict[str, list[tuple[NDArray[np.intp], str]]]  # by column: rows, what 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows of a table stand: row k (from 0) is `unit` number `numbers[before + k]`.
+    """Where the rows of a table stand: row k (from 0) is `unit` number `numbers[k]`.
 
     Attributes
     ----------
@@ -41,23 +42,16 @@ class Source:
         The number of each row.
     decimal : str
         The decimal sign of numbers that are still text.
-    before : int
-        How many rows stand before the first one.
     """
 
     path: Path
     unit: str
     numbers: Sequence[int]
     decimal: str = "."
-    before: int = 0
 
     def place(self, row: int) -> str:
         """Name the place of a row."""
-        return f"{self.path}, {self.unit} {self.numbers[self.before + row]}"
-
-    def behind(self, rows: int) -> "Source":
-        """The same without so many rows at its beginning."""
-        return replace(self, before=self.before + rows)
+        return f"{self.path}, {self.unit} {self.numbers[row]}"
 
 
 class Checked(NamedTuple):
@@ -114,7 +108,7 @@ def check_values(
     Parameters
     ----------
     frame : DataFrame
-        Numbers, or the text of the cells.
+        Numbers, or the text of the cells; its index has the numbers of the rows, from 0.
     schema : DataFrameSchema
         Of these columns.
     source : Source
@@ -144,7 +138,7 @@ def check_values(
         rows, expected = rows[:most], dict[int, str]()
         for some, check in reversed(found):  # of a cell's problems the first is told
             expected |= dict.fromkeys(rows[np.isin(rows, some)].tolist(), check)
-        cells = frame[column].iloc[rows]  # as they stand in the file
+        cells = frame[column].loc[rows.tolist()]  # as they stand in the file
         problems += [
             (row, column, _cell(source, row, column, value, expected[row]))
             for row, value in zip(rows.tolist(), cells, strict=True)
@@ -176,28 +170,28 @@ def _typed(
         kind = kind_of(column)
         if name not in frame or kind not in NUMBERS:
             continue
-        cells = frame[name]
-        if pd.api.types.is_numeric_dtype(cells):
-            bad, numbers = np.zeros(len(cells), dtype=bool), cells
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            numbers = frame[name].to_numpy()
+            bad = np.zeros(len(numbers), dtype=bool)
         else:
-            present = ["" if cell is None else cell for cell in cells.tolist()]
-            numbers, bad = _numbers(pointed(present, decimal))
-        if kind == "int64" and pd.api.types.is_float_dtype(numbers):
-            bad |= (numbers % 1 != 0) | (numbers.abs() >= INT64.stop)
+            numbers, bad = _numbers(pointed(frame[name].fillna("").tolist(), decimal))
+        if kind == "int64" and numbers.dtype == np.float64:
+            bad = bad | (numbers != np.trunc(numbers)) | (np.abs(numbers) >= INT64.stop)
         if bad.any():
-            numbers, broken[name] = numbers.where(~bad, 0), [(np.flatnonzero(bad), NUMBERS[kind])]
+            numbers, rows = np.where(bad, 0, numbers), frame.index[bad].to_numpy()
+            broken[name] = [(rows, NUMBERS[kind])]
         typed[name] = numbers.astype(kind)
     return typed, broken
 
 
-def _numbers(cells: Sequence[str]) -> tuple[pd.Series, NDArray[np.bool_]]:
+def _numbers(cells: Sequence[str]) -> tuple[Array, NDArray[np.bool_]]:
     """The numbers of text cells, 0 where a cell has none, and which have none."""
     if ALL_NUMBERS.fullmatch("\n".join([*cells, ""])):
-        numbers = pd.Series([float(cell) for cell in cells], dtype=float)
-        return numbers, ~np.isfinite(numbers.to_numpy())
+        numbers = np.array([float(cell) for cell in cells])
+        return numbers, ~np.isfinite(numbers)
     good = [is_number(cell) for cell in cells]
     values = [float(cell) if fine else 0.0 for cell, fine in zip(cells, good, strict=True)]
-    return pd.Series(values, dtype=float), ~np.array(good, dtype=bool)
+    return np.array(values), ~np.array(good)
 
 
 def _rows(error: SchemaError) -> Iterable[tuple[str, NDArray[np.intp] | None]]:

@@ -382,7 +382,7 @@ def test_a_store_that_is_down_is_an_error(
 def tracked(clone: Clone) -> str:
     """The fingerprint of what stands in the clone."""
     receipt = json.loads((clone.folder / "data/tracked.json").read_text())
-    return str(receipt["house/torch_sgd"][0])
+    return str(receipt["house torch_sgd"]["fingerprint"])
 
 
 def run_id(clone: Clone, fingerprint: str) -> str:

@@ -57,7 +57,7 @@ def test_a_draft_accepts_the_file_it_came_from(rows: list[list[str]]) -> None:
         schema = load_schema(rules)
         assert check_columns(rows[0], schema, source) == []
         found = check_table(
-            table, schema, Source(source, "line", range(2, 10**9)), Profile.of(table, rows[0][0])
+            table, schema, Source(source, "line", range(2, 10**9)), Profile(table, rows[0][0])
         )
         assert (found.first, found.count) == ([], 0)
 

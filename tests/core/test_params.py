@@ -1,6 +1,8 @@
+import re
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params
@@ -236,3 +238,23 @@ def test_a_file_of_before_is_told_what_moved_where(workspace: Path) -> None:
     with pytest.raises(PipelineError, match=r"(?s)is of version 0\.1; .* models\.direct") as error:
         load_params()
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "lr={k}e-3",
+        "++models.gradient.house-manual_gd.lr={k}",
+        "datasets.breast_cancer.split.features={{random: {k}}}",
+        "datasets.breast_cancer.evaluate.classes=[malignant,b{k}]",
+        "++datasets.house.ingest.csv.missing=['',NA]",
+    ],
+)
+def test_every_comment_survives_ten_experiments(workspace: Path, override: str) -> None:
+    """By what `dvc exp run -S` writes params.yaml with: a list turns from flow to block style."""
+    params = workspace / "params.yaml"
+    comments = re.findall("#.*", params.read_text())
+    for k in range(1, 11):
+        apply_overrides(params, [override.format(k=k), f"seed={k}"])
+    assert re.findall("#.*", params.read_text()) == comments
+    assert load_params().seed == 10

@@ -1,11 +1,12 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.core.preprocessing import fit_scaler, split_rows
+from pipeline.core.preprocessing import fit_scaler, split_rows, thinned
 
 
 @given(
@@ -37,3 +38,11 @@ def test_scaler_is_that_of_scikit_learn(X: np.ndarray) -> None:
 def test_a_constant_column_gets_scale_1() -> None:
     X = np.column_stack([np.full(100_000, 0.1), np.arange(100_000.0)])
     np.testing.assert_allclose(fit_scaler(X)[1], StandardScaler().fit(X).scale_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 999, 1000, 1001, 5000, 1_000_003])
+def test_first_and_last_are_kept_and_no_more_than_asked_for(count: int) -> None:
+    kept = thinned(count, 1000)
+    assert (kept[0], kept[-1]) == (0, count - 1)
+    assert len(kept) == min(count, 1000)
+    assert len(thinned(0, 1000)) == 0

@@ -3,8 +3,8 @@ import pytest
 
 from pipeline.core.params import CrossValidation
 from pipeline.core.preprocessing import fit_scaler
-from pipeline.evaluate.coefficients import coefficients
 from pipeline.evaluate.cross_validation import cross_validate, folds
+from pipeline.evaluate.judge import coefficients
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows

@@ -70,7 +70,7 @@ import re, resource, sys
 from importlib import import_module
 from pathlib import Path
 from pipeline.__main__ import main
-from pipeline.core import params, restore
+from pipeline.core import params
 from pipeline.core.run import STAGES
 stage, room = sys.argv[1:]
 import_module(STAGES[stage].module)

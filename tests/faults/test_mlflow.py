@@ -253,9 +253,36 @@ def test_fault_90_server_down_then_sync_publishes(
     output = clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
     assert f"{RUNS - 1} runs added to MLflow, 0 were there already" in output
     assert_complete_once(stored(server.url), expected)
-    assert "nothing to publish" in clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
-    assert "nothing to publish" in clone.ok(SYNC, MLFLOW_TRACKING_URI=dead)
+    again = clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
+    assert f"0 runs added to MLflow, {RUNS - 1} were there already" in again
+    assert clone.run(SYNC, MLFLOW_TRACKING_URI=dead).returncode == 2
+    assert waiting(clone) == 0
     assert clone.ok("git status --porcelain") == ""
+
+
+def test_a_new_server_is_named_by_the_doctor_and_filled_by_sync(
+    clone: Clone, server: Server, expected: Runs
+) -> None:
+    server.empty()
+    clone.ok("dvc repro")
+    assert "up to date" in clone.ok("dvc repro", MLFLOW_TRACKING_URI=server.url)
+    doctor = clone.run("python -m pipeline doctor", MLFLOW_TRACKING_URI=server.url)
+    assert doctor.returncode == 2
+    assert f"MLflow does not have {RUNS - 1} of the results of this folder" in doctor.stdout
+    output = clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
+    assert f"{RUNS - 1} runs added to MLflow, 0 were there already" in output
+    assert_complete_once(stored(server.url), expected)
+    clone.ok("python -m pipeline doctor", MLFLOW_TRACKING_URI=server.url)
+
+
+def test_results_of_other_params_are_not_published_by_sync(clone: Clone, server: Server) -> None:
+    server.empty()
+    clone.ok("dvc repro && sed -i 's/repeats: 10/repeats: 3/' params.yaml")
+    refused = clone.run(SYNC, MLFLOW_TRACKING_URI=server.url)
+    assert refused.returncode == 2
+    assert "none of them was published: `dvc repro` makes" in refused.stdout
+    assert stored(server.url) == []
+    clone.ok("git checkout params.yaml")
 
 
 def test_fault_91_a_silent_server_is_given_up(clone: Clone) -> None:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ from pipeline.commands.predict import predict
 from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import md5
-from pipeline.core.numbers import is_number
+from pipeline.core.text import is_number
 from tests.conftest import ROOT
 from tests.small_project import SCHEMA, make_project, small_csv, small_rows
 
@@ -79,7 +81,26 @@ def test_140_square_metres_cost_what_the_chapter_says(ask: Predict) -> None:
 
 def test_the_readme_shows_what_comes_out(ask: Predict) -> None:
     _, out, _ = ask("house", "area_m2\n95\n140\n")
-    assert textwrap.indent(out, "    ") in (ROOT / "README.md").read_text()
+    assert textwrap.indent(out, "    ") in (ROOT / "docs/models.md").read_text()
+
+
+@pytest.mark.parametrize("column", [["abc"], [None]])
+def test_a_table_that_ingest_took_and_validate_refused_is_named(
+    ask: Predict, trained: Path, column: list[str | None]
+) -> None:
+    """data/1_ingested is of the new file then, and the models are of the one before."""
+    path = trained / "data/1_ingested/house.parquet"
+    before, table = path.read_bytes(), pq.read_table(path)
+    values = [*column, *table["area_m2"].to_pylist()[1:]]
+    odd = pa.array([value and str(value) for value in values] if column[0] else values)
+    path.write_bytes(b"")
+    pq.write_table(table.set_column(0, "area_m2", odd), path)
+    try:
+        code, out, err = ask("house", "area_m2\n100\n")
+    finally:
+        path.write_bytes(before)
+    assert (code, out) == (2, "")
+    assert "house.parquet: column area_m2 has text or gaps" in err
 
 
 def test_a_regression_predicts_as_scikit_learn_does(ask: Predict, trained: Path) -> None:
@@ -314,6 +335,7 @@ def test_a_later_chunk_is_checked_before_anything_is_printed(ask: Predict) -> No
         ),
         (("-o", "in.csv"), "in.csv: is the input; name another file"),
         (("-o", "link"), "link: is the input"),
+        (("-o", "none/../in.csv"), "in.csv: is the input"),
         (("-o", "folder"), "folder: is not a file"),
         (("-o", "/dev/null"), "/dev/null: is not a file"),
         (("-o", "in.csv/out.csv"), "cannot be written"),

@@ -69,7 +69,7 @@ def refused(run: Run, workspace: Path, command: str) -> str:
 
 def in_warnings(workspace: Path, said: str) -> bool:
     """Whether what `split` said is in the file that report and MLflow take it from."""
-    kept = json.loads((workspace / "data/3_split/small/warnings.json").read_text())
+    kept = json.loads((workspace / "data/4_models/small/warnings.json").read_text())
     return [f"warning: split: {text}" for text in kept] == said.splitlines()
 
 

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.numbers import is_number
 from pipeline.core.params import Dialect
+from pipeline.core.text import is_number
 from pipeline.ingest.reader import read_csv
 
 WORDS = st.text(

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.numbers import is_number
 from pipeline.core.params import Dialect
 from pipeline.core.tables import read_lines, read_table
+from pipeline.core.text import is_number
 from pipeline.ingest.reader import CsvFile, read_csv, write_csv
 from pipeline.ingest.records import ENDED
 

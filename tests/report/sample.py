@@ -209,7 +209,7 @@ def _verdict(settings: dict[str, Any], models: list[str]) -> dict[str, Any]:
     pair = {"a": models[0], "b": models[1], "difference": -0.1, "low": -0.2, "high": 0.1}
     return {
         "evaluated_md5": "", "metric": settings["evaluate"]["metric"], "best": models[0],
-        "verdict": "rejected", "reason": REASON,
+        "verdict": "rejected", "reason": REASON, "failed": [],
         "champion": models[0], "notes": ["A <note> & more."],
         "comparisons": [pair | {"words": "not distinguishable"}],
     }  # fmt: skip

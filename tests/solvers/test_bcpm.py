@@ -9,7 +9,7 @@ from pipeline.core.errors import Diverged
 from pipeline.solvers import bcpm
 from pipeline.solvers.losses import sigmoid
 from pipeline.solvers.rows import ArrayRows
-from pipeline.solvers.torch_steps import linear_layer
+from pipeline.solvers.torch_sgd import linear_layer
 from tests.conftest import descent
 
 
@@ -44,12 +44,6 @@ def test_training_stops_at_the_threshold(size: int | str) -> None:
     threshold = float(full[20])
     short = bcpm.fit(labelled(), descent(epochs=50, batch_size=size, loss_threshold=threshold))
     np.testing.assert_array_equal(short.history, full[:21])
-
-
-def test_probability_is_the_sigmoid_of_the_logit() -> None:
-    layer = linear_layer(3, descent(init="uniform"))
-    model, X = bcpm.BCPM(layer), torch.randn(4, 3, dtype=torch.float64)
-    torch.testing.assert_close(model.predict_proba(X), torch.sigmoid(model(X)))
 
 
 @pytest.mark.parametrize("size", ["full", 32])

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import Diverged, PipelineError, PipelineWarning
+from pipeline.core.tables import Array
+from pipeline.core.trainers import Ending
 from pipeline.solvers import bcpm, closed_form, manual_gd, torch_sgd
-from pipeline.solvers.descent import RowLoss, advise, first_weights, train, warn_if_grown
+from pipeline.solvers.descent import RowLoss, advise, ending, first_weights, train, trouble
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
@@ -203,20 +205,53 @@ def test_too_much_weight_decay_is_named() -> None:
         advise(regression(1), descent(lr=0.1, weight_decay=1e6), 2e-6)
 
 
+EPOCHS = np.arange(101)
+
+
 @pytest.mark.parametrize(
-    ("history", "whole", "warned"),
+    ("history", "whole", "ended"),
     [
-        ([1.0, 1.1], True, True),
-        ([1.0, 1.0], True, False),
-        ([1.0, 1.1], False, False),  # batches waver
-        ([1.0, 1e68], False, True),
+        (np.array([1.0, 1.1]), True, "grew"),
+        (np.array([1.0, 0.5]), True, "falling"),  # one epoch
+        (np.array([1.0]), False, "settled"),  # and in batches, of which nothing is known
+        (np.array([1.0, 1.0]), True, "settled"),
+        (np.array([1.0, 1.1]), False, "settled"),  # batches waver
+        (np.array([1.0, 1e68]), False, "grew"),
+        (5 + 100 * 0.8**EPOCHS, True, "settled"),
+        (5 + 100 * 0.98**EPOCHS, True, "settled"),  # slow, and nearly there
+        (100 * 0.97**EPOCHS, True, "falling"),
+        (1000 - 0.01 * EPOCHS, True, "falling"),  # at the pace of the beginning, as adam's
+        (1000 - 0.01 * EPOCHS, False, "settled"),  # less than batches waver by
+        (1000 - 5.0 * EPOCHS, False, "falling"),
+        (5 + np.sin(EPOCHS) / 100, False, "settled"),
+        (np.full(101, 3.0), True, "settled"),
     ],
 )
-def test_a_loss_that_grew_is_warned_of(history: list[float], whole: bool, warned: bool) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warn_if_grown(np.array(history), whole)
-    assert [w.category for w in caught] == [PipelineWarning] * warned
+def test_a_training_settles_or_falls_or_fails(history: Array, whole: bool, ended: str) -> None:
+    assert ending(history, descent(), whole) == ended
+
+
+def test_a_training_that_reached_its_threshold_has_settled() -> None:
+    history = 100 * 0.9**EPOCHS
+    assert ending(history, descent(), whole=True) == "falling"
+    assert ending(history, descent(loss_threshold=0.1), whole=True) == "settled"
+
+
+@pytest.mark.parametrize(
+    ("ended", "optimizer", "stable", "text"),
+    [
+        ("settled", "sgd", 1.0, None),
+        (None, "sgd", None, None),
+        ("grew", "sgd", 1.0, "the training failed: the loss grew from 9 to 4; lower lr (params"),
+        ("falling", "sgd", 1.0, "from 9 to 4 up to then: raise epochs, or lr (below 1, the large"),
+        ("falling", "adam", None, "raise epochs, or lr, whose steps are about lr long with adam"),
+    ],
+)
+def test_what_is_wrong_with_a_training_comes_with_its_remedy(
+    ended: Ending | None, optimizer: str, stable: float | None, text: str | None
+) -> None:
+    said = trouble(ended, np.array([9.0, 4.0]), {"optimizer": optimizer}, stable)
+    assert said == text if text is None else text in (said or "")
 
 
 def test_a_start_can_be_given() -> None:

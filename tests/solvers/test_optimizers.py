@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.solvers.optimizers import optimizer
-from pipeline.solvers.torch_steps import TorchOptimizer
+from pipeline.solvers.torch_sgd import TorchOptimizer
 from tests.conftest import descent
 
 TORCH = {

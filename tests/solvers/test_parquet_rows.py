@@ -6,8 +6,7 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.tables import ROW_GROUP, number_table, write_table
 from pipeline.solvers import bcpm, closed_form, manual_gd, torch_sgd
-from pipeline.solvers.parquet_rows import ParquetRows
-from pipeline.solvers.rows import ArrayRows
+from pipeline.solvers.rows import ArrayRows, ParquetRows
 from tests.conftest import descent
 
 N = 2 * ROW_GROUP + 1000

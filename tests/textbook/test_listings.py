@@ -10,7 +10,7 @@ from pipeline.solvers.quadratic import analytic_iterate, mean_squared_error
 from pipeline.textbook import cancer, exercises, house, synthetic
 from pipeline.textbook import figures as figures_of_the_chapter
 from pipeline.textbook.figures import CHAPTER, Figure, Listing, Ours
-from pipeline.textbook.page import page
+from pipeline.textbook.stage import page
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow  # torch and scikit-learn's data, a few seconds
@@ -94,12 +94,12 @@ def test_a_few_torch_steps_follow_the_analytic_trajectory() -> None:
 
 
 def test_the_page_has_every_listing_and_the_wrong_claims() -> None:
-    one = exercises.Measured("-S lr=1", 0.98, 0.01)
+    one = exercises.Measured("`-S lr=1`", 0.98, 0.01)
     text = page(listings(), [one], [one])
     assert [f"## Listing {listing.numbers}" in text for listing in listings()].count(False) == 0
     assert "| `-S lr=1` | 0.9800 | 0.0100 |" in text
     for mistake in ("malignant", "leakage", "misprint", "1/N", "eight", "never defines"):
-        assert mistake in text.split("## Where the chapter is wrong")[1]
+        assert mistake in text.split("## The chapter's mistakes")[1].split("## Listing")[0]
 
 
 def test_rates_above_the_bound_grow_and_below_it_fall() -> None:

@@ -41,7 +41,7 @@ def entry(fingerprint: str = "a" * 64, champion: bool | None = True, **changes: 
         "loss": [(0, 9.0), (1, 4.0), (2, 3.75)],
         "model": fitted(),
         "data": Data(md5="d" * 32, rows=75),
-        "registered": Registered(version=True, champion=champion),
+        "registered": Registered(version=True, champion=champion, accepted=bool(champion)),
         "files": {"uncommitted.diff": "diff --git a/params.yaml b/params.yaml\n"},
     }
     return Entry(**(content | changes))

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.core.params import Params, load_params, parse_params
 from pipeline.core.trainers import Value
-from pipeline.tracking.committed import committed_params, differing, git
+from pipeline.tracking.committed import committed_params, differing, git, settings_of
 
 GOAL: dict[str, Value] = {"recall": "malignant", "at_least": 0.98}
 
@@ -159,7 +159,7 @@ def test_a_run_differs_by_what_reached_it(
     committed = load_params()
     now = changed(committed, changes)
     params = now.model_of(dataset, name).params
-    assert differing(dataset, name, params, now, committed) == expected
+    assert differing(dataset, name, settings_of(dataset, params, now), committed) == expected
 
 
 @pytest.mark.parametrize("missing", ["its line", "its dataset"])
@@ -175,8 +175,10 @@ def test_a_model_that_is_not_committed_differs_from_the_params_at_the_top(
         del content["datasets"]["house"]
     committed = Params.model_validate(content)
     params = now.model_of("house", "torch_sgd").params | {"lr": 0.5}
-    assert differing("house", "torch_sgd", params, now, committed) == {"lr": 0.5}
-    assert differing("house", "torch_sgd", params, now, None) == {}
+    assert differing("house", "torch_sgd", settings_of("house", params, now), committed) == {
+        "lr": 0.5
+    }
+    assert differing("house", "torch_sgd", settings_of("house", params, now), None) == {}
 
 
 def test_errors_name_the_file_that_was_read(workspace: Path) -> None:

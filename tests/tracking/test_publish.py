@@ -9,7 +9,7 @@ import pytest
 from pipeline.core.store.connection import Store, open_store
 from pipeline.tracking.entry import Entry, Registered
 from pipeline.tracking.publish import LINKS, publish
-from pipeline.tracking.registry import ALIAS
+from pipeline.tracking.registry import ALIAS, _versions
 from tests.tracking.sample import entry
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of MLflow's own imports
@@ -154,9 +154,38 @@ def test_the_alias_goes_to_the_champion_alone(store: Store) -> None:
     assert all(v.tags["verdict"] == "accepted" for v in versions)
 
 
+def test_accepted_is_an_alias_of_its_own(store: Store) -> None:
+    def holders() -> dict[str, str]:
+        aliases = store.client.get_registered_model("alias").aliases
+        return {alias: str(number) for alias, number in aliases.items()}
+
+    promoted = Registered(version=True, champion=True)
+    accepted = Registered(version=True, champion=False, accepted=True)
+    publish(store, entry("1" * 64, experiment="alias", registered=promoted))
+    publish(store, entry("2" * 64, experiment="alias", registered=accepted))
+    assert holders() == {"champion": "1", "accepted": "2"}
+    rejected = Registered(version=True, champion=False, accepted=False)
+    publish(store, entry("3" * 64, experiment="alias", registered=rejected))
+    assert holders() == {"champion": "1"}  # the best of today is another, and not accepted
+
+
+def test_the_run_of_a_failed_training_is_failed_and_there_once(store: Store) -> None:
+    failed = entry(experiment="failed", failed=True, metrics={}, registered=None)
+    assert publish(store, failed)
+    (run,) = runs(store, failed)
+    assert run.info.status == "FAILED"
+    assert run.data.metrics == {"loss": failed.loss[-1][1]}
+    assert not publish(store, failed)
+    (again,) = runs(store, failed)
+    assert again.info.run_id == run.info.run_id
+    store.client.update_run(run.info.run_id, "RUNNING")  # as a kill before its end leaves it
+    assert publish(store, failed)
+    assert [one.info.status for one in runs(store, failed)] == ["FAILED"]
+
+
 def test_the_tags_of_a_version_stay_true(store: Store) -> None:
     def tags() -> dict[str, str]:
-        store.versions.clear()  # as a later process sees it
+        _versions.cache_clear()  # as a later process sees it
         (version,) = store.client.search_model_versions("name = 'versions'")
         return dict(version.tags)
 
@@ -192,7 +221,7 @@ def test_a_trial_leaves_the_verdict_of_the_workspace(store: Store) -> None:
     (run,) = runs(store, trial)
     assert run.data.tags["verdict"] == "accepted"
     assert run.data.tags["dvc_experiment"] == "beside"
-    store.versions.clear()
+    _versions.cache_clear()
     (version,) = store.client.search_model_versions("name = 'trial'")
     assert version.tags["verdict"] == "accepted"
     experiment = store.client.get_experiment_by_name("trial")

@@ -15,9 +15,8 @@ from pipeline.core.artifacts.trained_on import TrainedOn
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.files import read_as
 from pipeline.core.tables import number_table, write_table
-from pipeline.validate.drift import chance, drifts
+from pipeline.validate.data_warnings import chance, drifts
 from pipeline.validate.profile import Profile
-from pipeline.validate.values import Source
 
 
 def found(folder: Path, before: np.ndarray, now: np.ndarray, of: int | None = None) -> list[str]:
@@ -25,8 +24,8 @@ def found(folder: Path, before: np.ndarray, now: np.ndarray, of: int | None = No
     write_table(path := folder / "a.parquet", number_table(["x"], [now]))
     ranges = {"x": {"min": float(before.min()), "max": float(before.max())}}
     entry = {"rows": len(before), "of": of or len(before), "columns": ranges}
-    profile = Profile.of(path, "x", trained_on=TrainedOn.model_validate(entry))
-    return [*drifts(profile, Source(path, "line", range(2, 10**6)))]
+    profile = Profile(path, "x", trained_on=TrainedOn.model_validate(entry))
+    return [*drifts(profile)]
 
 
 @pytest.mark.parametrize("trained", [2, 5, 400])

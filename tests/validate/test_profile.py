@@ -16,7 +16,7 @@ def test_moments_are_those_of_all_rows(tmp_path: Path, size: float) -> None:
     x, y = draw.normal(3, 2, size=n), draw.normal(size=n)
     x, y = np.sort(x), y + x  # the parts differ
     write_table(tmp_path / "a.parquet", number_table(["x", "y"], [x * size, y]))
-    profile = Profile.of(tmp_path / "a.parquet", "y")
+    profile = Profile(tmp_path / "a.parquet", "y")
     found = profile.numbers["x"]
     assert (found.low, found.high) == (x[0] * size, x[-1] * size)
     assert found.mean / size == pytest.approx(x.mean(), rel=1e-12)
@@ -36,5 +36,5 @@ def test_repeated_rows_are_those_that_a_set_finds(tmp_path: Path, values: int) -
         if cells in first:
             expected.append((row, first[cells]))
         first.setdefault(cells, row)
-    count, found = Profile.of(tmp_path / "a.parquet", "c").repeated(len(expected))
+    count, found = Profile(tmp_path / "a.parquet", "c").repeated(len(expected))
     assert (count, found) == (len(expected), expected)

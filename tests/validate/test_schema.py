@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.numbers import NUMBER
+from pipeline.core.text import NUMBER
 from pipeline.validate.schema import load_schema, row_by_row
 from pipeline.validate.values import ALL_NUMBERS, Source, check_columns, check_values
 

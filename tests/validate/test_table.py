@@ -39,7 +39,19 @@ def test_row_groups_change_nothing(rows: list[tuple[object, ...]], group: int) -
         pq.write_table(pa.table(columns), path, row_group_size=group)
         (rules := Path(folder) / "a.yaml").write_text(f"columns:\n{SCHEMA}strict: true\n")
         schema, source = load_schema(rules), Source(Path("a.csv"), "line", range(2, 10**9))
-        found = check_table(path, schema, source, Profile.of(path, "x"))
+        found = check_table(path, schema, source, Profile(path, "x"))
         expected = check_values(pd.DataFrame(columns), schema, source, most=1000)
     assert found.count == expected.total
     assert found.first == expected.first[:20]
+
+
+def test_a_column_of_text_with_gaps_is_refused_where_numbers_are_wanted(tmp_path: Path) -> None:
+    path, rules = tmp_path / "a.parquet", tmp_path / "a.yaml"
+    pq.write_table(pa.table({"x": ["1", None, "word"]}), path)
+    rules.write_text("columns: {x: {dtype: float64, nullable: true}}\nstrict: true\n")
+    source = Source(Path("a.csv"), "line", range(2, 9))
+    found = check_table(path, load_schema(rules), source, Profile(path, "x"))
+    assert [text for *_, text in found.first] == [
+        "a.csv, line 3, column x: no value, expected a finite number",
+        "a.csv, line 4, column x: 'word', expected a finite number",
+    ]

@@ -4,15 +4,16 @@ Gives the input's columns, as received and in their order, and behind them predi
 classification the label, its name (class) and probability_POSITIVE; and out_of_range: the features
 that lie outside the range of the training rows, where a model is a guess. Warns of such rows.
 
-The model is the champion of DATASET (where the verdict is undecided the best, with a warning), or
---model's; neither needs MLflow. --run takes the model of a run there.
+The model is the champion of DATASET, which somebody promoted; else the best, where the verdict
+accepts it or, with a warning, is undecided; or --model's. None of them needs MLflow. --run takes
+the model of a run there. One whose training failed is refused, without --failed.
 
 A file that breaks the schema is refused as a whole: file, line, column and text of the first 20
 problems, and a count. OUT.csv appears whole or not at all; memory does not grow with the file.
 Text that a spreadsheet would execute (=, +, -, @ in front) gets a quote in front.
 
-Reads INPUT, data/schema, data/1_ingested, data/3_split, data/4_models, data/5_evaluated and
-metrics/verdict.json; --run: MLflow. Writes OUT.csv, or prints it.
+Reads INPUT, data/schema, data/1_ingested, data/3_split, data/4_models, data/5_evaluated,
+metrics/verdict.json and metrics/champion.json; --run: MLflow. Writes OUT.csv, or prints it.
 Exit codes: 0 done; 2 bad input, an unknown model, or a store that does not answer.
 """
 
@@ -27,13 +28,12 @@ import numpy as np
 from pipeline.commands.predict.model import OutOfRange, Predictor, from_disk, from_run
 from pipeline.commands.predict.output import opened, quoted, refuse_place
 from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
-from pipeline.core import layout
 from pipeline.core.artifacts.champions import champion_model
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.escape import csv_writer, escape_formula
-from pipeline.core.params import Dataset, Dialect, Params, load_params
+from pipeline.core.params import Dataset, Params, load_params
+from pipeline.core.text import csv_writer, escape_formula
 from pipeline.solvers.losses import sigmoid
-from pipeline.validate.schema import load_schema, row_by_row, text_columns
+from pipeline.validate.schema import text_columns
 
 
 def predict(
@@ -42,6 +42,7 @@ def predict(
     output: Path | None = None,
     name: str | None = None,
     run: str | None = None,
+    failed: bool = False,
     at_once: int = CHUNK,
 ) -> None:
     """Predict the rows of a CSV file, to `output` or stdout.
@@ -62,6 +63,8 @@ def predict(
         A model of the dataset.
     run : str, optional
         The id of a run in MLflow.
+    failed : bool
+        Whether a model may answer whose training failed.
     at_once : int
         Rows in memory; the output does not hang on it.
 
@@ -74,19 +77,10 @@ def predict(
     params = load_params()
     settings = params.dataset(dataset)
     refuse_place(source, output)
-    model = _model(dataset, params, name, run)
-    rules = layout.schema(dataset)
-    schema = row_by_row(load_schema(rules), settings.target)
-    undeclared = [name for name in model.features if name not in schema.columns]
-    if undeclared:
-        raise PipelineError(
-            f"the model uses {', '.join(undeclared)}, which {rules} does not declare; "
-            "run `dvc repro`, or `git checkout` the commit of the run"
-        )
-    dialect = _dialect(settings, source)
-    rows = Rows(source, schema, rules, settings.target, model.features, dialect)
-    added = _added(settings, rows.header)
-    texts = [k for k, name in enumerate(rows.header) if name in text_columns(schema)]
+    model = _model(dataset, params, name, run, failed)
+    rows = Rows(source, dataset, settings, model.features)
+    added, dialect = _added(settings, rows.header), settings.ingest.csv
+    texts = [k for k, name in enumerate(rows.header) if name in text_columns(rows.schema)]
     count, strange = 0, OutOfRange(model.features)
     with opened(output) as file:
         writer = csv_writer(file, dialect.delimiter)
@@ -109,22 +103,17 @@ def predict(
         )
 
 
-def _model(dataset: str, params: Params, name: str | None, run: str | None) -> Predictor:
+def _model(
+    dataset: str, params: Params, name: str | None, run: str | None, failed: bool
+) -> Predictor:
     settings = params.dataset(dataset)
     if run is not None:
-        return from_run(run, dataset, settings)
+        return from_run(run, dataset, settings, failed)
     if name is None:
         name, doubt = champion_model(dataset)
         if doubt:
             _warn(doubt)
-    return from_disk(dataset, settings, params.model_of(dataset, name))
-
-
-def _dialect(settings: Dataset, source: Path) -> Dialect:
-    """That of the dataset's own file; without a header it lacks the target's name, too."""
-    names = settings.ingest.csv.header
-    header = names if names is True else [name for name in names if name != settings.target]
-    return settings.ingest.csv.model_copy(update={"header": header})
+    return from_disk(dataset, settings, params.model_of(dataset, name), failed)
 
 
 def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
@@ -135,12 +124,10 @@ def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
     PipelineError
         Where the input has one of that name.
     """
-    of_class = ["class", f"probability_{settings.evaluate.positive}"]
-    added = [
-        f"predicted_{settings.target}",
-        *(of_class if settings.task == "classification" else []),
-        "out_of_range",
-    ]
+    added = [f"predicted_{settings.target}"]
+    if settings.task == "classification":
+        added += ["class", f"probability_{settings.evaluate.positive}"]
+    added.append("out_of_range")
     taken = [name for name in added if name in header]
     if taken:
         raise PipelineError(
@@ -196,8 +183,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     model = parser.add_mutually_exclusive_group()
     model.add_argument("--model", metavar="NAME", dest="name", help="of params.yaml: models")
     model.add_argument("--run", metavar="RUN_ID", help="of DATASET's experiment in MLflow")
+    failed = "take a model, too, whose training failed"
+    parser.add_argument("--failed", action="store_true", help=failed)
 
 
 def run(options: Namespace) -> None:
     """Run the command."""
-    predict(options.DATASET, options.INPUT, options.output, options.name, options.run)
+    predict(
+        options.DATASET,
+        options.INPUT,
+        options.output,
+        options.name,
+        options.run,
+        options.failed,
+    )

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,10 @@ from pipeline.core.artifacts.splits import read_split
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Dataset, Settings, Wanted
-from pipeline.core.store.connection import StoreError, main_repository, open_store
+from pipeline.core.store.connection import Store, StoreError, main_repository, open_store
 from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Task
 from pipeline.solvers.losses import sigmoid
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -80,6 +77,12 @@ class Predictor:
         return (self.low > X) | (self.high < X)
 
 
+NO_USE = (
+    "its training failed, the loss grew: what it predicts means nothing. Train it with a lower lr, "
+    "or ask for it with --failed"
+)
+
+
 class Metadata(Settings):
     """What a model in MLflow says of itself, beside the numbers that scikit-learn keeps."""
 
@@ -93,18 +96,25 @@ class Metadata(Settings):
     ranges: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 
 
-def from_disk(dataset: str, settings: Dataset, wanted: Wanted) -> Predictor:
+def from_disk(dataset: str, settings: Dataset, wanted: Wanted, failed: bool) -> Predictor:
     """A model of data/4_models, with the scaling and the ranges of its training rows.
+
+    Parameters
+    ----------
+    failed : bool
+        Whether one may be taken whose training failed.
 
     Raises
     ------
     PipelineError
-        When files are missing or damaged, or do not belong together.
+        When files are missing or damaged, or do not belong together; when the training failed.
     """
     split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
     trained_on = md5(layout.split_part(dataset, "train"))
     path = layout.model(dataset, wanted.name)
     model = read_model(path, wanted.trainer, split.features, trained_on)
+    if model.ending == "grew" and not failed:
+        raise PipelineError(f"{path}: {NO_USE}")
     threshold = 0.5 if settings.task == "regression" else _threshold(dataset, wanted.name, model)
     return Predictor(
         split.features, split.mean, split.scale, model.coef, model.intercept,
@@ -123,50 +133,49 @@ def _threshold(dataset: str, name: str, model: Model) -> float:
     return judged.threshold
 
 
-def from_run(run_id: str, dataset: str, settings: Dataset) -> Predictor:
-    """The model of a run in MLflow.
+def from_run(run_id: str, dataset: str, settings: Dataset, failed: bool) -> Predictor:
+    """The model of a run in MLflow; `failed`: also one whose training failed.
 
     Raises
     ------
     PipelineError
         When the store does not answer, or the run is not there, is of another dataset, holds no
-        model, or one that was made for another target or other classes.
+        model, or one that was made for another target or other classes, or whose training failed.
     """
     refuse_no_id(run_id)
     with tempfile.TemporaryDirectory() as folder:
         try:
             with open_store(main_repository(), reading=True) as store:
-                path = _download(store.client, run_id, dataset, folder)
+                path = _download(store, run_id, dataset, folder, failed)
                 estimator, metadata = _load(path, run_id)
         except StoreError as error:
             raise PipelineError(
                 f"--run {run_id}: {error}. Without --run, no MLflow is needed"
             ) from None
-    now = settings.task, settings.target, settings.evaluate.classes
-    if (metadata.task, metadata.target, metadata.classes) != now:
+    theirs, ours = (of.classes or ["a number"] for of in (metadata, settings.evaluate))
+    now = settings.task, settings.target, ours
+    if (metadata.task, metadata.target, theirs) != now:
         raise PipelineError(
-            f"--run {run_id}: predicts {metadata.target} ({_classes(metadata.classes)}), "
-            f"{layout.PARAMS} has {settings.target} ({_classes(settings.evaluate.classes)}); "
+            f"--run {run_id}: predicts {metadata.target} ({', '.join(theirs)}), "
+            f"{layout.PARAMS} has {settings.target} ({', '.join(ours)}); "
             "`git checkout` the commit of the run"
         )
     return _predictor(estimator, metadata, run_id)
 
 
-def _classes(names: list[str] | None) -> str:
-    return ", ".join(names) if names else "a number"
-
-
-def _download(client: "MlflowClient", run_id: str, dataset: str, folder: str) -> Path:
+def _download(store: Store, run_id: str, dataset: str, folder: str, failed: bool) -> Path:
     """Copy the model of a run into the folder; where it lies there."""
     import mlflow
 
-    run = one(client, run_id)
+    run = one(store.client, run_id)
     of = run.data.tags.get("dataset")
     if of != dataset:
         raise PipelineError(f"--run {run_id}: is a run of {of or 'no dataset'}, not of {dataset}")
+    if run.data.tags.get("training_ended") == "grew" and not failed:
+        raise PipelineError(f"--run {run_id}: {NO_USE}")
     if not (run.outputs and run.outputs.model_outputs):
         raise PipelineError(f"--run {run_id}: holds no model (status {run.info.status})")
-    model, uri = f"models:/{run.outputs.model_outputs[0].model_id}", client.tracking_uri
+    model, uri = f"models:/{run.outputs.model_outputs[0].model_id}", store.client.tracking_uri
     download = mlflow.artifacts.download_artifacts
     return Path(download(artifact_uri=model, dst_path=folder, tracking_uri=uri))
 

@@ -1,7 +1,6 @@
 """Where predictions go: a file, whole or not at all, or stdout; and what a spreadsheet may see."""
 
 import contextlib
-import io
 import os
 import shutil
 import sys
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.escape import escape_formula
 from pipeline.core.files import atomic_write
+from pipeline.core.text import escape_formula
 from pipeline.tracking.committed import git
 
 OURS = {".dvc", ".git", ".venv", "data", "metrics", "mlartifacts", "mlflow.db"}
@@ -55,7 +54,8 @@ def refuse_place(source: Path, output: Path | None) -> None:
         return
     place = Path(os.path.realpath(output))  # links lead there
     try:
-        is_there, folder = _is_there(output), place.parent.is_dir()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            output.stat()  # `Path.exists` takes a link to itself for none
     except OSError as error:
         if error.errno == ELOOP:
             raise PipelineError(f"{output}: is a link that leads to itself; name a file") from None
@@ -63,9 +63,9 @@ def refuse_place(source: Path, output: Path | None) -> None:
     here = Path.cwd().resolve()
     if place.is_relative_to(here) and OURS & {*place.relative_to(here).parts[:1]}:
         raise PipelineError(f"{output}: lies where the project keeps its own; name another file")
-    if not is_there and folder:
+    if not place.exists() and place.parent.is_dir():
         return
-    if not is_there:
+    if not place.exists():
         raise PipelineError(f"{output}: cannot be written: there is no folder {output.parent}")
     if not place.is_file():
         raise PipelineError(f"{output}: is not a file; name one, or leave -o out for stdout")
@@ -73,15 +73,6 @@ def refuse_place(source: Path, output: Path | None) -> None:
         raise PipelineError(f"{output}: is the input; name another file")
     if git("ls-files", "--error-unmatch", "--", str(place)) is not None:
         raise PipelineError(f"{output}: is a file of this repository; name another file")
-
-
-def _is_there(path: Path) -> bool:
-    """Whether a file is there; of a link, where it leads. `Path.exists` takes a loop for none."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
 
 
 @contextlib.contextmanager
@@ -94,24 +85,19 @@ def opened(output: Path | None) -> Iterator[IO[str]]:
         When the file or stdout cannot be written.
     """
     if output is not None:
-        # the real path, so that a link stays one
-        with atomic_write(Path(os.path.realpath(output))) as part, _text(part.open("wb")) as file:
+        place = Path(os.path.realpath(output))  # so that a link stays one
+        with atomic_write(place) as part, part.open("w", encoding="utf-8", newline="") as file:
             yield file
         return
     if sys.stdout is None:
         raise PipelineError("stdout is closed; name a file with -o")
     try:
-        with tempfile.TemporaryFile() as kept, _text(kept) as file:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
             yield file
-            file.flush()
-            kept.seek(0)
-            shutil.copyfileobj(kept, sys.stdout.buffer)
+            file.seek(0)
+            shutil.copyfileobj(file.buffer, sys.stdout.buffer)
             sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough; Python would flush again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise PipelineError(f"stdout: cannot be written: {error.strerror or error}") from None
-
-
-def _text(file: IO[bytes]) -> io.TextIOWrapper:
-    return io.TextIOWrapper(file, encoding="utf-8", newline="")

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
+from pipeline.core import layout
 from pipeline.core.errors import PipelineError, Problems, listed
-from pipeline.core.params import Dialect
+from pipeline.core.params import Dataset, Dialect
 from pipeline.core.tables import Array
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.records import ENDED, Record
+from pipeline.validate.schema import load_schema, row_by_row
 from pipeline.validate.values import Problem, Source, check_columns, check_values
 
 CHUNK = 16_384  # rows in memory
@@ -44,44 +44,48 @@ class Rows:
     Parameters
     ----------
     path : Path
-    schema : DataFrameSchema
-        Of the columns without the target, which may stand in any order.
-    rules : Path
-        The file of the schema, to name in messages.
-    target : str
+    dataset : str
+        Its schema is that of the rows, which have no target, and their columns in any order.
+    settings : Dataset
     features : sequence of str
         The columns that the model uses.
+
+    Attributes
+    ----------
+    schema : DataFrameSchema
+        Of the columns without the target.
+    header : list of str
+        The columns of the file.
 
     Raises
     ------
     PipelineError
-        When the file cannot be read, or its columns are not those of the schema.
+        When the file cannot be read, its columns are not those of the schema, or the model uses
+        others.
     """
 
     def __init__(
-        self,
-        path: Path,
-        schema: pa.DataFrameSchema,
-        rules: Path,
-        target: str,
-        features: Sequence[str],
-        dialect: Dialect,
+        self, path: Path, dataset: str, settings: Dataset, features: Sequence[str]
     ) -> None:
-        self._path, self._schema, self._features = path, schema, [*features]
+        rules, target = layout.schema(dataset), settings.target
+        self.schema = row_by_row(load_schema(rules), target)
+        if undeclared := [name for name in features if name not in self.schema.columns]:
+            raise PipelineError(
+                f"the model uses {', '.join(undeclared)}, which {rules} does not declare; "
+                "run `dvc repro`, or `git checkout` the commit of the run"
+            )
+        self._features, self._file = [*features], CsvFile(path, _dialect(settings))
         self._rules = f"expected by {rules} of rows without {target}"
-        self._file, self._decimal = CsvFile(path, dialect), dialect.decimal
         self.header = self._file.header
-        problems = [
-            f"{path}: column {target} is what the model predicts; remove it from the file"
-            for name in self.header
-            if name == target
-        ]
         others = [name for name in self.header if name != target]
-        problems += check_columns(others, schema, path)
+        problems = check_columns(others, self.schema, path)
+        if target in self.header:
+            of_target = f"column {target} is what the model predicts; remove it from the file"
+            problems.insert(0, f"{path}: {of_target}")
         problems += [
             f"{path}: column {name} is missing, and the model uses it"
             for name in features
-            if name not in others and not schema.columns[name].required
+            if name not in others and not self.schema.columns[name].required
         ]
         if problems:
             raise PipelineError(f"{listed(problems)}\n{self._rules}")
@@ -111,12 +115,16 @@ class Rows:
         ]
         good = [record for record in records if not record.problem]
         lines, cells = [record.line for record in good], [record.cells for record in good]
-        if not good:
-            return Chunk([], [], np.empty((0, len(self._features)))), problems
-        by_name = dict(zip(self.header, zip(*cells, strict=True), strict=True))
-        ordered = {name: by_name[name] for name in self._schema.columns if name in by_name}
-        frame = pd.DataFrame(ordered, dtype=object)
-        source = Source(self._path, "line", lines, self._decimal)
-        typed, found, _ = check_values(frame, self._schema, source, most=frame.size)
+        frame = pd.DataFrame(cells, columns=self.header, dtype=object)
+        frame = frame[[name for name in self.schema.columns if name in self.header]]
+        source = Source(self._file.path, "line", lines, self._file.dialect.decimal)
+        typed, found, _ = check_values(frame, self.schema, source, most=frame.size)
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         return Chunk(cells, lines, typed[self._features].to_numpy(dtype=float)), sorted(problems)
+
+
+def _dialect(settings: Dataset) -> Dialect:
+    """That of the dataset's own file; without a header it lacks the target's name, too."""
+    names = settings.ingest.csv.header
+    header = names if names is True else [name for name in names if name != settings.target]
+    return settings.ingest.csv.model_copy(update={"header": header})

@@ -14,8 +14,6 @@ from pipeline.commands.runs.diff import diff
 from pipeline.commands.runs.show import show
 from pipeline.core.run import say
 
-__all__ = ["diff", "show"]
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `run`."""

@@ -1,14 +1,13 @@
 """The commands that bring a run back: those alone that work here and now."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline.commands.runs.find import DIFF, Found
-from pipeline.core import layout
-from pipeline.tracking.committed import committed_params, git, given_params
+from pipeline.tracking.committed import committed_params, committed_scores, git, given_params
 
 REPRO = "dvc repro"
 
@@ -21,8 +20,7 @@ class Way:
     remarks: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Experiment:
+class Experiment(NamedTuple):
     """A DVC experiment that is in git."""
 
     name: str
@@ -43,11 +41,10 @@ def way_back(run: Found) -> Way:
     # At this very commit what stages made is made again; a checkout stops at it.
     here = ["--", ".", ":(exclude)dvc.lock", ":(exclude)metrics"] if way.commands == [REPRO] else []
     if way.commands and git("status", "--porcelain", "--untracked-files=no", *here):
-        in_the_way = (
+        way.remarks.append(
             "Files here have uncommitted changes, which would be overwritten or in the way: first "
             "`git stash`, or commit them and ask again."
         )
-        return Way(way.commands, [*way.remarks, in_the_way])
     return way
 
 
@@ -59,21 +56,16 @@ def known(commit: str) -> bool:
 def dvc_experiments() -> list[Experiment]:
     """Every DVC experiment in git; `dvc exp list` takes seconds for it."""
     refs = git("for-each-ref", "--format=%(refname)", "refs/exps") or ""
-    parts = [
-        (ref, re.fullmatch("refs/exps/(..)/([0-9a-f]{38,62})/(.+)", ref)) for ref in refs.split()
-    ]
-    return [Experiment(m[3], m[1] + m[2], ref) for ref, m in parts if m]
+    found = re.finditer("(?m)^refs/exps/(..)/([0-9a-f]{38,62})/(.+)$", refs)
+    return [Experiment(m[3], m[1] + m[2], m[0]) for m in found]
 
 
 def _way(run: Found, head: str) -> Way:
     commits = [commit for commit in run.commits if known(commit)]
     experiments = [e for e in dvc_experiments() if e.name in run.experiments]
     there = [e for e in experiments if _agrees(e.ref, run) is not False]
-    remarks = [
-        f"Experiment {e.name} is of other params or scores by now."
-        for e in experiments
-        if e not in there
-    ]
+    others = [e.name for e in experiments if e not in there]
+    remarks = [f"Experiment {name} is of other params or scores by now." for name in others]
     if there:
         one = min(there, key=lambda e: e.baseline != head)
         apply = f"dvc exp apply {shlex.quote(one.name)}"
@@ -81,31 +73,31 @@ def _way(run: Found, head: str) -> Way:
     for commit in commits:
         if _agrees(commit, run) or (run.dirty is False and commit == run.commits[0]):
             return Way([*_checkout(commit, head), REPRO], remarks)
-    return Way(*_by_changes(run, head, commits, remarks))
-
-
-def _by_changes(
-    run: Found, head: str, commits: list[str], remarks: list[str]
-) -> tuple[list[str], list[str]]:
-    if not run.commits:
-        return [], [*remarks, "The run names no commit."]
-    first = run.commits[0]
-    if first not in commits:
-        missing = [c for c in run.commits if c not in commits]
-        return [], [*remarks, f"Not in this repository: commit {', '.join(missing)}."]
-    if run.dirty is None:
-        unsure = f"Whether there were changes to {first} was not recorded; it has no such scores."
-        return [], [*remarks, unsure]
-    if not run.changes_kept:
-        why = "are not kept whole" if run.changes else f"are not in the store ({DIFF})"
-        return [], [*remarks, f"It was made with changes to {first}, which {why}."]
+    if lost := _lost(run, commits):
+        return Way([], [*remarks, lost])
     commands = [
-        *_checkout(first, head),
+        *_checkout(commits[0], head),
         f"mlflow artifacts download -r {run.id} -a {DIFF} -d .",
         f"git apply {DIFF} && rm {DIFF}",
         REPRO,
     ]
-    return commands, remarks
+    return Way(commands, remarks)
+
+
+def _lost(run: Found, commits: list[str]) -> str | None:
+    """What keeps the first commit and the run's changes from bringing it back."""
+    if not run.commits:
+        return "The run names no commit."
+    first = run.commits[0]
+    if first not in commits:
+        missing = ", ".join(commit for commit in run.commits if commit not in commits)
+        return f"Not in this repository: commit {missing}."
+    if run.dirty is None:
+        return f"Whether there were changes to {first} was not recorded; it has no such scores."
+    if not run.changes_kept:
+        why = "are not kept whole" if run.changes else f"are not in the store ({DIFF})"
+        return f"It was made with changes to {first}, which {why}."
+    return None
 
 
 def _checkout(commit: str, head: str) -> Iterator[str]:
@@ -116,20 +108,12 @@ def _checkout(commit: str, head: str) -> Iterator[str]:
 def _agrees(ref: str, run: Found) -> bool | None:
     """Whether a commit has the params and scores of a run; None where that cannot be told."""
     params = committed_params(ref)
-    scores = _scores(ref, run.dataset).get(run.model_name)
+    scores = committed_scores(ref, run.dataset).get(run.model_name)
     if params is None or not scores:
         return None
     given = given_params(run.dataset, run.model_name, params)
     same_params = all(str(given.get(k, v)) == v for k, v in run.params.items())
     both = [name for name in scores if name in run.metrics]
-    return same_params and bool(both) and all(scores[name] == run.metrics[name] for name in both)
-
-
-def _scores(ref: str, dataset: str) -> dict[str, dict[str, float | None]]:
-    text = git("show", "--end-of-options", f"{ref}:./{layout.metrics(dataset)}")
-    try:
-        content = json.loads(text or "")
-    except ValueError:
-        return {}
-    blocks = content.items() if isinstance(content, dict) else ()
-    return {trainer: scores for trainer, scores in blocks if isinstance(scores, dict)}
+    if same_params and not both:
+        return None  # of a training that failed MLflow has no scores
+    return same_params and all(scores[name] == run.metrics[name] for name in both)

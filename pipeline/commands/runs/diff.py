@@ -1,7 +1,6 @@
 """`run diff`: the params, data, code and metrics in which two runs differ."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 from pipeline.commands.runs.bring_back import known
 from pipeline.commands.runs.find import CODE, Found, find, when
@@ -9,21 +8,6 @@ from pipeline.commands.runs.text import entry, few, table
 from pipeline.tracking.committed import git
 
 TAGS = {"data_md5": "data", "split_md5": "split", "dvc_lock": "dvc.lock"}
-
-
-@dataclass
-class Differences:
-    """Lines on what differs, and the names of what is the same."""
-
-    lines: list[str] = field(default_factory=list)
-    same: list[str] = field(default_factory=list)
-
-    def add(self, name: str, lines: list[str]) -> None:
-        """Take lines about a subject; without any it is the same."""
-        if lines:
-            self.lines += ["", *lines]
-        else:
-            self.same.append(name)
 
 
 def diff(a: str, b: str) -> str:
@@ -35,12 +19,25 @@ def diff(a: str, b: str) -> str:
         When there is no such run, or more than one; when the store is missing or down.
     """
     first, second = find(a, b)
-    found = Differences(_heads(first, second))
-    _params(first, second, found)
-    _data(first, second, found)
-    found.add("code", _code(first, second))
-    _metrics(first, second, found)
-    return "\n".join([*found.lines, "", *entry("the same:", ", ".join(found.same) or "nothing")])
+    lines, same = _heads(first, second), []
+    for name, differing, alike in _subjects(first, second):
+        if differing:
+            lines += ["", *differing]
+        if not differing or alike:
+            same.append(f"{alike} of the {name}" if differing else name)
+    return "\n".join([*lines, "", *entry("the same:", ", ".join(same) or "nothing")])
+
+
+def _subjects(a: Found, b: Found) -> Iterator[tuple[str, list[str], int]]:
+    """Each subject, lines on what differs in it, and how many of its values are the same."""
+    yield "params", _params(a, b), _alike(a.params, b.params)
+    for tag, name in TAGS.items():
+        if tag in a.tags or tag in b.tags:
+            values = [run.tags.get(tag, "not recorded") for run in (a, b)]
+            same = values[0] == values[1]
+            yield name, [] if same else entry(name, f"A {values[0]}", f"B {values[1]}"), 0
+    yield "code", _code(a, b), 0
+    yield "metrics", _metrics(a, b), _alike(a.metrics, b.metrics)
 
 
 def _heads(a: Found, b: Found) -> list[str]:
@@ -51,22 +48,10 @@ def _heads(a: Found, b: Found) -> list[str]:
     return lines
 
 
-def _params(a: Found, b: Found, found: Differences) -> None:
+def _params(a: Found, b: Found) -> list[str]:
     names = _differing(a.params, b.params)
     rows = [(name, a.params.get(name, "-"), b.params.get(name, "-")) for name in names]
-    same = len(a.params.keys() & b.params.keys() - set(names))
-    found.add("params", table([("params", "A", "B"), *rows]) if rows else [])
-    if rows and same:
-        found.same.append(f"{same} of the params")
-
-
-def _data(a: Found, b: Found, found: Differences) -> None:
-    for tag, name in TAGS.items():
-        values = [run.tags.get(tag, "not recorded") for run in (a, b)]
-        if values[0] != values[1]:
-            found.add(name, entry(name, f"A {values[0]}", f"B {values[1]}"))
-        elif tag in a.tags:
-            found.add(name, [])
+    return table([("params", "A", "B"), *rows]) if rows else []
 
 
 def _code(a: Found, b: Found) -> list[str]:
@@ -96,7 +81,7 @@ def _stat(a: str, b: str) -> list[str]:
     return lines or ["the same files of pipeline/ in both commits"]
 
 
-def _metrics(a: Found, b: Found, found: Differences) -> None:
+def _metrics(a: Found, b: Found) -> list[str]:
     names = _differing(a.metrics, b.metrics)
     both = [name for name in names if name in a.metrics and name in b.metrics]
     rows = [_metric(name, a.metrics[name], b.metrics[name]) for name in both]
@@ -104,10 +89,7 @@ def _metrics(a: Found, b: Found, found: Differences) -> None:
     for key, run in (("A", a), ("B", b)):
         alone = [name for name in names if name in run.metrics and name not in both]
         lines += entry("", f"{key} alone has {few(alone)}") if alone else []
-    same = len(a.metrics.keys() & b.metrics.keys() - set(names))
-    found.add("metrics", lines)
-    if lines and same:
-        found.same.append(f"{same} of the metrics")
+    return lines
 
 
 def _metric(name: str, a: float, b: float) -> tuple[str, str, str, str]:
@@ -117,3 +99,7 @@ def _metric(name: str, a: float, b: float) -> tuple[str, str, str, str]:
 def _differing(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
     """Sorted; by their text, so that nan is the same as nan."""
     return sorted(name for name in a.keys() | b.keys() if repr(a.get(name)) != repr(b.get(name)))
+
+
+def _alike(a: Mapping[str, object], b: Mapping[str, object]) -> int:
+    return len((a.keys() & b.keys()).difference(_differing(a, b)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.layout import NAME
 from pipeline.core.store.connection import main_repository, open_store
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Found:
     def dataset(self) -> str:
         """The name of its dataset; "" where it has none that could be one of params.yaml."""
         name = self.tags.get("dataset", "")
-        return name if re.fullmatch("[a-z][a-z0-9_]*", name) else ""
+        return name if re.fullmatch(NAME, name) else ""
 
     @property
     def model_name(self) -> str:
@@ -119,9 +120,8 @@ def find(*beginnings: str) -> list[Found]:
     for text in beginnings:
         refuse_no_id(text)
     with open_store(main_repository(), reading=True) as store:
-        experiments = {e.experiment_id: e.name for e in store.client.search_experiments()}
         runs = [one(store.client, text) for text in beginnings]
-        return [_read(store.client, experiments[run.info.experiment_id], run) for run in runs]
+        return [_read(store.client, run) for run in runs]
 
 
 def refuse_no_id(text: str) -> None:
@@ -153,35 +153,30 @@ def one(client: "MlflowClient", beginning: str) -> Any:
     """
     experiments = [e.experiment_id for e in client.search_experiments()]
     like = f"attributes.run_id LIKE '{beginning}%'"
-    found = client.search_runs(experiments, like, max_results=SHOWN + 1) if experiments else []
+    found = client.search_runs(experiments, like, max_results=SHOWN + 1)
     if len(found) == 1:
         return found[0]
-    if found:
-        more = [f"and more than {SHOWN} in all"] if len(found) > SHOWN else []
-        raise _refusal(f"{beginning}: several run ids begin so:", [*map(_line, found), *more])
-    newest = client.search_runs(
-        experiments, order_by=["attributes.start_time DESC"], max_results=SHOWN
-    )
-    there = "The newest runs:" if newest else "The store has no runs"
-    none = f"{beginning}: no run id begins so (deleted runs are not shown). {there}"
-    raise _refusal(none, [*map(_line, newest)])
-
-
-def _refusal(problem: str, lines: list[str]) -> PipelineError:
-    return PipelineError("\n  ".join([problem, *lines]))
+    problem = f"{beginning}: several run ids begin so:"
+    more = [f"and more than {SHOWN} in all"] if len(found) > SHOWN else []
+    if not found:
+        newest = ["attributes.start_time DESC"]
+        found = client.search_runs(experiments, order_by=newest, max_results=SHOWN)
+        there = "The newest runs:" if found else "The store has no runs"
+        problem = f"{beginning}: no run id begins so (deleted runs are not shown). {there}"
+    raise PipelineError("\n  ".join([problem, *map(_line, found), *more]))
 
 
 def _line(run: Any) -> str:
     return f"{run.info.run_id}  {when(run.info.start_time)}  {run.info.run_name}"
 
 
-def _read(client: "MlflowClient", experiment: str, run: Any) -> Found:
+def _read(client: "MlflowClient", run: Any) -> Found:
     id_ = run.info.run_id
     files = {file.path for file in client.list_artifacts(id_)}
     clean = run.data.tags.get("git_dirty") == "false"
     return Found(
         id=id_,
-        experiment=experiment,
+        experiment=client.get_experiment(run.info.experiment_id).name,
         name=run.info.run_name,
         status=run.info.status,
         start=run.info.start_time,

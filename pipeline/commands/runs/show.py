@@ -8,7 +8,7 @@ from pipeline.commands.runs.text import entry, few, plain, shortened
 from pipeline.core import layout
 from pipeline.core.dvc_lock import lock_checksum
 from pipeline.core.files import md5
-from pipeline.core.params import METRICS
+from pipeline.core.params import METRICS, Params
 from pipeline.tracking.committed import committed_params, git, given_params
 from pipeline.tracking.provenance import OWN_STAGES
 
@@ -26,6 +26,7 @@ def show(run_id: str) -> str:
 
 
 def _facts(run: Found) -> Iterator[str]:
+    committed = committed_params()
     yield from entry("run", run.id)
     yield from entry("name", run.name)
     yield from entry("experiment", run.experiment)
@@ -36,7 +37,7 @@ def _facts(run: Found) -> Iterator[str]:
         yield from entry("", "not made by this pipeline: it has none of its tags")
     took = f", took {(run.end - run.start) / 1000:.3g} s" if run.end and run.start else ""
     yield from entry("status", f"{run.status}, {when(run.start)}{took}")
-    yield from entry("params", *_params(run))
+    yield from entry("params", *_params(run, committed))
     yield from entry("data", *_data(run))
     yield from entry("split", run.tags.get("split_md5", ""))
     yield from entry("code", *_code(run))
@@ -44,15 +45,14 @@ def _facts(run: Found) -> Iterator[str]:
     yield from entry("DVC", *_experiments(run))
     if "verdict" in run.tags:
         yield from entry("verdict", run.tags["verdict"], run.tags.get("verdict_reason", ""))
-    yield from entry("metrics", *_metrics(run))
+    yield from entry("metrics", *_metrics(run, committed))
     yield from entry("registered", *run.versions)
     if run.model:
         yield from entry("load it", f'mlflow.sklearn.load_model("runs:/{run.id}/model")')
 
 
-def _params(run: Found) -> Iterator[str]:
+def _params(run: Found, committed: Params | None) -> Iterator[str]:
     """Each in a line, with the committed value where that is another."""
-    committed = committed_params()
     given = given_params(run.dataset, run.model_name, committed) if committed else {}
     width = max(map(len, run.params), default=0)
     for name, value in run.params.items():
@@ -109,14 +109,11 @@ def _experiments(run: Found) -> Iterator[str]:
         yield f"experiment {name}{'' if name in there else ', which is not in this repository'}"
 
 
-def _metrics(run: Found) -> Iterator[str]:
+def _metrics(run: Found, committed: Params | None) -> Iterator[str]:
     """What trainers are judged by, on held-out and test rows, with intervals."""
-    committed = committed_params()
-    datasets = committed.datasets if committed else {}
-    settings = datasets.get(run.dataset)
-    names = (
-        [settings.evaluate.metric] if settings else [m for task in METRICS.values() for m in task]
-    )
+    names = [metric for task in METRICS.values() for metric in task]
+    if committed and run.dataset in committed.datasets:
+        names = [committed.datasets[run.dataset].evaluate.metric]
     for name in (f"{rows}_{metric}" for metric in names for rows in ("cv", "loo", "test")):
         if name in run.metrics:
             low, high = (run.metrics.get(f"{name}_{end}") for end in ("low", "high"))
@@ -128,9 +125,7 @@ def _metrics(run: Found) -> Iterator[str]:
 def _way(run: Found) -> Iterator[str]:
     way = way_back(run)
     if way.commands:
-        yield "To bring it back:"
-        yield ""
-        yield from (f"    {plain(command)}" for command in way.commands)
+        yield from ["To bring it back:", "", *(f"    {plain(one)}" for one in way.commands)]
     else:
         yield "It cannot be brought back from here:"
     if way.remarks:

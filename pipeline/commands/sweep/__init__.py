@@ -10,7 +10,7 @@ dataset's metric. The test rows are never used: `dvc repro` has the last word.
 Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
 
 Reads data/1_ingested and data/3_split of the dataset. Writes table.csv and pictures to
-data/sweeps/DATASET-MODEL, and runs to MLflow's experiment `DATASET sweeps`.
+data/sweeps/DATASET-MODEL/N, and runs to MLflow's experiment `DATASET sweeps`.
 """
 
 import warnings
@@ -18,11 +18,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
 from pipeline.commands.sweep.apply import apply_winner
 from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Params, Wanted, load_params
+from pipeline.core.errors import Diverged, PipelineError, PipelineWarning
+from pipeline.core.params import load_params
 from pipeline.core.run import say
 from pipeline.core.store.connection import StoreError
 
@@ -31,16 +33,12 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    dataset: str,
-    model: str,
-    arguments: Sequence[str],
-    trials: int | None = None,
-    apply: bool = False,
+    dataset: str, model: str, arguments: Sequence[str], trials: int | None, apply: bool
 ) -> Iterator[str]:
     """Judge every point by the same folds of the training rows; the test rows are never used.
 
     The present params are always among the points. What is found reaches the disk
-    (data/sweeps/DATASET-MODEL) before MLflow. Ctrl-C ends the search, not what follows from it:
+    (data/sweeps/DATASET-MODEL/N) before MLflow. Ctrl-C ends the search, not what follows from it:
     the points finished by then are shown, written and logged.
 
     Parameters
@@ -69,25 +67,30 @@ def sweep(
         At the end, when the search was interrupted.
     """
     params = load_params()
-    wanted = _swept(dataset, model, params)
+    wanted = params.model_of(dataset, model)
+    if not wanted.params:
+        raise PipelineError(
+            f"{model} has no params to sweep; those of {layout.PARAMS}: models.gradient have some"
+        )
     space = parse_space(arguments, wanted, trials)
-    from pipeline.commands.sweep.search import DIVERGED, Bench, search  # they import half of scipy
-    from pipeline.commands.sweep.table import ranked
+    with tqdm(None, "sweep", space.size + 1, leave=False, unit="point", disable=None) as bar:
+        from pipeline.commands.sweep.search import Bench, search  # they import half of scipy
+        from pipeline.commands.sweep.table import Ranking
 
-    bench = Bench(dataset, wanted, params)
-    interrupted = search(bench, space, params.seed)
+        bench = Bench(dataset, wanted, params)
+        interrupted = search(bench, space, params.seed, bar)
     if not bench.points:
         raise KeyboardInterrupt
-    ranking = ranked(bench, space)
+    ranking = Ranking(bench, space, sorted(bench.points.values(), key=bench.loss))
     yield from _results(ranking, interrupted, apply)
     if interrupted:
         raise KeyboardInterrupt
     if ranking.best is None:
         failure = PipelineError("every point diverged; lower lr")
-        failure.exit_code = DIVERGED
+        failure.exit_code = Diverged.exit_code
         raise failure
     if apply:
-        yield apply_winner(f"{dataset}-{wanted.name}", ranking.changes())
+        yield apply_winner(f"{dataset}-{model}", ranking.changes())
 
 
 def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str]:
@@ -98,7 +101,7 @@ def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str
         yield ranking.conclusion(apply)
     yield f"{ranking.folder}: {', '.join(path.name for path in files)}"
     try:
-        from pipeline.tracking.sweep import publish
+        from pipeline.commands.sweep.log import publish
 
         yield f"MLflow: {publish(ranking, files, interrupted)}"
     except StoreError as error:
@@ -108,16 +111,6 @@ def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str
             PipelineWarning,
             stacklevel=2,
         )
-
-
-def _swept(dataset: str, name: str, params: Params) -> Wanted:
-    """A model of the dataset that has params to sweep."""
-    wanted = params.model_of(dataset, name)
-    if not wanted.params:
-        raise PipelineError(
-            f"{name} has no params to sweep; those of {layout.PARAMS}: models.gradient have some"
-        )
-    return wanted
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -1,11 +1,10 @@
 """The winner of a sweep in params.yaml: a few characters change, and nothing else does."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode
 
 from pipeline.commands.sweep.space import listed, shown
 from pipeline.core import layout
@@ -69,12 +68,12 @@ def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
     """
     expected = parse_params(text, str(layout.PARAMS)).model_dump()
     expected["models"]["gradient"][key] |= changes
-    try:
-        result = _spliced(text, _splices(text, key, changes))
+    with contextlib.suppress(PipelineError, LookupError, TypeError):  # of a merge key, a tag
+        result = text
+        for start, end, new in sorted(_splices(text, key, changes), reverse=True):
+            result = result[:start] + new + result[end:]
         if parse_params(result, "").model_dump() == expected:
             return result
-    except (PipelineError, YAMLError, LookupError):
-        pass
     raise PipelineError(
         f"{layout.PARAMS}: models.gradient.{key}: cannot be edited safely as it is written; "
         f"put {listed(changes)} there by hand"
@@ -106,12 +105,4 @@ def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
 
 
 def _entries(block: Any) -> dict[str, Any]:
-    if not isinstance(block, MappingNode):
-        raise LookupError("not a mapping")
     return {key.value: value for key, value in block.value}
-
-
-def _spliced(text: str, splices: list[Splice]) -> str:
-    for start, end, new in sorted(splices, reverse=True):
-        text = text[:start] + new + text[end:]
-    return text

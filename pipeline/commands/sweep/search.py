@@ -1,17 +1,19 @@
 """The points of a sweep, each measured on the same folds of the training rows."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.commands.sweep.space import Range, Space
+from pipeline.commands.sweep.space import LOGARITHMIC, Range, Space
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Scores
 from pipeline.core.artifacts.splits import Split, read_split
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import Diverged, PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Params, Wanted
 from pipeline.core.tables import read_table
@@ -23,7 +25,6 @@ from pipeline.evaluate.scores import Folds, cross_validated, fold_scores
 if TYPE_CHECKING:
     from optuna import Trial
 
-DIVERGED = 3  # the exit code
 REPEATS = 1
 DIGITS = 6  # of a value drawn from a range: the folds could not tell more apart
 
@@ -58,6 +59,8 @@ class Bench:
     ----------
     score : str
         The name of the score that points are ranked by: cv_mse, loo_mse, cv_accuracy, ...
+    metric : str
+        The dataset's, of which that is the mean over the folds.
     sign : int
         Times a score: less is better.
     current : dict
@@ -77,20 +80,24 @@ class Bench:
         self.settings = settings = params.dataset(dataset)
         split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
         self.data_md5 = md5(layout.ingested(dataset))
-        once = params.cross_validation.model_copy(update={"repeats": REPEATS})
-        judge = Judge(
-            _training(split), dataset, params.model_copy(update={"cross_validation": once})
-        )
+        cut = params.cross_validation.model_copy(update={"repeats": REPEATS})
+        once = params.model_copy(update={"cross_validation": cut})
+        judge = Judge(_training(split), dataset, once)
         if not judge.cuts:
             raise PipelineError(
                 f"{dataset}: {len(split.train)} training rows are too few to cross-validate"
             )
         self.rows, self.cuts, self.scheme = judge.rows, judge.cuts, judge.scheme
-        metric = settings.evaluate.metric
-        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{metric}"
-        self.sign = 1 if metric in LOWER_IS_BETTER else -1
+        self.metric = settings.evaluate.metric
+        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{self.metric}"
+        self.sign = 1 if self.metric in LOWER_IS_BETTER else -1
         self.current = wanted.params
         self.points: dict[tuple[Value, ...], Point] = {}
+
+    def loss(self, point: Point) -> float:
+        """The score of a point as a loss: less is better, inf where it diverged."""
+        score = point.scores.get(self.score)
+        return math.inf if score is None else self.sign * score
 
     def measure(self, changes: Mapping[str, Value]) -> Point:
         """Cross-validate the current params with these changes, once.
@@ -104,8 +111,7 @@ class Bench:
         params = self.current | dict(changes)
         key = tuple(params.values())
         if key not in self.points:
-            folds, scores = self._judged(params)
-            self.points[key] = Point(params, folds, scores)
+            self.points[key] = Point(params, *self._judged(params))
         return self.points[key]
 
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
@@ -115,7 +121,7 @@ class Bench:
         try:
             held = cross_validate(self.trainer, params, X, y, self.cuts, wanted, classes)
         except PipelineError as error:
-            if error.exit_code == DIVERGED:
+            if error.exit_code == Diverged.exit_code:
                 return {}, {}
             raise
         sure = self.params.intervals.confidence
@@ -126,31 +132,28 @@ class Bench:
             return {}, {}
 
 
-def search(bench: Bench, space: Space, seed: int) -> bool:
+def search(bench: Bench, space: Space, seed: int, bar: "tqdm[NoReturn]") -> bool:
     """Measure the current params and the points of a space.
 
-    What is measured stands in `bench.points`, whatever ends it. A progress bar is shown on a
-    terminal.
+    What is measured stands in `bench.points`, whatever ends it.
 
     Parameters
     ----------
     seed : int
         Of the sampler that draws from ranges.
+    bar : tqdm
+        Is told of each point.
 
     Returns
     -------
     bool
         Whether Ctrl-C ended it early.
     """
-    steps = _trials(bench, space, seed) if space.trials else map(bench.measure, space.grid())
+    asked = _trials(bench, space, seed) if space.trials else map(bench.measure, space.grid())
+    points = chain(map(bench.measure, [{}]), asked)
     try:
-        with tqdm(
-            total=space.size + 1, desc="sweep", unit="point", leave=False, disable=None
-        ) as bar:
-            bench.measure({})
+        for _ in points:
             bar.update()
-            for _ in steps:
-                bar.update()
     except KeyboardInterrupt:
         return True
     return False
@@ -166,11 +169,10 @@ def _trials(bench: Bench, space: Space, seed: int) -> Iterator[Point]:
     for _ in range(space.trials or 0):
         trial = study.ask()
         point = bench.measure({name: _drawn(trial, name, space) for name in space.axes})
-        score = point.scores.get(bench.score)
-        if score is None:
-            study.tell(trial, state=TrialState.PRUNED)  # counts as the worst; FAIL would not count
+        if point.folds:
+            study.tell(trial, bench.loss(point))
         else:
-            study.tell(trial, bench.sign * score)
+            study.tell(trial, state=TrialState.PRUNED)  # counts as the worst; FAIL would not count
         yield point
 
 
@@ -178,10 +180,12 @@ def _drawn(trial: "Trial", name: str, space: Space) -> Value:
     axis = space.axes[name]
     if not isinstance(axis, Range):
         return axis[trial.suggest_categorical(name, range(len(axis)))]
-    if axis.whole:
-        return trial.suggest_int(name, int(axis.low), int(axis.high))
-    value = float(f"{trial.suggest_float(name, axis.low, axis.high, log=axis.log):.{DIGITS}g}")
-    return min(max(value, axis.low), axis.high)
+    low, high = axis
+    if isinstance(low, int):
+        return trial.suggest_int(name, low, int(high))
+    log = name in LOGARITHMIC and low > 0
+    value = float(f"{trial.suggest_float(name, low, high, log=log):.{DIGITS}g}")
+    return min(max(value, low), high)
 
 
 def _training(split: Split) -> Split:

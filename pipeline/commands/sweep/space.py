@@ -2,45 +2,33 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import NamedTuple
 
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Descent, Wanted, nearest
+from pipeline.core.params import Descent, Wanted, nearest, params_of
+from pipeline.core.text import load_yaml
 from pipeline.core.trainers import Value
-from pipeline.core.yaml import load_yaml
 
 MOST = 10_000  # points
-LOGARITHMIC = ("lr", "weight_decay")
+LOGARITHMIC = ("lr", "weight_decay")  # their size is not known: a decade is as likely as another
 EXAMPLE = "lr=0.001,0.01,0.1"
 
 
-@dataclass(frozen=True)
-class Range:
-    """Numbers from `low` to `high`, both included.
-
-    Attributes
-    ----------
-    whole : bool
-        Whole numbers alone.
-    log : bool
-        Every decade is as likely as another: for params whose size is not known.
-    """
+class Range(NamedTuple):
+    """Numbers from `low` to `high`, both included; whole ones alone where these are ints."""
 
     low: float
     high: float
-    whole: bool
-    log: bool
 
 
 Axis = tuple[Value, ...] | Range
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """The params that are swept.
 
     Attributes
@@ -93,18 +81,15 @@ def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = No
     words: dict[str, str] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
-        known = [*model.params]
         if not equals:
-            problem = f"expected PARAM=VALUES, such as {EXAMPLE}"
-        elif name not in known:
-            problem = f"{model.name} has no param {name!r}{nearest(name, known)}; it has "
-            problem += ", ".join(known)
-        elif name in words:
-            problem = f"{name} is given twice; write all of its values in one argument"
-        else:
-            words[name] = text
-            continue
-        raise _refusal(argument, problem)
+            raise _refusal(argument, f"expected PARAM=VALUES, such as {EXAMPLE}")
+        if name not in model.params:
+            has = f"{nearest(name, model.params)}; it has {', '.join(model.params)}"
+            raise _refusal(argument, f"{model.name} has no param {name!r}{has}")
+        if name in words:
+            again = "is given twice; write all of its values in one argument"
+            raise _refusal(argument, f"{name} {again}")
+        words[name] = text
     count = trials or prod(text.count(",") + 1 for text in words.values())
     if trials is not None and not 1 <= trials <= MOST:
         raise PipelineError(f"--trials {trials}: expected a whole number from 1 to {MOST:,}")
@@ -114,10 +99,9 @@ def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = No
             "fewer values, or ranges with --trials"
         )
     space = Space({k: _axis(k, text, model) for k, text in words.items()}, words, trials)
-    ranges = [name for name, axis in space.axes.items() if isinstance(axis, Range)]
+    ranges = [f"{k}={words[k]}" for k, axis in space.axes.items() if isinstance(axis, Range)]
     if ranges and trials is None:
-        name = ranges[0]
-        raise _refusal(f"{name}={words[name]}", "a range needs --trials N, such as --trials 30")
+        raise _refusal(ranges[0], "a range needs --trials N, such as --trials 30")
     if trials is not None and not ranges:
         raise PipelineError(
             f"--trials {trials}: goes with a range, such as lr=0.001..1; lists of values are tried "
@@ -137,26 +121,24 @@ def shown(value: Value) -> str:
     return str(value)
 
 
-def listed(values: Mapping[str, Value], equals: str = ": ", between: str = ", ") -> str:
-    """Params as one reads them.
+def listed(values: Mapping[str, Value]) -> str:
+    """Params as params.yaml has them.
 
     >>> listed({"lr": 0.1, "epochs": 50})
     'lr: 0.1, epochs: 50'
     """
-    return between.join(f"{name}{equals}{shown(value)}" for name, value in values.items())
+    return ", ".join(f"{name}: {shown(value)}" for name, value in values.items())
 
 
 def _axis(name: str, text: str, model: Wanted) -> Axis:
     argument = f"{name}={text}"
-    ends = re.fullmatch(r"([^,]+?)\.\.([^,]+)", text)
-    if ends:
+    if ends := re.fullmatch(r"([^,]+?)\.\.([^,]+)", text):
         low, high = (_value(name, end, model, argument) for end in ends.groups())
         if isinstance(low, str) or isinstance(high, str):
             raise _refusal(argument, f"a range is of numbers; write {name}=A,B")
         if low >= high:
             raise _refusal(argument, "the lower end of a range comes first, as in lr=0.001..1")
-        log = name in LOGARITHMIC and low > 0
-        return Range(low, high, whole=isinstance(low, int), log=log)
+        return Range(low, high)
     values = tuple(_value(name, one, model, argument) for one in text.split(","))
     for k, value in enumerate(values):
         if value in values[:k]:
@@ -171,14 +153,12 @@ def _value(name: str, text: str, model: Wanted, argument: str) -> Value:
         raise _refusal(argument, f"{text}: one range, LOW..HIGH, or a list of values, not both")
     try:
         # as params.yaml would: 1e-3 is a number, full is a word
-        given = load_yaml(text)
-        checked = Descent.of(**model.params | {name: given})
+        settings = Descent.of(**model.params | {name: load_yaml(text)})
+        return params_of(model.trainer, settings)[name]
     except (YAMLError, RecursionError):
         raise _refusal(argument, f"{_short(text)} is no value") from None
     except ValueError as error:
         raise _refusal(argument, str(error)) from None
-    value: Value = getattr(checked, name)
-    return value
 
 
 def _refusal(argument: str, problem: str) -> PipelineError:

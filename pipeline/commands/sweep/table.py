@@ -1,19 +1,21 @@
 """The points of a sweep in order, best first, and what follows from it."""
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 from tabulate import tabulate
 
+from pipeline.commands.results import interval, number
 from pipeline.commands.sweep.search import REPEATS, Bench, Point
-from pipeline.commands.sweep.space import Space, listed, shown
+from pipeline.commands.sweep.space import Space, shown
 from pipeline.core.artifacts.evaluated import Comparison
 from pipeline.core.files import write_text
 from pipeline.core.params import METRICS
+from pipeline.core.text import csv_writer
 from pipeline.core.trainers import Value
 from pipeline.evaluate.comparison import contrast
 
@@ -61,15 +63,15 @@ class Ranking:
 
     def name(self, point: Point) -> str:
         """The swept params of a point in one line, as one types them."""
-        return listed(self.swept(point), "=", " ")
+        return " ".join(f"{name}={shown(value)}" for name, value in self.swept(point).items())
 
     def text(self, interrupted: bool) -> str:
         """The table for a reader, with a line above that says what the figures are.
 
         At most MOST points are shown; `csv` has all.
         """
-        others = [m for m in METRICS[self.bench.settings.task] if m != self._metric]
-        header = [*self.space.axes, self._metric, "sd", "interval", *others, ""]
+        others = [m for m in METRICS[self.bench.settings.task] if m != self.bench.metric]
+        header = [*self.space.axes, self.bench.metric, "sd", "interval", *others, ""]
         rows = [header, *(self._row(point, others) for point in self.points[:MOST])]
         lines = [tabulate(rows, tablefmt="plain", disable_numparse=True)]
         if len(self.points) > MOST:
@@ -85,8 +87,8 @@ class Ranking:
         applied : bool
             Whether the winner is written to params.yaml in any case.
         """
-        metric, winner = self._metric, self.name(self.points[0])
-        found = f"{metric} {_number(self.points[0].scores[self.bench.score])}"
+        metric, winner = self.bench.metric, self.name(self.points[0])
+        found = f"{metric} {number(self.points[0].scores[self.bench.score])}"
         if not self.changes():
             return f"best: {winner}, the current params ({found})"
         versus = "the current params diverge"
@@ -100,32 +102,37 @@ class Ranking:
         follows = "" if applied else "; --apply writes it to params.yaml"
         return f"best: {winner} ({found}); {versus}{follows}"
 
-    @property
+    @cached_property
     def folder(self) -> Path:
-        """Where the results lie."""
-        return FOLDER / f"{self.bench.dataset}-{self.bench.model}"
+        """Where the results lie: a folder for each sweep of the model, 1, 2, ...
+
+        The same results lie in the same folder again.
+        """
+        of_model = FOLDER / f"{self.bench.dataset}-{self.bench.model}"
+        tables = (of_model / str(number) / "table.csv" for number in count(1))
+        return next(
+            table.parent
+            for table in tables
+            if not table.exists() or table.read_bytes() == self.csv.encode()
+        )
 
     def write(self) -> list[Path]:
-        """Write table.csv, and a picture for each param; pictures of other params go.
+        """Write table.csv, and a picture for each param.
 
         Returns
         -------
         list of Path
             What was written, the table first.
         """
-        table = self.folder / "table.csv"
-        write_text(table, self.csv)
-        pictures = {}
+        files = [self.folder / "table.csv"]
+        write_text(files[0], self.csv)
         if self.best is not None:
             from pipeline.commands.sweep.pictures import draw
 
-            pictures = {self.folder / f"{k}.svg": draw(self, k) for k in self.space.axes}
-        for path, picture in pictures.items():
-            write_text(path, picture)
-        for path in self.folder.glob("*.svg"):
-            if path not in pictures:
-                path.unlink(missing_ok=True)
-        return [table, *pictures]
+            for name in self.space.axes:
+                files.append(self.folder / f"{name}.svg")
+                write_text(files[-1], draw(self, name))
+        return files
 
     @cached_property
     def csv(self) -> str:
@@ -133,22 +140,13 @@ class Ranking:
         best = self.points[0].scores
         names = sorted(best, key=lambda name: not name.startswith(self.bench.score))
         buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
+        writer = csv_writer(buffer)
         writer.writerow([*self.space.axes, "current", "diverged", *names])
         for point in self.points:
-            writer.writerow(
-                [
-                    *map(shown, self.swept(point).values()),
-                    int(point.params == self.bench.current),
-                    int(not point.folds),
-                    *(point.scores.get(name) for name in names),
-                ]
-            )
+            swept = map(shown, self.swept(point).values())
+            kind = int(point.params == self.bench.current), int(not point.folds)
+            writer.writerow([*swept, *kind, *map(point.scores.get, names)])
         return buffer.getvalue()
-
-    @property
-    def _metric(self) -> str:
-        return self.bench.settings.evaluate.metric
 
     def _about(self) -> str:
         scheme, bench = self.bench.scheme, self.bench
@@ -156,54 +154,29 @@ class Ranking:
         cut = f"{scheme.folds} folds of {rows}, {REPEATS} repeat"
         if scheme.leave_one_out:
             cut = f"each of {rows} held out by itself"
-        better = "lower" if bench.sign == 1 else "higher"
         sure = f"{100 * bench.params.intervals.confidence:g} %"
+        better = "lower" if bench.sign == 1 else "higher"
         return (
-            f"{bench.dataset} {bench.model}: {self._metric} ({better} is better), {cut}; "
+            f"{bench.dataset} {bench.model}: {bench.metric} ({better} is better), {cut}; "
             f"{sure} intervals; best of {len(self.points)} points first"
         )
 
     def _row(self, point: Point, others: Sequence[str]) -> list[str]:
-        bench = self.bench
-        mark = "current" if point.params == bench.current else ""
-        swept = [shown(value) for value in self.swept(point).values()]
+        mark = "current" if point.params == self.bench.current else ""
+        swept = [*map(shown, self.swept(point).values())]
         if not point.folds:
             return [*swept, "diverged", *[""] * (len(others) + 2), mark]
-        low, high = (point.scores.get(f"{bench.score}_{end}") for end in ("low", "high"))
-        prefix = bench.score.split("_")[0]
-        return [
-            *swept,
-            _number(point.scores[bench.score]),
-            _number(point.scores.get(f"{bench.score}_sd")),
-            f"{_number(low)} to {_number(high)}" if low is not None else "-",
-            *(_number(point.scores.get(f"{prefix}_{name}")) for name in others),
-            mark,
-        ]
+        score = self.bench.score
+        names = [score, f"{score}_sd", *(f"{score.split('_')[0]}_{name}" for name in others)]
+        mean, sd, *more = (number(point.scores.get(name)) for name in names)
+        return [*swept, mean, sd, interval(point.scores, score), *more, mark]
 
     def _against_current(self) -> Comparison:
         """The winner against the current params, as verdict compares models: fold by fold."""
-        bench, metric = self.bench, self.bench.settings.evaluate.metric
+        bench, metric = self.bench, self.bench.metric
         pair = {"best": self.points[0], "current": self.current}
         scores = {
             name: [score for score in point.folds[metric] if score is not None]
             for name, point in pair.items()
         }
-        confidence = bench.params.intervals.confidence
-        return contrast(scores, metric, bench.scheme.folds, confidence)
-
-
-def ranked(bench: Bench, space: Space) -> Ranking:
-    """Order what was measured: by score, the best first; what diverged last.
-
-    The order is stable: of equal scores the point that was measured first comes first.
-    """
-
-    def place(point: Point) -> tuple[bool, float]:
-        score = point.scores.get(bench.score)
-        return score is None, bench.sign * (score or 0.0)
-
-    return Ranking(bench, space, sorted(bench.points.values(), key=place))
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+        return contrast(scores, metric, bench.scheme.folds, bench.params.intervals.confidence)

@@ -54,7 +54,7 @@ def verify(threads: Sequence[int]) -> Iterator[str]:
     Differs
         When an output differs: the first, where and by how much.
     """
-    if _git(Path(), "status", "--porcelain", "--untracked-files=no"):
+    if _git("status", "--porcelain", "--untracked-files=no"):
         yield "uncommitted changes are no part of this: what is verified is HEAD"
     differing: list[str] = []
     for number in threads or (None,):
@@ -75,16 +75,16 @@ def _compared(threads: int | None) -> list[tuple[str, str]]:
     """Every output's path, and `identical` or how it differs."""
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         clone = Path(folder) / "clone"
-        _git(Path(), "clone", "--quiet", ".", str(clone))
+        _git("clone", "--quiet", ".", str(clone))
         before = {str(output.path): output for output in outputs(clone / LOCK)}
         (clone / LOCK).unlink()  # DVC keeps in it what stages made that are no more
         _repro(clone, threads)
         after = {str(output.path): output for output in outputs(clone / LOCK)}
         run = {output.stage for output in after.values()}
-        paths = [path for path, output in (before | after).items() if output.stage in run]
         return [
             (path, _result(clone, path, before.get(path), after.get(path)))
-            for path in sorted(paths)
+            for path, output in sorted((before | after).items())
+            if output.stage in run
         ]
 
 
@@ -126,8 +126,8 @@ def _repro(clone: Path, threads: int | None) -> None:
         )
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    ended = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+def _git(*arguments: str) -> str:
+    ended = subprocess.run(["git", *arguments], capture_output=True, text=True)
     if ended.returncode:
         raise PipelineError(f"git {arguments[0]}: {ended.stderr.strip()}")
     return ended.stdout

@@ -1,11 +1,11 @@
 """metrics/champion.json: for each dataset the model that a new one must not fall behind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import (
@@ -20,15 +20,7 @@ from pipeline.core.artifacts.splits import read_split
 from pipeline.core.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
-from pipeline.core.params import (
-    Dataset,
-    Descent,
-    Goal,
-    Settings,
-    known_trainer,
-    load_params,
-    nearest,
-)
+from pipeline.core.params import Dataset, Descent, Goal, Settings, TrainerName, load_params, nearest
 from pipeline.core.tables import read_table
 from pipeline.core.trainers import TRAINERS, Value
 
@@ -44,7 +36,7 @@ class Champion(Settings):
         The ranges of its training rows, in which `validate` expects later data.
     """
 
-    trainer: Annotated[str, AfterValidator(known_trainer)]
+    trainer: TrainerName
     params: dict[str, Value]
     features: Annotated[list[str], Field(min_length=1)]
     threshold: float | Goal | None = None
@@ -68,8 +60,8 @@ def read_champion(dataset: str, settings: Dataset, columns: Sequence[str]) -> Ch
         When the file is missing or damaged, or names what cannot be trained on these columns.
     """
     champion = read_champions().get(dataset)
-    if champion is not None:
-        _refuse_unfit(f"{layout.CHAMPION}: {dataset}", champion, settings, columns)
+    if champion and (problem := next(_misfits(champion, settings, columns), None)):
+        raise PipelineError(f"{layout.CHAMPION}: {dataset}{problem}; mend or remove the entry")
     return champion
 
 
@@ -79,31 +71,26 @@ def read_champions() -> dict[str, Champion]:
     return read_as(layout.CHAMPION, dict[str, Champion], REMEDY)
 
 
-def _refuse_unfit(
-    where: str, champion: Champion, settings: Dataset, columns: Sequence[str]
-) -> None:
-    features, expected = champion.features, TRAINERS[champion.trainer].params
-    missing = [name for name in features if name not in columns]
-    if TRAINERS[champion.trainer].task != settings.task:
-        problem = f".trainer: {champion.trainer} cannot do task: {settings.task}"
-    elif missing:
-        problem = f".features: the data have no {', '.join(missing)}"
-    elif champion.trained_on and {*champion.trained_on.columns} != {*features, settings.target}:
-        problem = ".trained_on.columns: expected those of features, and the target"
-    elif len(set(features)) < len(features) or settings.target in features:
-        problem = ".features: a name stands twice, or is that of the target"
-    elif set(champion.params) != set(expected):
-        problem = f".params: {champion.trainer} takes {', '.join(sorted(expected)) or 'none'}"
-    elif (champion.threshold is None) != (settings.evaluate.threshold is None):
-        problem = f".threshold: does not go with task: {settings.task}"
-    else:
-        try:
-            if expected:
-                Descent.of(**champion.params)
-            return
-        except ValueError as error:
-            problem = f".params: {error}"
-    raise PipelineError(f"{where}{problem}; mend or remove the entry")
+def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> Iterator[str]:
+    """What keeps a champion from being trained on these columns."""
+    features, trainer = champion.features, TRAINERS[champion.trainer]
+    if trainer.task != settings.task:
+        yield f".trainer: {champion.trainer} cannot do task: {settings.task}"
+    if missing := [name for name in features if name not in columns]:
+        yield f".features: the data have no {', '.join(missing)}"
+    if champion.trained_on and {*champion.trained_on.columns} != {*features, settings.target}:
+        yield ".trained_on.columns: expected those of features, and the target"
+    if len(set(features)) < len(features) or settings.target in features:
+        yield ".features: a name stands twice, or is that of the target"
+    if set(champion.params) != set(trainer.params):
+        yield f".params: {champion.trainer} takes {', '.join(sorted(trainer.params)) or 'none'}"
+    if (champion.threshold is None) != (settings.evaluate.threshold is None):
+        yield f".threshold: does not go with task: {settings.task}"
+    try:
+        if trainer.params:
+            Descent.of(**champion.params)
+    except ValueError as error:
+        yield f".params: {error}"
 
 
 @dataclass(frozen=True)
@@ -122,28 +109,22 @@ class Holder:
     override: str | None = None
 
 
-def holder(dataset: str, evaluated: Evaluated, verdict: Verdict) -> Holder:
-    """The champion among the models: the one that a person chose, else the accepted one.
-
-    A person's choice holds until the next `promote`, and for the model that was chosen: with other
-    params it is another model.
-    """
+def holder(dataset: str, evaluated: Evaluated) -> Holder:
+    """The champion among the models: the one that somebody promoted; with other params, none."""
     entry = read_champions().get(dataset)
-    if entry and entry.override:
-        same = (
-            name
-            for name, one in evaluated.judged.items()
-            if one.role == "trainer" and entry.is_(one, _features(one), evaluated.threshold)
-        )
-        return Holder(next(same, None), entry.override)
-    return Holder(verdict.best if verdict.verdict == "accepted" else None)
+    if entry is None:
+        return Holder(None)
+    for name, one in evaluated.judged.items():
+        if one.role == "trainer" and entry.is_(one, _features(one), evaluated.threshold):
+            return Holder(name, entry.override)
+    return Holder(None, entry.override)
 
 
 def champion_model(dataset: str) -> tuple[str, str | None]:
     """The model to predict with, and what to warn of.
 
-    The champion; where the verdict is undecided the best trainer; where it is rejected the
-    champion of metrics/champion.json, if it is among the models.
+    The champion; where it is not among the models, with a warning the best, unless it is rejected;
+    where nobody promoted any, the best.
 
     Raises
     ------
@@ -151,26 +132,24 @@ def champion_model(dataset: str) -> tuple[str, str | None]:
         When no model of the dataset is fit for use.
     """
     evaluated, verdict = _judged(dataset)
-    held = holder(dataset, evaluated, verdict)
+    held = holder(dataset, evaluated)
     if held.model:
         return held.model, None
     if held.override:
         raise PipelineError(
             f"{dataset}: the champion that a person chose is not among data/4_models (its params, "
-            f"features or threshold are others); name a trainer, or `promote {dataset}` anew"
+            "features or threshold are others); name another by --model, or "
+            f"`promote {dataset}` anew"
         )
+    best, promoted = verdict.best, dataset in read_champions()
+    title = "the champion is not among data/4_models" if promoted else f"{dataset} has no champion"
+    if verdict.verdict == "accepted":
+        return best, f"{title}: {best}, the best, is accepted, and predicts" if promoted else None
     if verdict.verdict == "undecided":
-        return verdict.best, (
-            f"{dataset} has no champion: {verdict.best}, the best, is undecided: {verdict.reason}"
-        )
-    if evaluated.champion not in (None, "champion"):
-        return evaluated.champion, (
-            f"{verdict.best}, the best of {dataset}, is rejected; {evaluated.champion} holds the "
-            "title"
-        )
+        return best, f"{title}: {best}, the best, is undecided: {verdict.reason}"
     raise PipelineError(
-        f"{dataset}: {verdict.best}, the best of data/4_models, is rejected ({verdict.reason}), "
-        "and the champion is not among them; name a trainer, or a run of MLflow"
+        f"{dataset}: {best}, the best of data/4_models, is rejected ({verdict.reason}), "
+        "and the champion is not among them; name another by --model, or a run of MLflow"
     )
 
 

@@ -8,11 +8,14 @@ from pipeline.core import layout
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.files import read_as
 from pipeline.core.params import Goal, Metric, Settings
+from pipeline.core.trainers import Ending
 
 Role = Literal["trainer", "reference", "baseline", "champion"]
 Words = Literal["better", "worse", "not distinguishable"]
 Word = Literal["accepted", "rejected", "undecided"]
 Scores = dict[str, float | None]
+
+FAILED, GREW = "training failed", "its loss grew"
 
 LOWER_IS_BETTER = {"mse", "mae", "log_loss", "brier"}
 
@@ -53,11 +56,14 @@ class Judged(Settings):
         As in metrics/<dataset>.json.
     folds : dict
         The score of each fold, by metric; fold k has the same rows for every trainer.
+    ending : str or None
+        How its training ended, where it took steps.
     """
 
     role: Role
     trainer: str
     params: dict[str, float | int | str]
+    ending: Ending | None = None
     threshold: float | None
     scores: Scores
     folds: dict[str, list[float | None]]
@@ -101,6 +107,11 @@ class Evaluated(Settings):
     audits: list[Audit]
     warnings: list[str]
 
+    @property
+    def held(self) -> str:
+        """The score on held-out rows that models are compared by: `loo_mse`, `cv_accuracy`."""
+        return f"{'loo' if self.scheme.leave_one_out else 'cv'}_{self.metric}"
+
     @model_validator(mode="after")
     def _can_be_compared(self) -> Self:
         roles = [one.role for one in self.judged.values()]
@@ -127,7 +138,13 @@ class Comparison(Settings):
 
 
 class Verdict(Settings):
-    """One block of metrics/verdict.json; `evaluated_md5` is of the file it is about."""
+    """One block of metrics/verdict.json; `evaluated_md5` is of the file it is about.
+
+    Attributes
+    ----------
+    failed : list of str
+        The models whose loss grew in training: their scores mean nothing.
+    """
 
     evaluated_md5: str
     metric: Metric
@@ -135,11 +152,14 @@ class Verdict(Settings):
     verdict: Word
     reason: str
     champion: str | None
+    failed: list[str]
     notes: list[str]
     comparisons: list[Comparison]
 
     def standing(self, trainer: str) -> tuple[str, str]:
         """The verdict on the best trainer, or how another compares with it; and the reason."""
+        if trainer in self.failed:
+            return FAILED, GREW
         if trainer == self.best:
             return self.verdict, self.reason
         for one in self.comparisons:

@@ -17,11 +17,11 @@ from pipeline.core import layout
 from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
-from pipeline.core.params import AnyTrainer, Settings, Wanted
+from pipeline.core.params import Settings, Wanted
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Value
+from pipeline.core.trainers import TRAINERS, Ending, Value
 
-FORMAT = 3
+FORMAT = 4
 
 
 class ModelFile(Settings):
@@ -37,12 +37,13 @@ class ModelFile(Settings):
         Of the 3_split/<dataset>/train.parquet that it was trained on.
     """
 
-    format: Literal[3]
+    format: Literal[4]
     sha256: str
     train_md5: str
-    trainer: AnyTrainer
+    trainer: str
     params: dict[str, Value]
     facts: dict[str, float | int | None]
+    ending: Ending | None
     intercept: float
     coef: dict[str, float]
 
@@ -61,6 +62,8 @@ class Model:
     facts : dict
         What its trainer measured of the training rows: `rank` and `condition` of the closed form;
         `stable_lr`, the largest stable rate of full-batch SGD. None: there is none, or inf.
+    ending : str or None
+        How its losses ended (`solvers.descent.ending`); None of a trainer that takes no steps.
     """
 
     trainer: str
@@ -68,6 +71,7 @@ class Model:
     facts: dict[str, float | int | None]
     coef: Array
     intercept: float
+    ending: Ending | None = None
 
     def predict(self, X: Array) -> Array:
         """The target (regression) or the logit of label 1 (classification), shape (n_rows,)."""
@@ -78,19 +82,16 @@ def write_model(path: Path, features: Sequence[str], model: Model, train_md5: st
     """Write the weights, by feature name, on standardized features."""
     if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept)):
         raise PipelineError(f"{path}: the weights of {model.trainer} are not finite; not written")
-    write_json(
-        path,
-        _sealed(
-            {
-                "train_md5": train_md5,
-                "trainer": model.trainer,
-                "params": model.params,
-                "facts": model.facts,
-                "intercept": model.intercept,
-                "coef": dict(zip(features, model.coef.tolist(), strict=True)),
-            }
-        ),
-    )
+    content = {
+        "train_md5": train_md5,
+        "trainer": model.trainer,
+        "params": model.params,
+        "facts": model.facts,
+        "ending": model.ending,
+        "intercept": model.intercept,
+        "coef": dict(zip(features, model.coef.tolist(), strict=True)),
+    }
+    write_json(path, _sealed(content))
 
 
 def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str) -> Model:
@@ -122,8 +123,14 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
             f"{path}: was trained on other rows, or rows scaled otherwise, than train.parquet and "
             "scaler.json of the split are of; run `dvc repro`"
         )
-    coef = np.array(list(content.coef.values()))
-    return Model(content.trainer, content.params, content.facts, coef, content.intercept)
+    return Model(
+        trainer,
+        content.params,
+        content.facts,
+        np.array(list(content.coef.values())),
+        content.intercept,
+        content.ending,
+    )
 
 
 def _sealed(content: dict[str, Any]) -> dict[str, Any]:
@@ -141,22 +148,16 @@ def read_history(path: Path) -> Array:
     """
     refuse_altered(path)
     try:
-        with path.open(encoding="utf-8") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a file without losses
-            header, *lines = file.read().split("\n")
+        header, *lines = path.read_text(encoding="utf-8").split("\n")
+        with warnings.catch_warnings(action="ignore"):  # of a file without losses
             history = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
     except FileNotFoundError:
         raise missing(path) from None
     except (OSError, ValueError) as error:
         raise damaged(path, str(error)) from None
     expected = f"epoch,{path.stem.removesuffix('_history').partition('-')[2]}"
-    shape = header == expected and history.size and history.shape[1] == 2
-    if (
-        lines[-1:] != [""]
-        or not shape
-        or not np.isfinite(history).all()
-        or (np.diff(history[:, 0]) != 1).any()
-    ):
+    shape = header == expected and lines[-1:] == [""] and history.shape[1] == 2
+    if not shape or not np.isfinite(history).all() or (np.diff(history[:, 0]) != 1).any():
         raise damaged(path, f"expected {expected}, and a finite loss for one epoch after the other")
     return history
 

@@ -75,6 +75,13 @@ def read_split(dataset: str, target: str, table: pa.Table) -> Split:
         raise PipelineError(f"{layout.scaler(dataset)}: is of other columns; run `dvc repro`")
     if sorted([*parts.train, *parts.test]) != list(range(table.num_rows)):
         raise PipelineError(f"{layout.split_rows(dataset)}: is of other rows; run `dvc repro`")
+    for name in (*scaler, target):
+        if table[name].null_count or not pa.types.is_primitive(table[name].type):
+            raise PipelineError(
+                f"{layout.ingested(dataset)}: column {name} has text or gaps, and the models are "
+                "of numbers: mend the file that it comes from, or take the last one back, and run "
+                "`dvc repro`"
+            )
     X, y = as_arrays(table.select([*scaler, target]))
     split = Split(
         features=[*scaler],

@@ -16,7 +16,6 @@ from pipeline.core.trainers import TRAINERS
 
 FILES = [layout.ingested("*"), layout.validated("*"), layout.evaluated("*")]
 FOLDERS = [layout.scaler("*"), layout.plot("*", "loss")]
-NAME = re.compile("[a-z][a-z0-9_]*")
 
 
 def remove_strangers(params: Params) -> None:
@@ -49,7 +48,7 @@ def _named() -> set[str]:
     """The datasets of which there are outputs."""
     files = {path.stem for pattern in FILES for path in Path().glob(str(pattern))}
     folders = {path.parent.name for pattern in FOLDERS for path in Path().glob(str(pattern))}
-    return {name for name in files | folders if NAME.fullmatch(name)}
+    return {name for name in files | folders if re.fullmatch(layout.NAME, name)}
 
 
 def _outputs(dataset: str) -> Iterator[Path]:

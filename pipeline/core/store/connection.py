@@ -2,18 +2,17 @@
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import logging
 import os
 import re
 import sqlite3
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_write
@@ -21,10 +20,8 @@ from pipeline.core.trainers import Value
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 ANSWER = 5  # seconds that a server has for its first answer
-BATCH = {"metrics": 1000, "params": 100}  # the most that MLflow takes at once
 Point = tuple[int, float, int]  # epoch, loss, milliseconds since 1970
 # With MLflow's own limits a server that is down costs four minutes.
 ENVIRONMENT = {
@@ -35,6 +32,8 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # with the password in it
 }
+# What stores raise errors of; google: a server that is none of MLflow's gives no JSON.
+STORES = {"mlflow", "sqlalchemy", "google"}
 
 
 class StoreError(PipelineError):
@@ -48,24 +47,18 @@ class Store:
     ----------
     client : MlflowClient
         Serves after the block of `open_store`, too.
+    experiment : callable
+        Gives the id of the experiment of a name, made where there is none; asks for it once.
     artifacts : Path or None
         Folder of the artifacts; None where a server keeps them.
-    versions : dict
-        What the registry is known to hold: versions by model and run.
     """
 
     def __init__(self, client: "MlflowClient", artifacts: Path | None) -> None:
         self.client, self.artifacts = client, artifacts
-        self.versions: dict[str, dict[str, ModelVersion]] = {}
-        self._ids: dict[str, str] = {}
+        self.experiment = functools.cache(self._experiment)
 
-    def experiment(self, name: str) -> str:
+    def _experiment(self, name: str) -> str:
         """The id of the experiment, made where there is none."""
-        if name not in self._ids:
-            self._ids[name] = self._found_or_made(name)
-        return self._ids[name]
-
-    def _found_or_made(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(name)
@@ -74,10 +67,10 @@ class Store:
             location = (self.artifacts / name).as_uri() if self.artifacts else None
             try:
                 return str(self.client.create_experiment(name, artifact_location=location))
-            except MlflowException as error:
+            except MlflowException:
                 found = self.client.get_experiment_by_name(name)
                 if found is None:  # else another machine was first
-                    raise error
+                    raise
         if found.lifecycle_stage == "deleted":  # by hand, in the UI; its name stays taken
             self.client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
@@ -89,7 +82,7 @@ class Store:
         name: str,
         tags: Mapping[str, str],
         params: Mapping[str, object],
-        metrics: Mapping[str, float] = MappingProxyType({}),
+        metrics: Mapping[str, float] | None = None,
     ) -> Iterator[str]:
         """Create a run that holds all this; what ends the block early leaves it FAILED.
 
@@ -110,8 +103,11 @@ class Store:
         now, begun = milliseconds(), time.monotonic()
         run = str(self.client.create_run(experiment, now, dict(tags), name).info.run_id)
         try:
-            self._log(run, "params", [Param(key, str(value)) for key, value in params.items()])
-            self._log(run, "metrics", [Metric(key, of, now, 0) for key, of in metrics.items()])
+            self.client.log_batch(
+                run,
+                [Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
+                [Param(key, str(value)) for key, value in params.items()],
+            )
             yield run
         except BaseException:  # Ctrl-C, too
             if time.monotonic() - begun < ANSWER:  # else the store has fallen silent
@@ -123,12 +119,8 @@ class Store:
         """Add points to the metric `loss` of a run."""
         from mlflow.entities import Metric
 
-        self._log(run, "metrics", [Metric("loss", loss, ms, epoch) for epoch, loss, ms in points])
-
-    def _log(self, run: str, kind: str, entities: list[Any]) -> None:
-        most = BATCH[kind]
-        for start in range(0, len(entities), most):
-            self.client.log_batch(run, **{kind: entities[start : start + most]})
+        metrics = [Metric("loss", loss, ms, epoch) for epoch, loss, ms in points]
+        self.client.log_batch(run, metrics)
 
 
 def milliseconds() -> int:
@@ -174,8 +166,12 @@ def training_key(dataset: str, name: str, params: Mapping[str, Value], train_md5
     str
         The SHA-256 of all this, 64 hexadecimal digits.
     """
-    identity = json.dumps([dataset, name, dict(params), train_md5], sort_keys=True)
-    return hashlib.sha256(identity.encode()).hexdigest()
+    return identity_hash([dataset, name, dict(params), train_md5])
+
+
+def identity_hash(identity: Sequence[object]) -> str:
+    """The SHA-256 of all that makes something what it is, 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -207,7 +203,10 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
     with saying_why(uri):
         sqlite = _sqlite_file(uri)
         if reading and sqlite and not sqlite.exists():
-            raise StoreError(f"no MLflow store yet at {uri}: run `dvc repro`")
+            raise StoreError(
+                f"no MLflow store yet at {uri}: run `dvc repro` or, where that is up to date, "
+                "`python -m pipeline sync`"
+            )
         _ask(uri)
         import mlflow
 
@@ -239,10 +238,8 @@ def saying_why(uri: str) -> Iterator[None]:
     """
     try:
         yield
-    except PipelineError:
-        raise
     except Exception as error:
-        if not isinstance(error, _of_the_store()):
+        if not _of_the_store(error):
             raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise StoreError(without_password(f"MLflow store {uri}: {reason}")) from None
@@ -253,14 +250,11 @@ def without_password(text: str) -> str:
     return re.sub(r"password=[^&\s]*", "password=***", re.sub(r"//[^/\s]*@", "//***@", text))
 
 
-def _of_the_store() -> tuple[type[Exception], ...]:
-    """What a store raises; mlflow may not be imported yet, and would take two seconds."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    mlflow, json = map(sys.modules.get, ("mlflow.exceptions", "google.protobuf.json_format"))
-    own = (mlflow.MlflowException,) if mlflow else ()
-    other = (json.ParseError,) if json else ()  # of a server that is none of MLflow's
-    return SQLAlchemyError, sqlite3.Error, OSError, ImportError, *own, *other
+def _of_the_store(error: Exception) -> bool:
+    """Whether a store raises it; to import all that it may be would take two seconds."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    known = isinstance(error, sqlite3.Error | OSError | ImportError)
+    return known or not packages.isdisjoint(STORES)
 
 
 def _ask(uri: str) -> None:

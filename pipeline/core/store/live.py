@@ -6,15 +6,20 @@ and it is a daemon: the end of the training waits for it a bounded time, whateve
 """
 
 import contextlib
+import os
+import socket
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tqdm import tqdm
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineWarning
-from pipeline.core.files import md5
+from pipeline.core.files import md5, runs
 from pipeline.core.params import Wanted
 from pipeline.core.store.connection import (
     Point,
@@ -24,12 +29,12 @@ from pipeline.core.store.connection import (
     milliseconds,
     open_store,
     saying_why,
-    tracking_uri,
     training_key,
 )
-from pipeline.core.store.owner import end_abandoned, owner_tags
-from pipeline.core.store.progress import Bar, warnings_above_bars
 from pipeline.core.trainers import Callback, no_callback
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 MOST = 500  # points kept; also, about, what each doubling of the time adds to a run
 FLUSH = 10  # seconds that MLflow may take for the last points, the model being on disk
@@ -112,7 +117,7 @@ def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
         yield no_callback
         return
     view = _View(dataset, model, pace)
-    with warnings_above_bars():
+    with _warnings_above_bars():
         try:
             yield view.tell
         except Exception as error:
@@ -128,41 +133,49 @@ class _View:
     """The bar and the run of one training; both begin to wait at its first loss."""
 
     def __init__(self, dataset: str, model: Wanted, pace: Pace) -> None:
-        self._losses, self._pace = Losses(), pace
-        self._bar = Bar(model.name, int(model.params["epochs"]))
-        self._run = _LiveRun(dataset, model, self._losses, pace)
-        self._begun: float | None = None
-        self._due = 0.0  # when to draw next
+        self._dataset, self._model, self._pace = dataset, model, pace
+        self._losses, self._over = Losses(), threading.Event()
+        self._run = threading.Thread(target=self._show, name="live run", daemon=True)
+        self._status, self._error, self._warned = "RUNNING", "", False
+        self._begun = self._due = 0.0  # the first loss, and when to draw next
+        self._bar: Any = None
 
     def tell(self, epoch: int, loss: float) -> None:
         """Take the loss of an epoch: the callback of the solver."""
-        now = time.monotonic()
-        if self._begun is None:
+        now = time.time()
+        if self._losses.latest is None:
             self._begun, self._due = now, now + self._pace.bar
             self._run.start()
         self._losses(epoch, loss)
         if now >= self._due:
             self._due = now + self._pace.draw
-            self._bar.draw(epoch, loss, now - self._begun)
+            self._draw(epoch, loss)
 
-    def end(self, status: str, error: str | None = None) -> None:
-        """End both, in a bounded time."""
-        if self._losses.latest:
-            self._bar.close(*self._losses.latest)
-            self._run.end(status, error)
+    def _draw(self, epoch: int, loss: float) -> None:
+        """Show how far the training is, on a bar that is there from the first time on."""
+        if self._bar is None:
+            self._bar = _bar(self._model, self._begun)
+        self._bar.n = epoch
+        self._bar.set_postfix_str(f"loss {loss:.6g}")
 
+    def end(self, status: str, error: str = "") -> None:
+        """End both, and wait until the store knows, or for a few seconds.
 
-class _LiveRun(threading.Thread):
-    """The thread that makes the run and feeds it."""
+        The bar leaves its last state on a line of its own.
+        """
+        if self._losses.latest is None:
+            return
+        if self._bar is not None:
+            self._draw(*self._losses.latest)
+            self._bar.close()
+        self._status, self._error = status, error
+        self._over.set()
+        seconds = SETTLE if status == "KILLED" else FLUSH
+        self._run.join(seconds)
+        if self._run.is_alive():
+            self._warn(f"no answer within {seconds} s")
 
-    def __init__(self, dataset: str, model: Wanted, losses: Losses, pace: Pace) -> None:
-        super().__init__(name="live run", daemon=True)
-        self._dataset, self._model, self._losses, self._pace = dataset, model, losses, pace
-        self._over = threading.Event()
-        self._status, self._error = "RUNNING", ""
-        self._warned = False
-
-    def run(self) -> None:
+    def _show(self) -> None:
         """Wait for the training to last; then make its run, and feed it until the end."""
         if self._over.wait(self._pace.run):
             return
@@ -175,15 +188,6 @@ class _LiveRun(threading.Thread):
         except Exception as error:
             self._warn(str(error) or type(error).__name__)
 
-    def end(self, status: str, error: str | None) -> None:
-        """Say how the training ended, and wait until the store knows, or for a few seconds."""
-        seconds = SETTLE if status == "KILLED" else FLUSH
-        self._status, self._error = status, error or ""
-        self._over.set()
-        self.join(seconds)
-        if self.is_alive():
-            self._warn(f"no answer within {seconds} s")
-
     def _feed(self, store: Store, run: str) -> None:
         """Log new losses until the training is over, then the last one and how it ended."""
         known, over = -1, False  # the last epoch that the store has; none yet
@@ -191,18 +195,15 @@ class _LiveRun(threading.Thread):
             over = self._over.wait(self._pace.every)
             points = self._losses.points_after(known, to_the_end=over)
             try:
-                with saying_why(tracking_uri(main_repository())):
+                with saying_why(store.client.tracking_uri):
                     store.log_losses(run, points)
                     known = points[-1][0] if points else known
+                    if over and self._error:
+                        store.client.set_tag(run, "error", self._error)
                     if over:
-                        self._terminate(store, run)
+                        store.client.set_terminated(run, self._status)
             except StoreError as error:  # and try again with the next points
                 self._warn(str(error))
-
-    def _terminate(self, store: Store, run: str) -> None:
-        if self._error:
-            store.client.set_tag(run, "error", self._error)
-        store.client.set_terminated(run, self._status)
 
     def _warn(self, reason: str) -> None:
         if not self._warned:
@@ -212,13 +213,71 @@ class _LiveRun(threading.Thread):
             )
 
 
+def _bar(model: Wanted, begun: float) -> Any:
+    """Make a bar on stderr, of epochs, time left and loss; none where that is no terminal."""
+    look = {"desc": model.name, "total": int(model.params["epochs"]), "unit": "epoch"}
+    # delay: until its clock is set
+    bar = tqdm(**look, dynamic_ncols=True, file=sys.stderr, disable=None, delay=1)
+    bar.start_t = begun
+    return bar
+
+
+@contextlib.contextmanager
+def _warnings_above_bars() -> Iterator[None]:
+    """Give warnings a line of their own; a bar is drawn again below them."""
+    others = warnings.showwarning
+
+    def show(*warning: Any, **where: Any) -> None:
+        with tqdm.external_write_mode(sys.stderr):
+            others(*warning, **where)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = others
+
+
 def _create(store: Store, dataset: str, model: Wanted) -> str:
     """Create the live run, and end those that an earlier process has left; gives its id."""
     experiment, train = store.experiment(dataset), layout.split_part(dataset, "train")
     key = training_key(dataset, model.name, model.params, md5(train))
     end_abandoned(store, experiment, key)
     tags = {"dataset": dataset, "model": model.name, "trainer": model.trainer, "training": key}
-    tags |= owner_tags()
+    tags |= {"live_host": socket.gethostname(), "live_pid": str(os.getpid())}  # who feeds it
     params = {"trainer": model.trainer, **model.params}
     with store.new_run(experiment, f"{model.name} (training)", tags, params) as run:
         return run
+
+
+def runs_elsewhere(run: "Run") -> bool:
+    """Whether it is the live run of a training that another machine is at."""
+    here = socket.gethostname()
+    return bool(run.info.status == "RUNNING" and run.data.tags.get("live_host", here) != here)
+
+
+def end_abandoned(store: Store, experiment: str, training: str | None = None) -> None:
+    """End the live runs of an experiment that nobody feeds any more, as KILLED.
+
+    Their process is dead; of one on another machine, the same training begins anew.
+
+    Parameters
+    ----------
+    experiment : str
+        The id of the experiment.
+    training : str, optional
+        The key of the training that begins.
+    """
+    for run in store.client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if _abandoned(run, training):
+            store.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _abandoned(run: "Run", training: str | None) -> bool:
+    tags = run.data.tags
+    if "live_pid" not in tags or "fingerprint" in tags:
+        return False  # not a live run
+    if runs_elsewhere(run):
+        return bool(tags["training"] == training)
+    process = int(tags["live_pid"])
+    return process == os.getpid() or not runs(process)  # ours: an earlier one of that number

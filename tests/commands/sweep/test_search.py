@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from pipeline.commands.sweep.search import Bench, search
 from pipeline.commands.sweep.space import parse_space
@@ -23,7 +24,7 @@ def bench(dataset: str, model: str, *arguments: str, trials: int | None = None) 
     wanted = params.model_of(dataset, model)
     made = Bench(dataset, wanted, params)
     space = parse_space(arguments, wanted, trials)
-    assert search(made, space, params.seed) is False
+    assert search(made, space, params.seed, tqdm(disable=True)) is False
     return made
 
 

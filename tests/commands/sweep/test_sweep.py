@@ -50,7 +50,7 @@ def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rows(folder: str) -> list[dict[str, str]]:
-    with Path("data/sweeps", folder, "table.csv").open() as file:
+    with Path("data/sweeps", folder, "1/table.csv").open() as file:
         return list(csv.DictReader(file))
 
 
@@ -63,7 +63,7 @@ def test_the_table_is_ranked_and_reaches_the_disk_where_the_store_is_down(
     assert code == 0
     assert err.startswith(f"warning: sweep: MLflow store {NOWHERE}: ")
     assert err.endswith(
-        "All results are in data/sweeps/synthetic-manual_gd; once the store answers, the same "
+        "All results are in data/sweeps/synthetic-manual_gd/1; once the store answers, the same "
         "command logs them\n"
     )
     assert out.startswith(
@@ -128,9 +128,9 @@ def test_where_all_diverge_the_exit_code_says_so(
 
 
 @pytest.mark.usefixtures("no_store")
-def test_pictures_are_the_same_bytes_and_old_ones_go(sweep: Sweep, prepared: Prepare) -> None:
+def test_pictures_are_the_same_bytes_and_earlier_ones_stay(sweep: Sweep, prepared: Prepare) -> None:
     prepared("synthetic")
-    folder = Path("data/sweeps/synthetic-manual_gd")
+    folder = Path("data/sweeps/synthetic-manual_gd/1")
     many = "synthetic manual_gd lr=0.01,0.05,0.1,1e200 epochs=1,2,3,4,5,6 batch_size=16,full"
     assert sweep(many)[0] == 0
     assert sorted(p.name for p in folder.iterdir()) == [
@@ -152,8 +152,14 @@ def test_pictures_are_the_same_bytes_and_old_ones_go(sweep: Sweep, prepared: Pre
     assert sweep(many)[0] == 0
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     assert sweep("synthetic manual_gd lr=0.01,0.1 epochs=2,10")[0] == 0
-    assert sorted(p.name for p in folder.iterdir()) == ["epochs.svg", "lr.svg", "table.csv"]
-    assert "epochs: 10" in (folder / "lr.svg").read_text()  # few others: a line each
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    second = folder.with_name("2")
+    assert sorted(p.name for p in second.iterdir()) == ["epochs.svg", "lr.svg", "table.csv"]
+    assert "epochs: 10" in (second / "lr.svg").read_text()  # few others: a line each
+    assert not folder.with_name("3").exists()
+    (second / "table.csv").write_bytes(b"\xff")  # by another program
+    assert sweep("synthetic manual_gd lr=0.01,0.1 epochs=2,10")[0] == 0
+    assert folder.with_name("3").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Holder, champion_model, holder, read_champion
-from pipeline.core.artifacts.evaluated import read_evaluated, read_verdicts
+from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params, params_of
@@ -106,8 +106,8 @@ def test_a_person_may_override_the_verdict_and_the_record_says_so(
     )
     assert judged()["champion"] == "torch_sgd"
     assert champion_model("synthetic") == ("torch_sgd", None)
-    found, verdict = read_evaluated("synthetic"), read_verdicts()["synthetic"]
-    assert holder("synthetic", found, verdict) == Holder("torch_sgd", entry["override"])
+    held = holder("synthetic", read_evaluated("synthetic"))
+    assert held == Holder("torch_sgd", entry["override"])
     params = workspace / "params.yaml"
     params.write_text(params.read_text().replace("epochs: 100", "epochs: 99"))
     judged()

@@ -25,8 +25,7 @@ from pipeline.core.files import md5
 from pipeline.core.params import Wanted, params_of
 from pipeline.core.store import live
 from pipeline.core.store.connection import open_store, training_key
-from pipeline.core.store.live import MOST, Losses, Pace, shown
-from pipeline.core.store.owner import end_abandoned
+from pipeline.core.store.live import MOST, Losses, Pace, end_abandoned, shown
 from pipeline.solvers import stage as train
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
@@ -96,14 +95,20 @@ def test_losses_are_kept_evenly_and_few() -> None:
 
 
 BAR = """
-import warnings
-from pipeline.core.store.progress import Bar, warnings_above_bars
-bar = Bar("torch_sgd", 1000)
-with warnings_above_bars():
-    bar.draw(250, 1.5, 10)
+import time, warnings
+now = 0.0
+time.time = lambda: now
+from pipeline.core.params import Wanted
+from pipeline.core.store.live import Pace, shown
+model = Wanted("torch_sgd", "torch_sgd", {"epochs": 1000})
+with shown("house", model, Pace(bar=2, run=600)) as tell:
+    tell(0, 2.0)
+    now = 10.0
+    tell(250, 1.5)
     warnings.warn("lr is large")
-    bar.draw(500, 0.75, 20)
-    bar.close(600, 0.5)
+    now = 20.0
+    tell(500, 0.75)
+    tell(600, 0.5)
 print("next", flush=True)
 """
 

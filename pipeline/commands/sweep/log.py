@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.commands.sweep.search import REPEATS, Point
 from pipeline.commands.sweep.table import Ranking
@@ -52,7 +51,8 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
             return f"{place}, was there already"
         if store.artifacts:  # the lock is ours: who left these is dead
             _end_running(store, experiment)
-        own = _tags(ranking) | {"sweep": key}
+        own = {"dataset": bench.dataset, "trainer": bench.trainer, "model": bench.model}
+        own |= {"data_md5": bench.data_md5, "sweep": key}
         origin = {"git_commit": base_commit(), "interrupted": "true" if interrupted else ""}
         tags = own | {tag: value for tag, value in origin.items() if value}
         with store.new_run(experiment, name, tags, _facts(ranking), _best(ranking)) as parent:
@@ -62,13 +62,6 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
                 store.client.log_artifact(parent, str(path))
         store.client.set_terminated(parent, "KILLED" if interrupted else "FINISHED")
     return place
-
-
-def _tags(ranking: Ranking) -> dict[str, str]:
-    """What every run of a sweep says of itself."""
-    bench = ranking.bench
-    names = {"dataset": bench.dataset, "trainer": bench.trainer, "model": bench.model}
-    return names | {"data_md5": bench.data_md5}
 
 
 def _log_point(
@@ -125,11 +118,8 @@ def _facts(ranking: Ranking) -> dict[str, Value]:
 
 def _best(ranking: Ranking) -> dict[str, float]:
     """The scores of the winner, and what the current params reach."""
-    found: dict[str, Any] = {}
-    if ranking.best is not None:
-        found[f"best_{ranking.bench.score}"] = ranking.best.scores[ranking.bench.score]
-    if ranking.current.folds:
-        found[f"current_{ranking.bench.score}"] = ranking.current.scores[ranking.bench.score]
+    score, points = ranking.bench.score, {"best": ranking.points[0], "current": ranking.current}
+    found = {f"{name}_{score}": point.scores.get(score) for name, point in points.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -1,0 +1,78 @@
+"""Text from outside: what of it is a number, how it is shown without harm, and YAML.
+
+It is shown in a spreadsheet, a page, a terminal. YAML that a person wrote is numbers, text, lists
+and mappings, and nothing else.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import IO, Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
+from ruamel.yaml.events import AliasEvent
+
+# A leading zero (007) marks an identifier, not a number.
+INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+INT64 = range(-(2**63), 2**63)
+COMMA = str.maketrans(",.", ".,")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that a spreadsheet would compute begins so
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a finite decimal number: not nan, 1_000, 0x10, 007 or 1e400."""
+    return bool(NUMBER.fullmatch(cell)) and abs(float(cell)) != float("inf")
+
+
+def pointed(cells: Sequence[str], decimal: str) -> Sequence[str]:
+    """Cells with the decimal point that numbers have here; with a comma, `1.5` is no number."""
+    return [cell.translate(COMMA) for cell in cells] if decimal == "," else cells
+
+
+def escape_formula(cell: str) -> str:
+    """The cell, with a quote in front where a spreadsheet would execute it.
+
+    >>> escape_formula("=1+1"), escape_formula("-5"), escape_formula("a=1")
+    ("'=1+1", '-5', 'a=1')
+    """
+    return f"'{cell}" if cell.startswith(FORMULA) and not is_number(cell) else cell
+
+
+def in_one_line(text: str) -> str:
+    """Without control characters, which may tear a page, and in one line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def csv_writer(file: IO[str], delimiter: str = ",") -> Any:
+    """What writes rows of CSV, and quotes every cell that holds part of a line end.
+
+    Python's own quotes a CR only where lines end with one: here they do, and are written with LF.
+    """
+    lf: Any = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
+    return csv.writer(lf, delimiter=delimiter, lineterminator="\r\n")
+
+
+class _Composer(Composer):
+    """Refuses aliases: ten lines of them are a billion values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            mark = self.parser.peek_event().start_mark
+            raise ComposerError(None, None, "an alias (*) is not taken; write the value", mark)
+        return super().compose_node(parent, index)
+
+
+def load_yaml(text: str) -> Any:
+    """Read YAML 1.2, as DVC does: PyYAML would take 1e-05, which `dvc exp run -S` writes, for text.
+
+    Raises
+    ------
+    YAMLError, ValueError, RecursionError
+        For text that is no YAML, a key that stands twice, a tag such as !!python/name, an alias.
+    """
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer = _Composer
+    return reader.load(text)
