@@ -56,6 +56,8 @@ def test_the_port_is_that_of_the_server_in_this_folder(
     server.write_text("#!/bin/sh\nsleep 60\n")
     server.chmod(0o755)
     process = psutil.Popen([server, "ui", "-p", "5011"], cwd=os.fspath(workspace))
+    while not process.cmdline():  # Linux fills it in after Popen has returned
+        pass
     try:
         assert port() == "5011"
     finally:
