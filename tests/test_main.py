@@ -155,7 +155,7 @@ def test_what_was_not_validated_is_not_split(run: Run, prepared: Prepare, worksp
     assert run("ingest house")[0] == 0
     code, message = run("split house")
     assert code == 2
-    assert "2_validated/house.json is about other data" in message
+    assert "2_validated/house/report.json is about other data" in message
 
 
 @pytest.mark.parametrize(
@@ -308,10 +308,10 @@ def test_divergence_ends_with_3_and_no_model(run: Run, prepared: Prepare, worksp
         ("train house bcpm", "'bcpm' is no model of house"),
         ("train house torch_sdg", "(did you mean torch_sgd?)"),
         ("validate house", "data/1_ingested/house.parquet is missing"),
-        ("split house", "data/2_validated/house.json is missing"),
+        ("split house", "data/2_validated/house/report.json is missing"),
         ("train house manual_gd", "data/3_split/house/train.parquet is missing"),
         ("results", "metrics/verdict.json is missing"),
-        ("verdict", "data/5_evaluated/house.json is missing"),
+        ("verdict", "data/5_evaluated/house/evaluated.json is missing"),
         ("promote house", "metrics/verdict.json is missing"),
     ],
 )

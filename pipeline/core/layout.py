@@ -28,12 +28,12 @@ def ingested(dataset: str) -> Path:
 
 def validated(dataset: str) -> Path:
     """The report of the validation."""
-    return Path("data/2_validated") / f"{dataset}.json"
+    return Path("data/2_validated") / dataset / "report.json"
 
 
 def validated_text(dataset: str) -> Path:
     """The same for people."""
-    return Path("data/2_validated") / f"{dataset}.txt"
+    return validated(dataset).with_suffix(".txt")
 
 
 def split(dataset: str) -> Path:
@@ -75,7 +75,7 @@ def model(dataset: str, name: str) -> Path:
     role = TRAINERS[name].role if name in TRAINERS else "trainer"
     if role == "trainer":
         return models(dataset) / f"{dataset}-{name}.json"
-    return evaluated(dataset).with_name(f"{dataset}-{role}.json")
+    return evaluated(dataset).with_name(f"{role}.json")
 
 
 def history(dataset: str, name: str) -> Path:
@@ -85,7 +85,7 @@ def history(dataset: str, name: str) -> Path:
 
 def evaluated(dataset: str) -> Path:
     """All that evaluate found: scores by fold, coefficients, audits."""
-    return Path("data/5_evaluated") / f"{dataset}.json"
+    return Path("data/5_evaluated") / dataset / "evaluated.json"
 
 
 def metrics(dataset: str) -> Path:

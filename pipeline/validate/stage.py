@@ -6,8 +6,7 @@ classes, columns that count the rows, that give the target away or whose digits 
 
 Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
 the ranges on which the champion was trained; params task and target.
-Writes data/2_validated/DATASET.json, a report, and DATASET.txt, the same for people, when all is
-well.
+Writes data/2_validated/DATASET/report.json, and report.txt, the same for people, when all is well.
 """
 
 import warnings

@@ -11,7 +11,7 @@ from pipeline.core.tables import read_table
 
 Run = Callable[[str], tuple[int, str]]
 GOOD = "area_m2,price_wan\n50,100\n80,160\n110,210.5\n"
-MADE = ("data/1_ingested/house.parquet", "data/2_validated/house.json")
+MADE = ("data/1_ingested/house.parquet", "data/2_validated/house/report.json")
 
 
 class House:

@@ -171,8 +171,8 @@ def test_fault_97_a_model_cut_anywhere_is_found(project: Path) -> None:
         ("data/3_split/house/train.parquet", "train_direct@house-closed_form", 0o444),
         ("data/4_models/house/house-manual_gd.json", "evaluate@house", 0o444),
         ("data/4_models/house/house-manual_gd_history.csv", "report", 0o444),
-        ("data/5_evaluated/house.json", "verdict", 0o444),
-        ("data/5_evaluated/house.json", "verdict", 0o644),
+        ("data/5_evaluated/house/evaluated.json", "verdict", 0o444),
+        ("data/5_evaluated/house/evaluated.json", "verdict", 0o644),
         ("metrics/plots/house/residuals.csv", "report", 0o444),
     ],
 )
@@ -258,17 +258,25 @@ SPLIT = ["data/1_ingested/small.parquet", *(
 )]  # fmt: skip
 MODELS = [str(layout.model("small", t)) for t in ("bcpm", "logistic_regression", "majority")]
 HISTORY = "data/4_models/small/small-bcpm_history.csv"
-EVALUATED = ["data/5_evaluated/small.json", "data/5_evaluated/house.json"]
+EVALUATED = ["data/5_evaluated/small/evaluated.json", "data/5_evaluated/house/evaluated.json"]
 VERDICT, CHAMPION = "metrics/verdict.json", "metrics/champion.json"
 PLOTS = [f"metrics/plots/small/{name}.csv" for name in ("confusion", "roc", "pr", "calibration")]
 PLOTS += [f"metrics/plots/house/{name}.csv" for name in ("predictions", "residuals")]
 READ = {
-    "split small": ["data/2_validated/small.json", "data/1_ingested/small.parquet"],
+    "split small": ["data/2_validated/small/report.json", "data/1_ingested/small.parquet"],
     "train small bcpm": ["data/3_split/small/train.parquet"],
     "evaluate small": [*SPLIT, *MODELS[:1], CHAMPION],
     "verdict": EVALUATED,
     "report": [
-        *("data/2_validated/small.json", *SPLIT, *MODELS, HISTORY, *EVALUATED, *PLOTS, VERDICT)
+        *(
+            "data/2_validated/small/report.json",
+            *SPLIT,
+            *MODELS,
+            HISTORY,
+            *EVALUATED,
+            *PLOTS,
+            VERDICT,
+        )
     ],
     "track": [*SPLIT, *MODELS, HISTORY, *EVALUATED, VERDICT, CHAMPION],
     "predict small in.csv": [*SPLIT, *EVALUATED[:1], VERDICT, CHAMPION],

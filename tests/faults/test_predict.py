@@ -411,10 +411,7 @@ def test_a_threshold_of_another_training_is_not_used(ask: Predict, trained: Path
     code, _, err = ask("small", small_csv(1), "--model", "bcpm")
     path.write_text(text)
     assert code == 2
-    assert (
-        "5_evaluated/small.json judged another model than data/4_models/small/small-bcpm.json"
-        in err
-    )
+    assert "5_evaluated/small/evaluated.json judged another model than data/4_models/small/" in err
 
 
 def test_a_column_named_like_an_answer_is_refused(ask: Predict, trained: Path) -> None:

@@ -67,7 +67,7 @@ def test_fault_30_column_like_an_index(
     assert run("ingest small")[0] == 0
     code, message = run("validate small")
     assert code == 0
-    report = json.loads((workspace / "data/2_validated/small.json").read_text())
+    report = json.loads((workspace / "data/2_validated/small/report.json").read_text())
     if words is None:
         assert (message, report["warnings"]) == ("", [])
     else:

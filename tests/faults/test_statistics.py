@@ -159,7 +159,7 @@ def test_fault_52_perfectly_separable_classes(run: Run, workspace: Path) -> None
     for trainer in ("bcpm", "logistic_regression"):
         assert np.abs(weights(workspace, trainer)).max() < 100
     assert "small: bcpm separates the classes of all 40 training rows: the weights grow" in said
-    evaluated = json.loads((workspace / "data/5_evaluated/small.json").read_text())
+    evaluated = json.loads((workspace / "data/5_evaluated/small/evaluated.json").read_text())
     assert f"warning: evaluate: {evaluated['warnings'][0]}\n" == said
 
 

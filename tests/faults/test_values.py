@@ -113,7 +113,7 @@ def test_fault_44_duplicate_rows(
     assert code == 0
     assert message.startswith("warning: validate: data/raw/small.csv: ")
     assert words in message
-    report = json.loads((workspace / "data/2_validated/small.json").read_text())
+    report = json.loads((workspace / "data/2_validated/small/report.json").read_text())
     assert report["repeated_rows"] == len(repeats)
     assert [f"warning: validate: {text}" for text in report["warnings"]] == message.splitlines()
 

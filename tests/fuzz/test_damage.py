@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from pipeline.core import layout
 from pipeline.core.tables import read_table
 from tests.conftest import ROOT
 from tests.fuzz.damage import DAMAGE, HARMLESS, Change, Lines
@@ -36,9 +37,7 @@ def send(dataset: str, change: Change, seed: int) -> None:
 def test_damage_is_refused_with_file_and_line(
     run: Run, workspace: Path, dataset: str, kind: str
 ) -> None:
-    table, report = (
-        Path(f"data/{p}") for p in (f"1_ingested/{dataset}.parquet", f"2_validated/{dataset}.json")
-    )
+    table, report = layout.ingested(dataset), layout.validated(dataset)
     for seed in range(MANY):
         send(dataset, DAMAGE[kind], seed)
         code, said = run(f"ingest {dataset}")

@@ -80,7 +80,7 @@ class Audit(Settings):
 
 
 class Evaluated(Settings):
-    """data/5_evaluated/<dataset>.json.
+    """data/5_evaluated/<dataset>/evaluated.json.
 
     Attributes
     ----------

@@ -14,8 +14,13 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import NAMES_TAKEN, Params
 from pipeline.core.trainers import TRAINERS
 
-FILES = [layout.ingested("*"), layout.validated("*"), layout.evaluated("*")]
-FOLDERS = [layout.scaler("*"), layout.plot("*", "loss")]
+FOLDERS = [
+    layout.validated("*"),
+    layout.scaler("*"),
+    layout.split_warnings("*"),
+    layout.evaluated("*"),
+    layout.plot("*", "loss"),
+]
 
 
 def remove_strangers(params: Params) -> None:
@@ -32,9 +37,9 @@ def remove_strangers(params: Params) -> None:
         for dataset in _named() - {*params.datasets, *NAMES_TAKEN}:
             for path in _outputs(dataset):
                 path.unlink(missing_ok=True)
-            for folder in (layout.split(dataset), layout.models(dataset), layout.plots(dataset)):
+            for path in FOLDERS:
                 with suppress(OSError):  # it is not there, or holds something else
-                    folder.rmdir()
+                    path.parent.with_name(dataset).rmdir()
         for path in _models(params):
             path.unlink(missing_ok=True)
     except OSError as error:
@@ -46,7 +51,7 @@ def remove_strangers(params: Params) -> None:
 
 def _named() -> set[str]:
     """The datasets of which there are outputs."""
-    files = {path.stem for pattern in FILES for path in Path().glob(str(pattern))}
+    files = {path.stem for path in Path().glob(str(layout.ingested("*")))}
     folders = {path.parent.name for pattern in FOLDERS for path in Path().glob(str(pattern))}
     return {name for name in files | folders if re.fullmatch(layout.NAME, name)}
 

@@ -1,4 +1,4 @@
-"""data/2_validated/<dataset>.json, which validate writes, and split and report read."""
+"""data/2_validated/<dataset>/report.json, which validate writes, and split and report read."""
 
 from pipeline.core.params import Settings
 

@@ -213,7 +213,7 @@ def test_rows_that_nobody_judged_are_not_noted(judged: Judge, run: Run, workspac
     assert run("train synthetic closed_form")[0] == 0
     code, message = run("promote synthetic")
     assert code == 2
-    assert "data/5_evaluated/synthetic.json judged another model than" in message
+    assert "data/5_evaluated/synthetic/evaluated.json judged another model than" in message
     assert layout.CHAMPION.read_text() == "{}"
 
 
