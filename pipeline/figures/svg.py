@@ -24,7 +24,7 @@ _TAG = re.compile(r"<[^>]*>")
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 _RUN = re.compile(r'<g( clip-path="[^"]*")?>((?:\s*<use [^>]*?style="([^"]*)"/>)+)\s*</g>')
 _UNUSED = re.compile(r' id="[^"]*_\d+"')  # of groups, which nothing refers to
-_ID = re.compile(r'( id="|href="#|url\(#)')
+_ID = re.compile(r'( id="|href="#|url\(#)([^")]*)')
 _STYLE = re.compile(r' style="[^"]*"')
 
 
@@ -42,8 +42,18 @@ def tidy(raw: str, name: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
     text = _in_tags(text, _shorter)
-    text = _in_tags(_RUN.sub(_hoisted, text), lambda tag: _ID.sub(rf"\1{name}-", tag))
+    text = _numbered(_RUN.sub(_hoisted, text), name)
     return re.sub(r"\s*\n\s*", "\n", text).strip()
+
+
+def _numbered(text: str, name: str) -> str:
+    """Number the ids in order: matplotlib's hash last digits, which Python's version changes."""
+    ids: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return f"{found[1]}{name}-{ids.setdefault(found[2], len(ids))}"
+
+    return _in_tags(text, lambda tag: _ID.sub(number, tag))
 
 
 def alone(text: str, finding: str) -> str:

@@ -18,14 +18,20 @@ RAW = f"""<?xml version="1.0"?>
 
 def test_tidy_rounds_renames_and_leaves_text_alone() -> None:
     text = tidy(RAW, "a-b")
-    assert '<path id="a-b-m1" d="M 0.12 1 "/>' in text
-    assert '<g clip-path="url(#a-b-p1)" style=' in text
+    assert '<path id="a-b-0" d="M 0.12 1 "/>' in text
+    assert '<g clip-path="url(#a-b-1)" style=' in text
     assert text.count("style=") == 2  # that of the group, and that of the text
-    assert '<use href="#a-b-m1" x="1.23" y="2"/>' in text
-    assert '<clipPath id="a-b-p1"/>' in text
+    assert '<use href="#a-b-0" x="1.23" y="2"/>' in text
+    assert '<clipPath id="a-b-1"/>' in text
     assert '>0.123456 url(#m1) #010203 &lt;g id="x"</text>' in text
     assert "metadata" not in text
     assert "figure_1" not in text
+
+
+def test_the_ids_do_not_depend_on_those_of_matplotlib() -> None:
+    assert tidy(RAW.replace("m1", "m9f").replace("p1", "pc0"), "a").replace("m9f", "m1") == tidy(
+        RAW, "a"
+    )
 
 
 def test_a_picture_takes_the_colour_of_the_page_or_is_black() -> None:
