@@ -52,6 +52,9 @@ class CsvFile:
         A file whose name ends with .gz is unpacked while it is read.
     dialect : Dialect
         How it is written; UTF-8 with commas and one header line unless told.
+    like : str, optional
+        What to do about a file that is written otherwise, where the dialect is not to follow it;
+        else the messages say what to declare.
 
     Attributes
     ----------
@@ -73,6 +76,7 @@ class CsvFile:
 
     path: Path
     dialect: Dialect = field(default_factory=Dialect)
+    like: str = ""
 
     def __post_init__(self) -> None:
         self.state = state(self.path)  # before the header is read
@@ -84,13 +88,13 @@ class CsvFile:
         self.header = first.cells if names is True else names
         self._above = first.line if names is True else self.dialect.skip_lines
         if names is True and first.problem:
-            raise self._refused(f"{place(self.path, first, [])}: {first.problem}")
+            raise self._refused(self._told(first, []))
         where = (
             f"{self.path}, line {first.line}"
             if names is True
             else "params.yaml: datasets.*.ingest.csv.header"
         )
-        problem = _unfit(self.header, self.dialect.decimal)
+        problem = _unfit(self.header, self.dialect.decimal, declare=not self.like)
         if len(self.header) == 1 and "-separated" in suggestion(self.path, self.dialect):
             problem = f"has one column, {shown(self.header[0])}"
         if problem:
@@ -150,7 +154,11 @@ class CsvFile:
         """The problem of a record, with its place."""
         if record.line == ENDED:
             return record.problem
-        return f"{place(self.path, record, self.header)}: {record.problem}"
+        return self._told(record, self.header)
+
+    def _told(self, record: Record, header: Sequence[str]) -> str:
+        declare = f", or declare {record.declare}" if record.declare and not self.like else ""
+        return f"{place(self.path, record, header)}: {record.problem}{declare}"
 
     def _table(self, arrays: Sequence[pa.Array]) -> pa.Table:
         kinds = [FLOAT if kind == NULL else kind for kind in self._kinds]
@@ -181,7 +189,7 @@ class CsvFile:
         return [(record.line, 1) for record in batch], arrays
 
     def _refused(self, problems: str) -> PipelineError:
-        hint = suggestion(self.path, self.dialect)
+        hint = suggestion(self.path, self.dialect, self.like)
         return PipelineError(f"{problems}\n{hint}" if hint else problems)
 
 
@@ -225,7 +233,7 @@ def _written(path: Path, file: CsvFile) -> bool:
     return file.settled
 
 
-def _unfit(header: Sequence[str], decimal: str) -> str:
+def _unfit(header: Sequence[str], decimal: str, declare: bool) -> str:
     """What is wrong with column names, or nothing."""
     blank = [str(number) for number, name in enumerate(header, start=1) if not name.strip()]
     if blank:
@@ -236,8 +244,6 @@ def _unfit(header: Sequence[str], decimal: str) -> str:
     pairs = zip(header, pointed(header, decimal), strict=True)
     numbers = [name for name, cell in pairs if is_number(cell)]
     if len(numbers) == len(header) or any(not INTEGER.fullmatch(name) for name in numbers):
-        return (
-            f"{shown(numbers[0])} is a number, expected a header with column names; for a file "
-            "without one declare header: [names]"
-        )
+        remedy = "; for a file without one declare header: [names]" if declare else ""
+        return f"{shown(numbers[0])} is a number, expected a header with column names{remedy}"
     return ""

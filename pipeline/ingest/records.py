@@ -24,7 +24,6 @@ LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest 
 LONGEST_LINE = 2**26  # bytes
 ENDED = sys.maxsize  # behind every line
 ESCAPED = "surrogateescape"
-BLANK = "is blank; remove it, or declare skip_blank_lines: true"
 
 
 class Record(NamedTuple):
@@ -41,12 +40,15 @@ class Record(NamedTuple):
         What is wrong, or nothing.
     column : int
         Where the problem is, from 1; 0: in no column of its own.
+    declare : str
+        What would make it none, where the dialect may be changed.
     """
 
     line: int
     cells: list[str]
     problem: str = ""
     column: int = 0
+    declare: str = ""
 
 
 class Place(NamedTuple):
@@ -130,7 +132,7 @@ def records(
             if dialect.skip_blank_lines:
                 skipped["blank lines"] += 1
             else:
-                yield Record(line, [], BLANK)
+                yield Record(line, [], "is blank; remove it", 0, "skip_blank_lines: true")
             continue
         cells, problem = parsed(text, dialect)
         while problem is None:  # a quote is still open
@@ -228,7 +230,9 @@ def _until_quote(
     more = ""
     for line, text in lines:
         if undecodable := _undecodable(text, dialect):
-            raise PipelineError(f"{path}, line {line}: {undecodable[0]}")
+            raise PipelineError(
+                f"{path}, line {line}: {undecodable[0]}, or declare {undecodable[2]}"
+            )
         more += text
         if (dialect.quote or "") in text:
             return more
@@ -245,18 +249,24 @@ def _without_end(text: str) -> tuple[str, str]:
     return stripped, text[len(stripped) :]
 
 
-def _undecodable(text: str, dialect: Dialect) -> tuple[str, int] | None:
-    """The first byte that the encoding does not have, and its column; such bytes are surrogates."""
+def _undecodable(text: str, dialect: Dialect) -> tuple[str, int, str] | None:
+    """Of the first byte that the encoding does not have: problem, column, what to declare.
+
+    Such bytes are surrogates.
+    """
     try:
         text.encode()
     except UnicodeEncodeError as error:
         before, byte = text[: error.start], ord(text[error.start]) - 0xDC00
         at = len(before.encode(dialect.encoding)) + 1
         problem = (
-            f"byte {at} (0x{byte:02x}) is not {dialect.encoding.upper()}; save the file as "
-            "UTF-8, or declare its encoding: latin-1, cp1252 or utf-16"
+            f"byte {at} (0x{byte:02x}) is not {dialect.encoding.upper()}; save the file as UTF-8"
         )
-        return problem, before.count(dialect.delimiter) + 1
+        return (
+            problem,
+            before.count(dialect.delimiter) + 1,
+            "its encoding: latin-1, cp1252 or utf-16",
+        )
     return None
 
 

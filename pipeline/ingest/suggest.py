@@ -16,7 +16,7 @@ LINES = 30
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 
 
-def suggestion(path: Path, dialect: Dialect) -> str:
+def suggestion(path: Path, dialect: Dialect, like: str = "") -> str:
     """One line to show behind the problems of a file, or nothing.
 
     It is guessed from the first 64 KB and 30 lines, and changes nothing by itself.
@@ -26,29 +26,33 @@ def suggestion(path: Path, dialect: Dialect) -> str:
     path : Path
     dialect : Dialect
         As declared; what it says already is not suggested.
+    like : str, optional
+        What to do about it, where the dialect is given and it is the file that must change.
     """
-    likely = _likely(path, dialect)
-    return f"the file looks {likely} (params.yaml: datasets.*.ingest.csv)" if likely else ""
+    look, remedy = _likely(path, dialect)
+    if like:
+        return f"the file looks {look}; {like}" if look else like
+    return f"the file looks {look}: {remedy} (params.yaml: datasets.*.ingest.csv)" if look else ""
 
 
-def _likely(path: Path, dialect: Dialect) -> str:
-    """How the file looks, and the declaration for it; the first guess that fits."""
+def _likely(path: Path, dialect: Dialect) -> tuple[str, str]:
+    """How the file looks, and the declaration for it; the first guess that fits, or nothing."""
     head = _head(path)
     if head.startswith(b"\x1f\x8b") and path.suffix != ".gz":
-        return f"compressed: name it {path.name}.gz, and its source too"
+        return "compressed", f"name it {path.name}.gz, and its source too"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and dialect.encoding != "utf-16":
-        return "like UTF-16: declare encoding: utf-16"
+        return "like UTF-16", "declare encoding: utf-16"
     few, many = sorted(head[k::2].count(0) for k in (0, 1))
     if 4 * many > len(head) > 0 and 10 * few < many:
-        return "like UTF-16 without its mark: save it as UTF-8"
+        return "like UTF-16 without its mark", "save it as UTF-8"
     numbered = [*enumerate(head.decode(dialect.encoding, "replace").splitlines(), start=1)]
     numbered = [(k, line) for k, line in numbered[dialect.skip_lines :][:LINES] if line.strip()]
     lines = [line for _, line in numbered]
     for mark in ("#", "%", "//"):
         if any(line.startswith(mark) for line in lines) and dialect.comment is None:
-            return f'to have comments: declare comment: "{mark}"'
+            return "to have comments", f'declare comment: "{mark}"'
     if dialect.quote and f"{dialect.delimiter} {dialect.quote}" in "\n".join(lines):
-        return "to have spaces behind its delimiters: declare strip_spaces: true"
+        return "to have spaces behind its delimiters", "declare strip_spaces: true"
     fields = _fields(lines, dialect)
     if len(set(fields)) != 1 or fields[0] == 1:
         for delimiter, name in DELIMITERS.items():
@@ -56,10 +60,10 @@ def _likely(path: Path, dialect: Dialect) -> str:
             found = set(_fields(lines, dialect.model_copy(update=other)))
             if delimiter != dialect.delimiter and len(found) == 1 and found != {1}:
                 shown = "\\t" if delimiter == "\t" else delimiter
-                return f'{name}-separated: declare delimiter: "{shown}"'
+                return f"{name}-separated", f'declare delimiter: "{shown}"'
     one_more = len(lines) > 1 and all(n == fields[0] + 1 for n in fields[1:])
     if one_more and all(line.endswith(dialect.delimiter) for line in lines[1:]):
-        return "to have a delimiter at the end of every record: remove it"
+        return "to have a delimiter at the end of every record", "remove it"
     cells = [_cells(line, dialect) for line in lines[:10]]
     titles = next((k for k, row in enumerate(cells) if row and all(row)), 0)
     alone = all(row and row[0] and not any(row[1:]) for row in cells[:titles])
@@ -70,8 +74,8 @@ def _likely(path: Path, dialect: Dialect) -> str:
             titles = titles or first
     if titles:
         begins = numbered[titles][0]
-        return f"to begin on line {begins}: declare skip_lines: {begins - 1}"
-    return ""
+        return f"to begin on line {begins}", f"declare skip_lines: {begins - 1}"
+    return "", ""
 
 
 def _head(path: Path) -> bytes:

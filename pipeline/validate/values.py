@@ -42,12 +42,15 @@ class Source:
         The number of each row.
     decimal : str
         The decimal sign of numbers that are still text.
+    declare : bool
+        Whether to say what params.yaml may declare of cells that are no numbers.
     """
 
     path: Path
     unit: str
     numbers: Sequence[int]
     decimal: str = "."
+    declare: bool = True
 
     def place(self, row: int) -> str:
         """Name the place of a row."""
@@ -228,7 +231,7 @@ def _cell(source: Source, row: int, column: str, value: object, expected: str) -
     text = repr(plain) if len(repr(plain)) <= 60 else repr(plain)[:57] + "..."
     if plain is None or plain != plain:  # only a cell that is declared missing becomes nan
         text = "no value"
-    hint = _declaration(value, source) if expected in NUMBERS.values() else ""
+    hint = _declaration(value, source) if source.declare and expected in NUMBERS.values() else ""
     return f"{source.place(row)}, column {column}: {text}, expected {expected}{hint}"
 
 

@@ -232,7 +232,10 @@ def test_the_first_20_problems_are_shown_in_order_and_the_rest_counted(
     assert len(shown) == 20
     assert "line 15, column 2: opens a quote that never closes" in last
     assert more == "... and 3 more"
-    assert rules == "expected by data/schema/small.yaml of rows without y"
+    assert rules == (
+        "expected by data/schema/small.yaml of rows without y, in a file written like the "
+        'dataset\'s own: delimiter: ",", encoding: "utf-8", decimal: "."'
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,6 +257,27 @@ def test_fault_101_columns_that_do_not_fit(ask: Predict, header: str, words: str
     assert (code, out) == (2, "")
     assert "error: predict: " in err
     assert words in err
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("note;a;n\nr;1;1\n", "the file looks ;-separated; expected a file"),
+        ('note,a,n\nr,"1,5",1\n', "line 2, column a: '1,5', expected a finite number\n"),
+        ("note,a,n\nr,NA,1\n", "line 2, column a: 'NA', expected a finite number\n"),
+        ("note,a,n\n\nr,1,1\n", "line 2: is blank; remove it\n"),
+        ("note,a,n\nr\xe9,1,1\n".encode("latin-1"), "save the file as UTF-8\n"),
+        ("1,2,3\n", "expected a header with column names\n"),
+    ],
+)
+def test_a_file_written_otherwise_is_to_be_written_like_the_datasets(
+    ask: Predict, text: str | bytes, problem: str
+) -> None:
+    """What params.yaml declares is of the dataset's own file, which is fine as it is."""
+    code, _, err = ask("small", text, "--model", "bcpm")
+    assert (code, problem in err) == (2, True)
+    assert 'a file written like the dataset\'s own: delimiter: ","' in err
+    assert "declare" not in err
 
 
 def test_fault_103_no_row_gives_no_row_and_a_warning(ask: Predict) -> None:

@@ -1,5 +1,6 @@
 """Rows to predict: read, and checked against the dataset's schema, a chunk at a time."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -74,8 +75,10 @@ class Rows:
                 f"the model uses {', '.join(undeclared)}, which {rules} does not declare; "
                 "run `dvc repro`, or `git checkout` the commit of the run"
             )
-        self._features, self._file = [*features], CsvFile(path, _dialect(settings))
-        self._rules = f"expected by {rules} of rows without {target}"
+        self._features, dialect = [*features], _dialect(settings)
+        written = f"written like the dataset's own: {_written(dialect)}"
+        self._file = CsvFile(path, dialect, f"expected a file {written}")
+        self._rules = f"expected by {rules} of rows without {target}, in a file {written}"
         self.header = self._file.header
         others = [name for name in self.header if name != target]
         problems = check_columns(others, self.schema, path)
@@ -117,7 +120,7 @@ class Rows:
         lines, cells = [record.line for record in good], [record.cells for record in good]
         frame = pd.DataFrame(cells, columns=self.header, dtype=object)
         frame = frame[[name for name in self.schema.columns if name in self.header]]
-        source = Source(self._file.path, "line", lines, self._file.dialect.decimal)
+        source = Source(self._file.path, "line", lines, self._file.dialect.decimal, declare=False)
         typed, found, _ = check_values(frame, self.schema, source, most=frame.size)
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         return Chunk(cells, lines, typed[self._features].to_numpy(dtype=float)), sorted(problems)
@@ -128,3 +131,12 @@ def _dialect(settings: Dataset) -> Dialect:
     names = settings.ingest.csv.header
     header = names if names is True else [name for name in names if name != settings.target]
     return settings.ingest.csv.model_copy(update={"header": header})
+
+
+def _written(dialect: Dialect) -> str:
+    """How a file is written, as params.yaml says it: what differs most, and what is declared."""
+    told = {"delimiter", "decimal", "encoding"} | dialect.model_dump(exclude_defaults=True).keys()
+    known = dialect.model_dump(include=told)
+    return ", ".join(
+        f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in known.items()
+    )
