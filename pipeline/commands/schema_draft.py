@@ -23,15 +23,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.errors import NO_GAPS, PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.params import Dialect, declared_dialect
 from pipeline.core.run import say
 from pipeline.core.text import INT64, is_number, pointed
 from pipeline.ingest.reader import read_csv
+from pipeline.ingest.suggest import decimal_commas
 
 FEW = 10  # different values of a column that is a choice between them
-THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 DIGIT = re.compile(r"\d")
 LABEL = 60  # characters of a value that may be one of them
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
@@ -74,25 +74,34 @@ def draft(file: Path, output: Path | None = None) -> Path:
     Raises
     ------
     PipelineError
-        When the file cannot be read, or a schema is there already.
+        When the file cannot be read, a schema is there already, or numbers of the file have decimal
+        commas that are not declared.
     """
     try:
         dataset, dialect = declared_dialect(file)
         path = output or layout.schema(dataset)
         if path.exists() or path.is_symlink():
-            raise PipelineError(f"{path} is there already; remove it, or name another with -o")
+            raise PipelineError(
+                f"{path} is there already; remove it to draft it anew, or draft another with -o, "
+                "and compare"
+            )
     except OSError as error:
         raise PipelineError(f"{error.filename}: cannot be used: {error.strerror}") from None
     table = read_csv(file, dialect)
-    if hint := _numbers_otherwise(table, dialect):
-        again = "declare it if that is right, and draft again"
+    hint, declare = _numbers_otherwise(table, dialect)
+    if "decimal" in declare:
+        place = f"{layout.PARAMS}: datasets.{dataset}.ingest, beside source: {file}"
+        again = f"nothing is written; declare it ({place}), and draft again"
+        raise PipelineError(f"{file}: {hint}\n{again}")
+    if hint:
+        again = f"mend the file or declare it, remove {path} and draft again"
         warnings.warn(f"{file}: {hint}; {again}", PipelineWarning, stacklevel=2)
     write_text(path, drafted(table, str(file)))
     return path
 
 
-def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:
-    """What would have to be declared for columns of text to be numbers, or nothing."""
+def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> tuple[str, dict[str, str]]:
+    """What to say of columns of text that would be numbers, and what to declare for them."""
     names, missing, declare = list[str](), list[str](), dict[str, str]()
     for name in table.column_names:
         if table[name].type != pa.string():
@@ -101,8 +110,8 @@ def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:
         for strip, decimal in product((False, True), dict.fromkeys((dialect.decimal, ","))):
             read = [cell.strip(" ") if strip else cell for cell in cells]
             others = {c for c in read if not is_number(*pointed([c], decimal))}
-            grouped = all(THOUSANDS.fullmatch(cell) for cell in read if "," in cell)
-            unlikely = decimal != dialect.decimal and (dialect.delimiter == "," or grouped)
+            commas = dialect.delimiter != "," and decimal_commas(read)
+            unlikely = decimal != dialect.decimal and not commas
             many = len(others) > FEW or 2 * len(others) >= len(cells)
             if unlikely or many or any(map(DIGIT.search, others)):
                 continue
@@ -113,10 +122,9 @@ def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> str:
             break
     if missing:
         declare["missing"] = json.dumps([*dialect.missing, *missing], ensure_ascii=False)
-    if not names:
-        return ""
     block = ", ".join(f"{key}: {value}" for key, value in declare.items())
-    return f"column {', '.join(names)} would be of numbers with ingest.csv: {{{block}}}"
+    hint = f"column {', '.join(names)} would be of numbers with ingest.csv: {{{block}}}"
+    return (hint + f"; {NO_GAPS}" * bool(missing)) * bool(names), declare
 
 
 def drafted(table: pa.Table, path: str) -> str:

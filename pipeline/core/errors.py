@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 SHOWN = 20
+NO_GAPS = "features and target take no gaps: fill them, or take out the rows or the column"
 
 
 class PipelineError(ValueError):

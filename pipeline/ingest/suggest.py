@@ -2,17 +2,21 @@
 
 import codecs
 import contextlib
+import re
 import zlib
+from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dialect
+from pipeline.core.text import is_number, pointed
 from pipeline.ingest.records import opened, parsed
 
 HEAD = 2**16  # bytes
 LINES = 30
+THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 
 
@@ -56,11 +60,16 @@ def _likely(path: Path, dialect: Dialect) -> tuple[str, str]:
     fields = _fields(lines, dialect)
     if len(set(fields)) != 1 or fields[0] == 1:
         for delimiter, name in DELIMITERS.items():
-            other = {"delimiter": delimiter, "decimal": ".", "quote": '"'}
-            found = set(_fields(lines, dialect.model_copy(update=other)))
+            update = {"delimiter": delimiter, "decimal": ".", "quote": '"'}
+            other = dialect.model_copy(update=update)
+            found = set(_fields(lines, other))
             if delimiter != dialect.delimiter and len(found) == 1 and found != {1}:
                 shown = "\\t" if delimiter == "\t" else delimiter
-                return f"{name}-separated", f'declare delimiter: "{shown}"'
+                values = [cell for line in lines[1:] for cell in _cells(line, other)]
+                commas = decimal_commas(values) and dialect.decimal == "."
+                decimal = ', decimal: ","' * commas
+                look = f"{name}-separated{', with decimal commas' * commas}"
+                return look, f'declare delimiter: "{shown}"{decimal}'
     one_more = len(lines) > 1 and all(n == fields[0] + 1 for n in fields[1:])
     if one_more and all(line.endswith(dialect.delimiter) for line in lines[1:]):
         return "to have a delimiter at the end of every record", "remove it"
@@ -76,6 +85,12 @@ def _likely(path: Path, dialect: Dialect) -> tuple[str, str]:
         begins = numbered[titles][0]
         return f"to begin on line {begins}", f"declare skip_lines: {begins - 1}"
     return "", ""
+
+
+def decimal_commas(cells: Sequence[str]) -> bool:
+    """Whether numbers among the cells have decimal commas; 1,234 may have thousands in groups."""
+    numbers = [cell for cell in cells if "," in cell and is_number(*pointed([cell], ","))]
+    return not all(map(THOUSANDS.fullmatch, numbers))
 
 
 def _head(path: Path) -> bytes:

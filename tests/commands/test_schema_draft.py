@@ -101,7 +101,10 @@ def test_an_existing_schema_is_not_overwritten(run: Run, workspace: Path) -> Non
     before = path.read_bytes()
     code, message = run("schema draft data/raw/house.csv")
     assert code == 2
-    assert message.startswith("error: schema: data/schema/house.yaml is there already; remove it")
+    assert message == (
+        "error: schema: data/schema/house.yaml is there already; remove it to draft it anew, or "
+        "draft another with -o, and compare\n"
+    )
     assert path.read_bytes() == before
 
 
@@ -122,12 +125,16 @@ def test_a_draft_says_what_would_make_numbers_of_text(run: Run, workspace: Path)
     block = 'flats:\n    ingest: {source: data/raw/rent.csv, csv: {delimiter: ";"}}\n'
     params.write_text(f"{params.read_text().rstrip()}\n  {block}")
     code, message = run("schema draft data/raw/rent.csv")
-    assert code == 0
+    assert code == 2
     assert (
         'column rooms, price would be of numbers with ingest.csv: {decimal: ",", missing: ["NA"]}; '
-        "declare it if that is right, and draft again"
+        "features and target take no gaps"
     ) in message
-    (workspace / "data/schema/flats.yaml").unlink()
+    assert message.endswith(
+        "\nnothing is written; declare it (params.yaml: datasets.flats.ingest, beside source: "
+        "data/raw/rent.csv), and draft again\n"
+    )
+    assert not (workspace / "data/schema/flats.yaml").exists()
     params.write_text(params.read_text().replace('";"}}', '";", decimal: ",", missing: [NA]}}'))
     assert run("schema draft data/raw/rent.csv") == (0, "")
     assert "dtype: str" not in (workspace / "data/schema/flats.yaml").read_text()
@@ -161,7 +168,7 @@ def test_only_what_would_be_right_is_said_of_text(
         params.write(f"\n  rent: {{ingest: {block}}}\n")
     code, message = run("schema draft data/raw/rent.csv")
     assert code == 0
-    assert (f"column a would be of numbers with ingest.csv: {hint}; declare" in message) == bool(
-        hint
-    )
-    assert hint or message == ""
+    assert (f"column a would be of numbers with ingest.csv: {hint}; " in message) == bool(hint)
+    assert ("and target take no gaps: fill them" in message) == ("missing" in hint)
+    again = "; mend the file or declare it, remove data/schema/rent.yaml and draft again\n"
+    assert message.endswith(again) if hint else message == ""

@@ -66,9 +66,21 @@ def test_fault_08_stray_quote(house: House, cell: str) -> None:
 @pytest.mark.parametrize(("delimiter", "shown"), [(";", ";"), ("\t", r"\\t"), ("|", r"\|")])
 def test_fault_09_other_delimiter(house: House, delimiter: str, shown: str) -> None:
     text = GOOD.replace(",", delimiter)
-    house.refused(text, "line 1: has one column", f'declare delimiter: "{shown}"')
+    house.refused(text, "line 1: has one column", f'declare delimiter: "{shown}" \\(')
     house.declare(delimiter=delimiter)
     house.accepted(text)
+
+
+@pytest.mark.parametrize(
+    ("price", "declared"),
+    [("210,5", r'delimiter: ";", decimal: "," \('), ("1,234", r'delimiter: ";" \(')],
+)
+def test_a_file_with_decimal_commas_is_told_at_once(
+    house: House, price: str, declared: str
+) -> None:
+    """Of 1,234 nobody knows: it may be a thousand."""
+    text = GOOD.replace(",", ";").replace("210.5", price)
+    house.refused(text, f"the file looks ;-separated.*: declare {declared}")
 
 
 def test_fault_10_space_after_the_delimiter(house: House) -> None:
