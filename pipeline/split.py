@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.core import layout
 from pipeline.core.artifacts.validated import Validated
-from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
+from pipeline.core.errors import NO_GAPS, SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import md5, read_as, write_json
 from pipeline.core.params import Dataset, load_params, nearest
 from pipeline.core.preprocessing import columns_to_doubt, draw_features, fit_scaler, split_rows
@@ -111,8 +111,8 @@ def _numbers(
         )
     if gaps := [name for name in table.column_names if table[name].null_count]:
         raise PipelineError(
-            f"{where}: column {', '.join(gaps)} has missing values; no trainer takes them: leave "
-            "out the column, or the rows, where the data come from"
+            f"{where}: column {', '.join(gaps)} has missing values; {NO_GAPS}, where the data "
+            "come from"
         )
     X, y = as_arrays(table.select([*names, settings.target]))
     for name, column in zip([*names, settings.target], [*X.T, y], strict=True):

@@ -13,6 +13,7 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
+from pipeline.core.errors import NO_GAPS
 from pipeline.core.params import nearest
 from pipeline.core.tables import Array
 from pipeline.core.text import INT64, NUMBER, is_number, pointed
@@ -24,6 +25,7 @@ UNIQUE = {
     "field_uniqueness": "a value that no other row has",
     "multiple_fields_uniqueness": "a combination that no other row has",
 }
+UNUSED = "is for columns that no model uses"
 Problem = tuple[int, str, str]  # row (from 0; -1: all of them), column, text
 Broken = dict[str, list[tuple[NDArray[np.intp], str]]]  # by column: rows, what was expected
 
@@ -232,6 +234,8 @@ def _cell(source: Source, row: int, column: str, value: object, expected: str) -
     if plain is None or plain != plain:  # only a cell that is declared missing becomes nan
         text = "no value"
     hint = _declaration(value, source) if source.declare and expected in NUMBERS.values() else ""
+    if expected == "not_nullable":
+        hint = f"; {NO_GAPS} (nullable: true {UNUSED})"
     return f"{source.place(row)}, column {column}: {text}, expected {expected}{hint}"
 
 
@@ -245,5 +249,6 @@ def _declaration(cell: object, source: Source) -> str:
     if is_number(*pointed([cell], ",")) and source.decimal == ".":
         return '; declare decimal: "," if all are so'
     if cell.strip("-?.#/ ").upper() in ("", "NA", "NAN", "NULL", "NONE", "N/A"):
-        return f"; declare missing: [{json.dumps(cell, ensure_ascii=False)}] if it stands for none"
+        missing = f"missing: [{json.dumps(cell, ensure_ascii=False)}]"
+        return f"; {NO_GAPS} ({missing} {UNUSED})"
     return ""
