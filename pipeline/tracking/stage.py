@@ -153,13 +153,14 @@ def _publish(root: Path, entries: list[Entry]) -> None:
     with open_store(root) as store:
         waited = [e for e in spool.waiting(root) if spool.path_of(root, e) not in ours]
         published, refused = _publish_each(root, store, [*waited, *entries])
-        experiments = {name: store.experiment(name) for name in published}
+        experiments = {name: store.experiment(name) for name in published if name != REPORT}
         for id_ in experiments.values() if not refused else ():
             end_abandoned(store, id_)
-    if experiments:
+    if published:
         added = sum(map(sum, published.values()))
         known = sum(map(len, published.values())) - added
         print(f"{added} runs added to MLflow, {known} were there already")
+    if experiments:
         print(_how_to_look(store, experiments))
     if refused:
         raise refused[0]
@@ -173,7 +174,7 @@ def _publish_each(
     Returns
     -------
     published : dict of list of bool
-        For each experiment of models, whether its entries were new.
+        For each experiment, whether its entries were new.
     refused : list of StoreError
         One for each that the store did not take.
     """
@@ -191,8 +192,7 @@ def _publish_each(
                 break  # no other will fare better
             continue
         spool.taken(root, entry)
-        if entry.experiment != REPORT:
-            published.setdefault(entry.experiment, []).append(new)
+        published.setdefault(entry.experiment, []).append(new)
     return published, refused
 
 

@@ -185,13 +185,13 @@ def test_a_server_holds_what_a_local_store_does(
     output = clone.ok(TRACK, MLFLOW_TRACKING_URI=server.url)
     found = stored(server.url)
     assert_complete_once(found, expected)
-    assert f"{RUNS - 1} runs added to MLflow, 0 were there already" in output
+    assert f"{RUNS} runs added to MLflow, 0 were there already" in output
     assert not (clone.folder / "mlflow.db").exists()
     assert waiting(clone) == 0
     # the server has the files
     assert len(list(server.artifacts.rglob("model.skops"))) == RUNS - 1
     again = clone.ok(TRACK, MLFLOW_TRACKING_URI=server.url)
-    assert f"0 runs added to MLflow, {RUNS - 1} were there already" in again
+    assert f"0 runs added to MLflow, {RUNS} were there already" in again
     assert stored(server.url) == found
     assert champions(server.url) == CHAMPIONS
     assert_downloads(server.url)
@@ -234,7 +234,7 @@ def test_fault_90_server_down_then_the_next_run_of_track_publishes(
     assert not (clone.folder / "mlflow.db").exists()
     assert "Running stage" not in repro()
     assert f"{RUNS} results wait" in clone.run("python -m pipeline doctor").stdout
-    assert f"{RUNS - 1} runs added to MLflow" in repro("-f -s track")
+    assert f"{RUNS} runs added to MLflow" in repro("-f -s track")
     assert_complete_once(stored(local(clone)), expected)
     assert champions(local(clone)) == CHAMPIONS
     assert waiting(clone) == 0
@@ -251,10 +251,10 @@ def test_fault_90_server_down_then_sync_publishes(
     assert re.search(rf"^error: sync: MLflow store {dead}: ", refused.stdout, re.MULTILINE)
     assert waiting(clone) == RUNS
     output = clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
-    assert f"{RUNS - 1} runs added to MLflow, 0 were there already" in output
+    assert f"{RUNS} runs added to MLflow, 0 were there already" in output
     assert_complete_once(stored(server.url), expected)
     again = clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
-    assert f"0 runs added to MLflow, {RUNS - 1} were there already" in again
+    assert f"0 runs added to MLflow, {RUNS} were there already" in again
     assert clone.run(SYNC, MLFLOW_TRACKING_URI=dead).returncode == 2
     assert waiting(clone) == 0
     assert clone.ok("git status --porcelain") == ""
@@ -270,7 +270,7 @@ def test_a_new_server_is_named_by_the_doctor_and_filled_by_sync(
     assert doctor.returncode == 2
     assert f"MLflow does not have {RUNS - 1} of the results of this folder" in doctor.stdout
     output = clone.ok(SYNC, MLFLOW_TRACKING_URI=server.url)
-    assert f"{RUNS - 1} runs added to MLflow, 0 were there already" in output
+    assert f"{RUNS} runs added to MLflow, 0 were there already" in output
     assert_complete_once(stored(server.url), expected)
     clone.ok("python -m pipeline doctor", MLFLOW_TRACKING_URI=server.url)
 
@@ -384,7 +384,7 @@ def test_two_tracks_at_once_make_one_set_of_runs(clone: Clone, expected: Runs) -
     outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     added = [int(re.findall(r"(\d+) runs added", output)[0]) for output in outputs]
-    assert sum(added) == RUNS - 1
+    assert sum(added) == RUNS
     assert_complete_once(stored(local(clone)), expected)
     assert champions(local(clone)) == CHAMPIONS
     assert waiting(clone) == 0
