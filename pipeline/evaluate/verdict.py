@@ -1,11 +1,23 @@
 """Compare the trainers of every dataset and accept, reject or leave undecided the best.
 
+Prints the verdicts that are not those of the last time.
+
 Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
+
 from pipeline.core import layout
-from pipeline.core.artifacts.evaluated import Evaluated, Verdict, Verdicts, read_evaluated
+from pipeline.core.artifacts.evaluated import (
+    Evaluated,
+    Verdict,
+    Verdicts,
+    read_evaluated,
+    read_verdicts,
+)
 from pipeline.core.artifacts.strangers import remove_strangers
+from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, write_json
 from pipeline.core.params import load_params
 from pipeline.evaluate.comparison import verdict as judge
@@ -23,11 +35,24 @@ def verdict() -> None:
         name: judge(one, params.verdict.tolerance, md5(layout.evaluated(name)))
         for name, one in evaluated.items()
     }
+    before = _before()
     summary = {name: _summary(one, verdicts[name]) for name, one in evaluated.items()}
     write_json(layout.VERDICT, Verdicts(datasets=verdicts).model_dump())
     write_json(layout.SUMMARY, summary)
     for name, one in verdicts.items():
-        print(f"{name}: {one.best} {one.verdict}: {one.reason}")
+        if name not in before or _told(one) != _told(before[name]):
+            print(f"{name}: {_told(one)}")
+
+
+def _before() -> Mapping[str, Verdict]:
+    """The verdicts of the last time; none where this code cannot read them."""
+    with suppress(PipelineError):
+        return read_verdicts()
+    return {}
+
+
+def _told(found: Verdict) -> str:
+    return f"{found.best} {found.verdict}: {found.reason}"
 
 
 def _summary(evaluated: Evaluated, found: Verdict) -> dict[str, object]:
