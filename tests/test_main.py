@@ -248,6 +248,10 @@ def test_a_loss_that_still_falls_is_said_with_the_remedy(
     assert code == 0
     assert message.startswith("warning: train: the loss still falls steeply at the last epoch")
     assert "raise epochs, or lr, whose steps are about lr long with adam" in message
+    assert run("train house pairwise_mean closed_form torch_sgd")[0] == 0
+    assert run("evaluate house") == (0, "")  # train has said it
+    kept = json.loads((workspace / "data/5_evaluated/house.json").read_text())["warnings"]
+    assert kept[0].startswith("house: manual_gd: the loss still falls steeply at the last epoch")
 
 
 def test_in_batches_the_history_has_one_loss_an_epoch(

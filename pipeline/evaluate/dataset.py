@@ -77,7 +77,6 @@ def judge_all(given: Given) -> Evaluated:
         When a training fails in a fold, a score is not finite, or the rows are too few to be cut.
     """
     settings, rows = given.settings, given.rows
-    found = [*_of_one_value(given), *_separated(given), *_trouble(given)]
     judge = Judge(rows, given.dataset, given.params)
     judged = {name: judge.model(model) for name, model in given.models.items()}
     champion = _judge_champion(given, judge, judged)
@@ -92,8 +91,13 @@ def judge_all(given: Given) -> Evaluated:
         judged=judged,
         champion=champion,
         audits=audits(rows, given.trained, settings, given.own),
-        warnings=found,
+        warnings=[*doubts(given), *_trouble(given)],
     )
+
+
+def doubts(given: Given) -> list[str]:
+    """What the scores may suffer from, beside what went wrong in the trainings."""
+    return [*_of_one_value(given), *_separated(given)]
 
 
 def plots(given: Given, evaluated: Evaluated) -> dict[str, curves.PlotData]:

@@ -26,7 +26,7 @@ from pipeline.core.tables import as_arrays, read_table
 from pipeline.core.text import csv_writer, escape_formula
 from pipeline.core.trainers import TRAINERS, measures
 from pipeline.evaluate.curves import PlotData
-from pipeline.evaluate.dataset import Given, judge_all, plots
+from pipeline.evaluate.dataset import Given, doubts, judge_all, plots
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ParquetRows
 
@@ -45,7 +45,7 @@ def evaluate(dataset: str) -> None:
     """
     given = _read(load_params(), dataset)
     evaluated = judge_all(given)
-    for text in evaluated.warnings:
+    for text in doubts(given):  # train has said what went wrong there
         warnings.warn(text, PipelineWarning, stacklevel=2)
     _write(given, evaluated, plots(given, evaluated))
 
