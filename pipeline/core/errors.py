@@ -1,6 +1,7 @@
 """What ends a command: each error is one readable message and an exit code."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 SHOWN = 20
 NO_GAPS = "features and target take no gaps: fill them, or take out the rows or the column"
@@ -14,6 +15,17 @@ class PipelineError(ValueError):
 
 class PipelineWarning(UserWarning):
     """Something that the result may suffer from: what, where, what to do."""
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Say in front of an error what it is about; its exit code stays."""
+    try:
+        yield
+    except PipelineError as error:
+        named = PipelineError(f"{what}: {error}")
+        named.exit_code = error.exit_code
+        raise named from None
 
 
 class Diverged(PipelineError):

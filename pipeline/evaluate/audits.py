@@ -8,6 +8,7 @@ from scipy.special import ndtri
 from pipeline.core.artifacts.evaluated import Audit
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
+from pipeline.core.errors import naming
 from pipeline.core.params import CrossValidation, Dataset
 from pipeline.core.preprocessing import fit_scaler, is_constant, standardized
 from pipeline.core.tables import Array
@@ -117,12 +118,11 @@ def _shuffled_labels(X: Array, y: Array, settings: Dataset, models: Mapping[str,
     few = len(y) if settings.task == "regression" else int(min(np.sum(y == 0), np.sum(y == 1)))
     cut = CrossValidation(folds=max(2, min(5, few)), repeats=1, seed=0)
     cuts = folds(shuffled, settings.task, cut)
-    beyond = {
-        name: _beyond_chance(
-            cross_validate(one.trainer, one.params, X, shuffled, cuts), shuffled, settings
-        )
-        for name, one in models.items()
-    }
+    beyond = dict[str, float]()
+    for name, one in models.items():
+        with naming(f"{name} on shuffled targets"):
+            held = cross_validate(one.trainer, one.params, X, shuffled, cuts)
+        beyond[name] = _beyond_chance(held, shuffled, settings)
     best = max(beyond, key=lambda name: float(f"{beyond[name]:.4g}"))  # not by the last digits
     unit = "correlation" if settings.task == "regression" else "AUC - 0.5"
     return Audit(

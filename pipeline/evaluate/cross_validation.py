@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.errors import PipelineError, PipelineWarning, naming
 from pipeline.core.params import CrossValidation, Goal
 from pipeline.core.preprocessing import fit_scaler, standardized
 from pipeline.core.processes import apart
@@ -132,19 +132,13 @@ def cross_validate(
     def of_fold(k: int) -> bytes:
         """What the fold gives, as numbers in a row: the threshold, the weights and z."""
         train, out = cuts[k]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
-                mean, scale = fit_scaler(X[train])
-                rows = ArrayRows(standardized(X[train], mean, scale), y[train])
-                model, _ = fit(trainer, params, rows)
-                chosen = choose_threshold(threshold, trainer, params, X[train], y[train], classes)
-        except PipelineError as error:
-            failure = PipelineError(
-                f"cross-validation of {trainer}, fold {k + 1} of {len(cuts)}: {error}"
-            )
-            failure.exit_code = error.exit_code
-            raise failure from None
+        place = f"cross-validation of {trainer}, fold {k + 1} of {len(cuts)}"
+        with naming(place), warnings.catch_warnings():
+            warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
+            mean, scale = fit_scaler(X[train])
+            rows = ArrayRows(standardized(X[train], mean, scale), y[train])
+            model, _ = fit(trainer, params, rows)
+            chosen = choose_threshold(threshold, trainer, params, X[train], y[train], classes)
         z = model.predict(standardized(X[out], mean, scale))
         first = np.nan if chosen is None else chosen
         return np.concatenate([[first], model.coef / scale, z]).tobytes()

@@ -10,7 +10,7 @@ from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Evaluated, Judged
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, naming
 from pipeline.core.params import Dataset, Params
 from pipeline.core.preprocessing import is_constant
 from pipeline.core.tables import Array
@@ -78,7 +78,10 @@ def judge_all(given: Given) -> Evaluated:
     """
     settings, rows = given.settings, given.rows
     judge = Judge(rows, given.dataset, given.params)
-    judged = {name: judge.model(model) for name, model in given.models.items()}
+    judged = dict[str, Judged]()
+    for name, model in given.models.items():
+        with naming(f"{given.dataset}: {name}"):  # two models may share a trainer
+            judged[name] = judge.model(model)
     champion = _judge_champion(given, judge, judged)
     return Evaluated(
         task=settings.task,
