@@ -20,7 +20,7 @@ repro: setup
 	@echo "Next:  source .venv/bin/activate"
 	@echo "  mlflow ui                     compare the runs, at http://127.0.0.1:5000"
 	@echo "  dvc exp run -S lr=0.01        try another learning rate; any key of params.yaml works"
-	@echo "  dvc exp show --only-changed --drop '.*/.*'   the experiments in one table"
+	@echo "  dvc exp show --no-pager --only-changed --drop '.*/.*'   the experiments in one table"
 
 lint: setup
 	$(RUN) ruff check .

@@ -246,12 +246,18 @@ def test_a_loss_that_still_falls_is_said_with_the_remedy(
     params.write_text(params.read_text().replace("optimizer: sgd", "optimizer: adam"))
     code, message = run("train house manual_gd")
     assert code == 0
-    assert message.startswith("warning: train: the loss still falls steeply at the last epoch")
+    assert message.startswith(
+        "warning: train: the training loss still falls steeply at the last epoch"
+    )
     assert "raise epochs, or lr, whose steps are about lr long with adam" in message
     assert run("train house pairwise_mean closed_form torch_sgd")[0] == 0
+    code, message = run("train house manual_gd closed_form")
+    assert message.startswith("warning: train: manual_gd: the training loss still falls steeply")
     assert run("evaluate house") == (0, "")  # train has said it
-    kept = json.loads((workspace / "data/5_evaluated/house.json").read_text())["warnings"]
-    assert kept[0].startswith("house: manual_gd: the loss still falls steeply at the last epoch")
+    kept = json.loads(layout.evaluated("house").read_text())["warnings"]
+    assert kept[0].startswith(
+        "house: manual_gd: the training loss still falls steeply at the last epoch"
+    )
 
 
 def test_in_batches_the_history_has_one_loss_an_epoch(
@@ -337,6 +343,16 @@ def test_a_model_of_a_line_that_is_gone_is_removed(
     shutil.copy(models / "synthetic-closed_form.json", models / "synthetic-old.json")
     assert run(command) == (0, "")
     assert {path.name for path in models.iterdir()} == ours
+
+
+def test_outputs_where_they_lay_before_are_removed(run: Run, workspace: Path) -> None:
+    """A checkout of before has them, in folders on which stages depend."""
+    former = ["2_validated/house.json", "2_validated/house.txt", "5_evaluated/house-baseline.json"]
+    for path in former:
+        (workspace / "data" / path).parent.mkdir(exist_ok=True)
+        (workspace / "data" / path).write_text("old")
+    assert run("params") == (0, "")
+    assert not [path for path in former if (workspace / "data" / path).exists()]
 
 
 def test_what_a_dataset_that_is_gone_has_left_is_removed_and_nothing_else(

@@ -103,6 +103,7 @@ def draft(file: Path, output: Path | None = None) -> Path:
 def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> tuple[str, dict[str, str]]:
     """What to say of columns of text that would be numbers, and what to declare for them."""
     names, missing, declare = list[str](), list[str](), dict[str, str]()
+    points = any(pa.types.is_floating(kind) for kind in table.schema.types)
     for name in table.column_names:
         if table[name].type != pa.string():
             continue
@@ -110,7 +111,7 @@ def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> tuple[str, dict[str
         for strip, decimal in product((False, True), dict.fromkeys((dialect.decimal, ","))):
             read = [cell.strip(" ") if strip else cell for cell in cells]
             others = {c for c in read if not is_number(*pointed([c], decimal))}
-            commas = dialect.delimiter != "," and decimal_commas(read)
+            commas = dialect.delimiter != "," and not points and decimal_commas(read)
             unlikely = decimal != dialect.decimal and not commas
             many = len(others) > FEW or 2 * len(others) >= len(cells)
             if unlikely or many or any(map(DIGIT.search, others)):
@@ -122,9 +123,11 @@ def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> tuple[str, dict[str
             break
     if missing:
         declare["missing"] = json.dumps([*dialect.missing, *missing], ensure_ascii=False)
+    if not names:
+        return "", declare
     block = ", ".join(f"{key}: {value}" for key, value in declare.items())
     hint = f"column {', '.join(names)} would be of numbers with ingest.csv: {{{block}}}"
-    return (hint + f"; {NO_GAPS}" * bool(missing)) * bool(names), declare
+    return f"{hint}; {NO_GAPS}" if missing else hint, declare
 
 
 def drafted(table: pa.Table, path: str) -> str:

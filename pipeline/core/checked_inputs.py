@@ -8,10 +8,12 @@ what the stage has read.
 
 import contextlib
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +66,11 @@ def refuse_altered(path: Path) -> None:
     """
     if "DVC_STAGE" not in os.environ:
         return
-    expected = _recorded(LOCK.absolute(), state(LOCK)).get(path)
-    if expected and path.is_file() and (found := checksum(path)) != expected:
+    recorded = _recorded(LOCK.absolute(), state(LOCK))
+    if path not in recorded and path.parent in recorded:  # DVC's list of it is in another cache
+        path = path.parent
+    expected, found = recorded.get(path), _found(path)
+    if expected and found and found != expected:
         cached = f"{os.environ['DVC_ROOT']}/.dvc/cache/files/md5/{expected[:2]}/{expected[2:]}"
         raise PipelineError(
             f"{path}: has md5 {found}, and dvc.lock says {expected}: it was altered, here or in "
@@ -126,6 +131,16 @@ def _values(text: str, dataset: str | None) -> Any:
     except (YAMLError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return text
     return values
+
+
+def _found(path: Path) -> str:
+    """The checksum that DVC gives a file, or a folder: of the list of its files; "" for neither."""
+    if not path.is_dir():
+        return checksum(path) if path.is_file() else ""
+    files = [file for file in path.rglob("*") if file.is_file() and file.name[0] != "."]
+    found = [{"md5": checksum(file), "relpath": str(file.relative_to(path))} for file in files]
+    listing = json.dumps(sorted(found, key=itemgetter("relpath")), sort_keys=True)
+    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _md5(path: Path) -> str:

@@ -1,7 +1,9 @@
 """What ends a command: each error is one readable message and an exit code."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 SHOWN = 20
 NO_GAPS = "features and target take no gaps: fill them, or take out the rows or the column"
@@ -19,9 +21,17 @@ class PipelineWarning(UserWarning):
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Say in front of an error what it is about; its exit code stays."""
+    """Say in front of an error, and of a warning, what it is about; the exit code stays."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        ours = issubclass(category, PipelineWarning)
+        shown(category(f"{what}: {message}") if ours else message, category, *where, **how)
+
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
     except PipelineError as error:
         named = PipelineError(f"{what}: {error}")
         named.exit_code = error.exit_code

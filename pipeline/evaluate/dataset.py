@@ -80,7 +80,7 @@ def judge_all(given: Given) -> Evaluated:
     judge = Judge(rows, given.dataset, given.params)
     judged = dict[str, Judged]()
     for name, model in given.models.items():
-        with naming(f"{given.dataset}: {name}"):  # two models may share a trainer
+        with naming(name):  # two models may share a trainer
             judged[name] = judge.model(model)
     champion = _judge_champion(given, judge, judged)
     return Evaluated(
@@ -94,13 +94,8 @@ def judge_all(given: Given) -> Evaluated:
         judged=judged,
         champion=champion,
         audits=audits(rows, given.trained, settings, given.own),
-        warnings=[*doubts(given), *_trouble(given)],
+        warnings=[*_of_one_value(given), *_separated(given), *of_trainings(given)],
     )
-
-
-def doubts(given: Given) -> list[str]:
-    """What the scores may suffer from, beside what went wrong in the trainings."""
-    return [*_of_one_value(given), *_separated(given)]
 
 
 def plots(given: Given, evaluated: Evaluated) -> dict[str, curves.PlotData]:
@@ -142,7 +137,7 @@ def _of_one_value(given: Given) -> Iterator[str]:
         )
 
 
-def _trouble(given: Given) -> Iterator[str]:
+def of_trainings(given: Given) -> Iterator[str]:
     """What went wrong in the trainings that took steps."""
     for name, history in given.histories.items():
         model = given.models[name]

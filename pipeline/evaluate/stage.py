@@ -19,14 +19,14 @@ from pipeline.core.artifacts.evaluated import Evaluated
 from pipeline.core.artifacts.models import read_history, read_models, write_model
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.artifacts.strangers import remove_strangers
-from pipeline.core.errors import PipelineWarning
+from pipeline.core.errors import PipelineWarning, naming
 from pipeline.core.files import atomic_write, md5, write_json
 from pipeline.core.params import Params, load_params
 from pipeline.core.tables import as_arrays, read_table
 from pipeline.core.text import csv_writer, escape_formula
 from pipeline.core.trainers import TRAINERS, measures
 from pipeline.evaluate.curves import PlotData
-from pipeline.evaluate.dataset import Given, doubts, judge_all, plots
+from pipeline.evaluate.dataset import Given, judge_all, of_trainings, plots
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ParquetRows
 
@@ -44,8 +44,10 @@ def evaluate(dataset: str) -> None:
         When a file is missing, damaged or of another run, or a model cannot be judged.
     """
     given = _read(load_params(), dataset)
-    evaluated = judge_all(given)
-    for text in doubts(given):  # train has said what went wrong there
+    with naming(dataset):
+        evaluated = judge_all(given)
+    told = {*of_trainings(given)}  # by train
+    for text in (text for text in evaluated.warnings if text not in told):
         warnings.warn(text, PipelineWarning, stacklevel=2)
     _write(given, evaluated, plots(given, evaluated))
 

@@ -20,6 +20,7 @@ from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5, write_json
 from pipeline.core.params import load_params
+from pipeline.core.run import say
 from pipeline.evaluate.comparison import verdict as judge
 
 
@@ -37,11 +38,11 @@ def verdict() -> None:
     }
     before = _before()
     summary = {name: _summary(one, verdicts[name]) for name, one in evaluated.items()}
-    write_json(layout.VERDICT, Verdicts(datasets=verdicts).model_dump())
     write_json(layout.SUMMARY, summary)
     for name, one in verdicts.items():
         if name not in before or _told(one) != _told(before[name]):
-            print(f"{name}: {_told(one)}")
+            say(f"{name}: {_told(one)}")
+    write_json(layout.VERDICT, Verdicts(datasets=verdicts).model_dump())  # last: what was told
 
 
 def _before() -> Mapping[str, Verdict]:

@@ -16,7 +16,7 @@ from pipeline.ingest.records import opened, parsed
 
 HEAD = 2**16  # bytes
 LINES = 30
-THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 
 
@@ -35,7 +35,8 @@ def suggestion(path: Path, dialect: Dialect, like: str = "") -> str:
     """
     look, remedy = _likely(path, dialect)
     if like:
-        return f"the file looks {look}; {like}" if look else like
+        told = look if remedy.startswith("declare") else f"{look}: {remedy}"
+        return f"the file looks {told}; {like}" if look else like
     return f"the file looks {look}: {remedy} (params.yaml: datasets.*.ingest.csv)" if look else ""
 
 
@@ -88,7 +89,13 @@ def _likely(path: Path, dialect: Dialect) -> tuple[str, str]:
 
 
 def decimal_commas(cells: Sequence[str]) -> bool:
-    """Whether numbers among the cells have decimal commas; 1,234 may have thousands in groups."""
+    """Whether numbers among the cells have decimal commas, and none has a decimal point.
+
+    >>> decimal_commas(["1,5"]), decimal_commas(["1,5", "2.5"]), decimal_commas(["-1,234", "56"])
+    (True, False, False)
+    """
+    if any("." in cell and is_number(cell) for cell in cells):
+        return False
     numbers = [cell for cell in cells if "," in cell and is_number(*pointed([cell], ","))]
     return not all(map(THOUSANDS.fullmatch, numbers))
 

@@ -359,7 +359,7 @@ def trouble(
     hint = f", whose steps are about lr long with {params['optimizer']}" if by_lr else ""
     bound = f" (below {stable:.6g}, the largest stable one)" if stable and not by_lr else ""
     return (
-        f"the loss still falls steeply at the last epoch, from {history[0]:.6g} to "
+        f"the training loss still falls steeply at the last epoch, from {history[0]:.6g} to "
         f"{history[-1]:.6g} up to then: raise epochs, or lr{hint}{bound}"
     )
 

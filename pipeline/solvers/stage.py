@@ -11,8 +11,11 @@ Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
 DATASET-MODEL_history.csv.
 """
 
+from contextlib import nullcontext
+
 from pipeline.core import layout
 from pipeline.core.artifacts.models import write_model
+from pipeline.core.errors import naming
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import Wanted, load_params
 from pipeline.core.store.live import shown
@@ -38,7 +41,8 @@ def train(dataset: str, *names: str) -> None:
     path = layout.split_part(dataset, "train")
     rows, train_md5 = ParquetRows(path), md5(path)
     for one in wanted:
-        with shown(dataset, one) as callback:
+        about = naming(one.name) if len(wanted) > 1 else nullcontext()
+        with about, shown(dataset, one) as callback:
             model, history = fit(one.trainer, one.params, rows, callback)
             if len(history):
                 _write_history(dataset, one, history, rows.n_rows)

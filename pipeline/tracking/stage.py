@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.files import md5
 from pipeline.core.params import load_params
 from pipeline.core.store.connection import (
     ANSWER,
@@ -130,12 +131,14 @@ def missing_from_store() -> int:
     if not outcomes:
         return 0
     with open_store(main_repository(), reading=True) as store:
-        return len([name for name, one in outcomes.items() if not _is_there(store, name, one)])
+        found = {name: one.fingerprint for name, one in outcomes.items()}
+        found |= {REPORT: md5(layout.REPORT)} if layout.REPORT.is_file() else {}
+        return len([name for name in found if not _is_there(store, name, found[name])])
 
 
-def _is_there(store: Store, name: str, outcome: Outcome) -> bool:
+def _is_there(store: Store, name: str, fingerprint: str) -> bool:
     experiment = store.client.get_experiment_by_name(name.partition(" ")[0])
-    query = f"tags.fingerprint = '{outcome.fingerprint}'"
+    query = f"tags.fingerprint = '{fingerprint}'"
     return bool(
         experiment and store.client.search_runs([experiment.experiment_id], query, max_results=1)
     )

@@ -2,6 +2,7 @@
 
 import csv as csv_format
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -149,6 +150,8 @@ def test_a_draft_says_what_would_make_numbers_of_text(run: Run, workspace: Path)
     [
         ({}, ['"3,5"', '"4,5"', '"5,5"'], ""),  # a comma is the delimiter already
         ({"delimiter": ";"}, ["1,234", "4,500", "6,100"], ""),  # thousands, or decimals?
+        ({"delimiter": ";"}, ["-1,234", "-4,500"], ""),
+        ({"delimiter": ";"}, ["1,5", "2.5"], ""),  # a list in a cell, since there are points
         ({}, ["1", "007", "3"], ""),
         ({}, ["1", "1e400", "3"], ""),
         ({}, [" 2", " 3", " 4"], "{strip_spaces: true}"),
@@ -172,3 +175,12 @@ def test_only_what_would_be_right_is_said_of_text(
     assert ("and target take no gaps: fill them" in message) == ("missing" in hint)
     again = "; mend the file or declare it, remove data/schema/rent.yaml and draft again\n"
     assert message.endswith(again) if hint else message == ""
+
+
+def test_a_column_of_pairs_beside_numbers_with_points_is_text(run: Run, workspace: Path) -> None:
+    (workspace / "data/raw/flats.csv").write_text("price;coords\n1.5;52,13\n2.5;48,11\n")
+    with (workspace / "params.yaml").open("a", encoding="utf-8") as params:
+        params.write('\n  flats: {ingest: {source: data/raw/flats.csv, csv: {delimiter: ";"}}}\n')
+    assert run("schema draft data/raw/flats.csv") == (0, "")
+    drafted = (workspace / "data/schema/flats.yaml").read_text()
+    assert re.findall("dtype: (.*)", drafted) == ["float64", "str"]

@@ -252,6 +252,22 @@ def test_fault_100_a_model_of_an_older_version(say: Run, command: str) -> None:
     )
 
 
+@pytest.mark.slow
+def test_a_file_that_was_altered_is_refused_where_dvcs_cache_is_elsewhere(copy: Clone) -> None:
+    """There DVC's list of a folder is not found: the folder as a whole is compared."""
+    copy.ok("mv .dvc/cache '../a cache' && dvc cache dir --local '../../a cache' && dvc repro")
+    file = copy.folder / "data/5_evaluated/house/evaluated.json"
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    env = {"DVC_STAGE": "verdict", "DVC_ROOT": str(copy.folder)}
+    refused = copy.run("python -m pipeline.core verdict", **env)
+    assert refused.returncode == 2
+    assert "error: verdict: data/5_evaluated/house: has md5 " in refused.stdout
+    file.write_bytes(whole)
+    copy.ok("python -m pipeline.core verdict", **env)
+
+
 # What each command reads, and what it says of a file that is not of its form.
 SPLIT = ["data/1_ingested/small.parquet", *(
     f"data/3_split/small/{name}" for name in ("scaler.json", "rows.json", "train.parquet")

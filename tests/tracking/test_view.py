@@ -14,6 +14,7 @@ from pipeline.tracking.collect import _Collector
 from pipeline.tracking.provenance import origin
 from pipeline.tracking.view import TAG, port, saved_view
 from tests.conftest import keep_dataset
+from tests.kills import wait_for
 
 Run = Callable[[str], tuple[int, str]]
 
@@ -56,9 +57,8 @@ def test_the_port_is_that_of_the_server_in_this_folder(
     server.write_text("#!/bin/sh\nsleep 60\n")
     server.chmod(0o755)
     process = psutil.Popen([server, "ui", "-p", "5011"], cwd=os.fspath(workspace))
-    while not process.cmdline():  # Linux fills it in after Popen has returned
-        pass
     try:
+        assert wait_for(lambda: bool(process.cmdline()))  # Linux fills it in after Popen's return
         assert port() == "5011"
     finally:
         process.kill()

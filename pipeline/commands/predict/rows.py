@@ -135,8 +135,8 @@ def _dialect(settings: Dataset) -> Dialect:
 
 def _written(dialect: Dialect) -> str:
     """How a file is written, as params.yaml says it: what differs most, and what is declared."""
-    told = {"delimiter", "decimal", "encoding"} | dialect.model_dump(exclude_defaults=True).keys()
-    known = dialect.model_dump(include=told)
+    declared = dialect.model_dump(exclude_defaults=True, exclude={"header", "missing"}).keys()
+    known = dialect.model_dump(include={"delimiter", "decimal", "encoding"} | declared)
     return ", ".join(
         f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in known.items()
     )

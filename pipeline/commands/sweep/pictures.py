@@ -50,7 +50,7 @@ def draw(ranking: Ranking, param: str) -> str:
     labels = [*filter(None, lines), "best", *["current"] * len(current)]
     with style():
         canvas, [axes] = panels(1, 190, labels=labels)
-        handles = _draw_lines(axes, lines, x, y)
+        handles = _draw_lines(axes, lines, x, y, "" if _are_words(x_of) else "-")
         if lines.keys() <= {BEST}:
             axes.plot(x, y, ".", color=COLOURS[-1], zorder=1)
         handles += axes.plot(x[0], y[0], **STAR, zorder=4)
@@ -71,8 +71,12 @@ def draw(ranking: Ranking, param: str) -> str:
 def _places(values: Iterable[Value]) -> dict[Value, float]:
     """Where each value stands: numbers by size; with words among them, side by side."""
     ordered = sorted({*values}, key=_size)
-    words = any(isinstance(value, str) for value in ordered)
+    words = _are_words(ordered)
     return {value: float(k if words else value) for k, value in enumerate(ordered)}
+
+
+def _are_words(values: Iterable[Value]) -> bool:
+    return any(isinstance(value, str) for value in values)
 
 
 def _size(value: Value) -> tuple[bool, Value]:
@@ -97,12 +101,14 @@ def _lines(space: Space, param: str, points: Sequence[Point], x: Array) -> dict[
     return {label: sorted(line, key=lambda k: x[k]) for label, line in lines.items()}
 
 
-def _draw_lines(axes: Axes, lines: Mapping[str, list[int]], x: Array, y: Array) -> list[Artist]:
-    """Gives the handles of those that have a label."""
+def _draw_lines(
+    axes: Axes, lines: Mapping[str, list[int]], x: Array, y: Array, joined: str
+) -> list[Artist]:
+    """Gives the handles of those that have a label; words are no scale, and are not joined."""
     handles: list[Artist] = []
     for (label, line), color, marker in zip(lines.items(), COLOURS, MARKERS, strict=False):
         look: Style = {"color": color, "marker": marker, "markersize": 3.5, "linewidth": 1.2}
-        drawn = axes.plot(x[line], y[line], **look)
+        drawn = axes.plot(x[line], y[line], **look | {"linestyle": joined})
         handles += drawn if label else []
     return handles
 
@@ -110,7 +116,7 @@ def _draw_lines(axes: Axes, lines: Mapping[str, list[int]], x: Array, y: Array) 
 def _scale(axes: Axes, param: str, x_of: Mapping[Value, float]) -> None:
     """The x axis: words by name, rates by decade."""
     low, high = min(x_of.values()), max(x_of.values())
-    if any(isinstance(value, str) for value in x_of):
+    if _are_words(x_of):
         axes.set_xticks([*x_of.values()], [shown(value) for value in x_of])
     elif param in LOGARITHMIC and 0 < low < high:
         log_axis(axes, "x", low, high)

@@ -91,16 +91,16 @@ class Ranking:
         found = f"{metric} {number(self.points[0].scores[self.bench.score])}"
         if not self.changes():
             return f"best: {winner}, the current params ({found})"
-        versus = "the current params diverge"
+        versus, follows = "the current params diverge", "; --apply writes it to params.yaml"
         if self.current.folds:
             c = self._against_current()
+            follows += "" if c.words in SAID else " all the same"
             sure = f"{100 * self.bench.params.intervals.confidence:g} %"
             versus = (
                 f"{SAID.get(c.words, 'not distinguishable from')} the current params "
                 f"({metric} {c.difference:+.4g}, {sure} interval {c.low:+.4g} to {c.high:+.4g})"
             )
-        follows = "" if applied else "; --apply writes it to params.yaml"
-        return f"best: {winner} ({found}); {versus}{follows}"
+        return f"best: {winner} ({found}); {versus}{'' if applied else follows}"
 
     @cached_property
     def folder(self) -> Path:

@@ -91,16 +91,24 @@ def _compared(threads: int | None) -> list[tuple[str, str]]:
 def _result(clone: Path, path: str, before: Output | None, after: Output | None) -> str:
     if before and after and before.md5 == after.md5:
         return "identical"
+    held, made = _files(before, Path()), _files(after, clone)
+    for name in sorted(held.keys() | made.keys()):  # of a folder the first that differs is told
+        result = _result(clone, name, held.get(name), made.get(name))
+        if result != "identical":
+            return f"{Path(name).name}: {result}"
     old = before and (_kept(Path(), before) or _committed(path))
     new = after and (_kept(clone, after) or (clone / path).read_bytes())
     return difference(path, old, new)
 
 
+def _files(output: Output | None, root: Path) -> dict[str, Output]:
+    """The files of a folder, by DVC's cache of a checkout; none of an output that is a file."""
+    listed = [*with_files([output], root)] if output else []
+    return {str(file.path): file for file in listed[1:]}
+
+
 def _kept(root: Path, output: Output) -> bytes | None:
-    """What DVC's cache of a checkout has of an output, of a folder its list, if it is undamaged."""
-    if output.md5.endswith(".dir"):
-        _, *files = with_files([output], root)
-        return "\n".join(f"{file.path} {file.md5}" for file in files).encode()
+    """What DVC's cache of a checkout has of an output, if it is undamaged."""
     cached = root / output.cached
     return cached.read_bytes() if cached.is_file() and md5(cached) == output.md5 else None
 

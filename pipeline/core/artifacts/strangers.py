@@ -14,6 +14,8 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import NAMES_TAKEN, Params
 from pipeline.core.trainers import TRAINERS
 
+# Where the outputs lay that have a folder for each dataset now: an older checkout has them still.
+FORMER = ["data/2_validated/*.json", "data/2_validated/*.txt", "data/5_evaluated/*.json"]
 FOLDERS = [
     layout.validated("*"),
     layout.scaler("*"),
@@ -26,7 +28,7 @@ FOLDERS = [
 def remove_strangers(params: Params) -> None:
     """Remove the outputs of datasets, and the models, for which params.yaml has no line.
 
-    Only files that stages name; whatever else lies beside them stays.
+    And those that lay elsewhere. Only files that stages name; whatever else lies beside them stays.
 
     Raises
     ------
@@ -40,11 +42,11 @@ def remove_strangers(params: Params) -> None:
             for path in FOLDERS:
                 with suppress(OSError):  # it is not there, or holds something else
                     path.parent.with_name(dataset).rmdir()
-        for path in _models(params):
+        for path in (*_models(params), *(path for of in FORMER for path in Path().glob(of))):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise PipelineError(
-            f"{error.filename}: params.yaml has no line for it, and it cannot be removed: "
+            f"{error.filename}: no stage makes it any more, and it cannot be removed: "
             f"{error.strerror}"
         ) from None
 

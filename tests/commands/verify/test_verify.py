@@ -1,5 +1,6 @@
 """`python -m pipeline verify`: what is committed comes out again, or it says what does not."""
 
+import hashlib
 import json
 import os
 import signal
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands.verify import _result
 from pipeline.commands.verify.difference import difference
+from pipeline.core.dvc_lock import Output
 from pipeline.core.files import md5
 from tests.conftest import Clone, copied, keep_dataset
 from tests.kills import wait_for
@@ -55,6 +58,23 @@ def test_a_difference_is_placed_and_measured(
 def test_the_largest_relative_difference_is_told_not_the_first() -> None:
     old, new = b'{"a": 1.0, "b": 1.0}', b'{"a": 1.0000000001, "b": 1.01}'
     assert difference("a.json", old, new).endswith("numbers to a relative 9.9e-03")
+
+
+def test_of_a_folder_the_file_and_the_number_that_differ_are_told(workspace: Path) -> None:
+    def kept(content: bytes, of: str) -> str:
+        name = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        path = Output("", Path(), name + of).cached
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return name + of
+
+    def folder(number: float) -> Output:
+        file = kept(json.dumps({"w": number}).encode(), "")
+        listing = json.dumps([{"md5": file, "relpath": "evaluated.json"}])
+        return Output("evaluate", Path("data/5_evaluated/house"), kept(listing.encode(), ".dir"))
+
+    told = _result(Path(), "data/5_evaluated/house", folder(2.0), folder(2.5))
+    assert told == "evaluated.json: w: 2.0, now 2.5; all else agrees, numbers to a relative 2.0e-01"
 
 
 @pytest.fixture
