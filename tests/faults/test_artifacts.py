@@ -201,8 +201,8 @@ def test_fault_98_an_altered_file_of_dvcs_cache(
 
 
 @pytest.fixture
-def copy(reproduced: Clone, tmp_path: Path) -> Clone:
-    return copied(reproduced, tmp_path)
+def copy(house_alone: Clone, tmp_path: Path) -> Clone:
+    return copied(house_alone, tmp_path)
 
 
 @pytest.fixture
