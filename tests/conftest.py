@@ -30,17 +30,22 @@ settings.load_profile("suite")
 # The files that take longest, the longest first but for the second: a worker has it while the other
 # makes the clone that the rest copies.
 LONGEST = (
-    "test_kills",
-    "test_small_data",
-    "test_main_job",
-    "test_experiments",
     "test_mlflow",
     "test_live",
-    "test_predict_served",
-    "test_doctor",
+    "test_kills",
+    "test_experiments",
     "test_artifacts",
+    "test_doctor",
+    "test_main_job",
+    "test_mlflow_ui",
+    "test_preload",
+    "test_readme",
+    "test_predict_served",
     "test_concurrency",
+    "test_verify",
     "test_runs",
+    "test_plots_page",
+    "test_file_system",
     "test_estimators",
 )
 
