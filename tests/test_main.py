@@ -21,7 +21,7 @@ from pipeline.core.params import load_params
 from pipeline.core.run import STAGES
 from pipeline.core.tables import as_arrays, read_table
 from pipeline.core.trainers import TRAINERS
-from tests.conftest import ROOT, keep_dataset
+from tests.conftest import ROOT, keep_datasets
 
 Run = Callable[[str], tuple[int, str]]
 Prepare = Callable[[str], None]
@@ -198,7 +198,7 @@ def test_a_training_that_failed_looks_failed_to_the_end(
     content = YAML().load(params.read_text())
     content["lr"] = 1.5
     YAML().dump(content, params)
-    keep_dataset(params, "house")
+    keep_datasets(params, "house")
     for command in (f"train house {HOUSE}", "evaluate house", "verdict"):
         assert run(command)[0] == 0
     model = json.loads((workspace / "data/4_models/house/house-manual_gd.json").read_text())
@@ -224,7 +224,7 @@ def test_a_dataset_whose_trainings_all_failed_is_rejected(
 ) -> None:
     prepared("house")
     params = workspace / "params.yaml"
-    keep_dataset(params, "house")
+    keep_datasets(params, "house")
     content = YAML().load(params.read_text())
     content["lr"], content["models"]["direct"] = 1.5, {}
     YAML().dump(content, params)

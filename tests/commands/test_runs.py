@@ -395,9 +395,9 @@ def run_id(clone: Clone, fingerprint: str) -> str:
 @pytest.mark.slow
 @of_mlflow
 def test_the_commands_shown_bring_runs_back(
-    cli: Cli, reproduced: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, house_alone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clone = copied(reproduced, tmp_path)
+    clone = copied(house_alone, tmp_path)
     monkeypatch.chdir(clone.folder)
 
     def bring_back(fingerprint: str) -> list[str]:

@@ -12,7 +12,7 @@ from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.files import md5
 from pipeline.evaluate.comparison import verdict
 from pipeline.evaluate.curves import HEADERS
-from tests.conftest import keep_dataset
+from tests.conftest import keep_datasets
 
 Run = Callable[[str], tuple[int, str]]
 
@@ -58,7 +58,7 @@ def test_of_two_models_of_one_trainer_the_one_that_fails_in_a_fold_is_named(
     run: Run, prepared: Callable[[str], None], workspace: Path
 ) -> None:
     params, yaml = workspace / "params.yaml", YAML()
-    keep_dataset(params, "house")
+    keep_datasets(params, "house")
     content = yaml.load(params)
     line = {"dataset": "house", "trainer": "manual_gd"}
     content["models"] = {"direct": {}, "gradient": {"house-slow": line, "house-fast": {**line}}}

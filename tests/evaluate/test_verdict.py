@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from pipeline.__main__ import main
 from pipeline.core import layout
-from tests.conftest import keep_dataset
+from tests.conftest import keep_datasets
 
 
 def test_only_a_verdict_that_changed_is_printed(
@@ -20,7 +20,7 @@ def test_only_a_verdict_that_changed_is_printed(
         return capsys.readouterr().out
 
     params, yaml = workspace / "params.yaml", YAML()
-    keep_dataset(params, "house")
+    keep_datasets(params, "house")
     content = yaml.load(params)
     content["models"]["gradient"] = {}
     yaml.dump(content, params)

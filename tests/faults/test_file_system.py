@@ -38,7 +38,8 @@ def clone(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.mark.parametrize("stage", STAGES)
 def test_fault_72_a_file_that_cannot_grow_leaves_the_earlier_one(clone: Clone, stage: str) -> None:
     before = hashes(clone.folder)
-    done = clone.run(f"ulimit -f 0; python -m pipeline {stage} 2>&1 | cat")
+    done = clone.run(f"ulimit -f 0; python -m pipeline {stage}")  # a pipe may grow
+    assert done.returncode == 2
     assert "Traceback" not in done.stdout
     message = done.stdout.splitlines()[-1]  # joblib warns before that it has no semaphores
     assert re.match(
@@ -46,7 +47,6 @@ def test_fault_72_a_file_that_cannot_grow_leaves_the_earlier_one(clone: Clone, s
     )
     assert hashes(clone.folder) == before
     assert parts(clone.folder) == []
-    assert clone.run(f"ulimit -f 0; python -m pipeline {stage} 2>/dev/null").returncode == 2
 
 
 @contextlib.contextmanager
@@ -180,12 +180,12 @@ def test_fault_76_an_input_that_changes_while_it_is_read_is_refused(
 
 
 @pytest.mark.slow
-def test_fault_77_spaces_quotes_and_unicode_in_the_path(reproduced: Clone, tmp_path: Path) -> None:
+def test_fault_77_spaces_quotes_and_unicode_in_the_path(house_alone: Clone, tmp_path: Path) -> None:
     odd = tmp_path / "a 'b' \"c\" $HOME #1 温度"
     odd.mkdir()
-    clone = copied(reproduced, odd)
+    clone = copied(house_alone, odd)
     clone.ok("dvc repro -f -s ingest@house && dvc repro -f -s train_gradient@house-manual_gd")
     clone.ok("python -m pipeline evaluate house && python -m pipeline report")
-    assert "15 runs added to MLflow" in clone.ok("dvc repro")
+    assert "7 runs added to MLflow" in clone.ok("dvc repro")
     assert "nothing found" in clone.ok("python -m pipeline doctor")
-    assert hashes(clone.folder) == hashes(reproduced.folder)
+    assert hashes(clone.folder) == hashes(house_alone.folder)

@@ -13,7 +13,7 @@ from pipeline.core.params import load_params
 from pipeline.tracking.collect import _Collector
 from pipeline.tracking.provenance import origin
 from pipeline.tracking.view import TAG, port, saved_view
-from tests.conftest import keep_dataset
+from tests.conftest import keep_datasets
 from tests.kills import wait_for
 
 Run = Callable[[str], tuple[int, str]]
@@ -34,7 +34,7 @@ def test_the_axis_of_the_losses_goes_from_low_to_high(
 ) -> None:
     prepared("house")
     params = workspace / "params.yaml"
-    keep_dataset(params, "house")
+    keep_datasets(params, "house")
     params.write_text(params.read_text().replace("lr: 0.1", f"lr: {lr}"))
     for command in ("train house pairwise_mean closed_form manual_gd torch_sgd", "evaluate house"):
         assert run(command)[0] == 0

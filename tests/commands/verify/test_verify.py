@@ -12,7 +12,7 @@ from pipeline.commands.verify import _result
 from pipeline.commands.verify.difference import difference
 from pipeline.core.dvc_lock import Output
 from pipeline.core.files import md5
-from tests.conftest import Clone, copied, keep_dataset
+from tests.conftest import Clone, copied
 from tests.kills import wait_for
 
 
@@ -78,11 +78,9 @@ def test_of_a_folder_the_file_and_the_number_that_differ_are_told(workspace: Pat
 
 
 @pytest.fixture
-def clone(reproduced: Clone, tmp_path: Path) -> Clone:
-    """One dataset, of which dvc.lock has the stages of the others still."""
-    clone = copied(reproduced, tmp_path)
-    keep_dataset(clone.folder / "params.yaml", "house")
-    clone.ok("dvc repro && git commit -q -a -m made")
+def clone(house_alone: Clone, tmp_path: Path) -> Clone:
+    """One dataset; dvc.lock has the stages of the others still."""
+    clone = copied(house_alone, tmp_path)
     assert "evaluate@synthetic" in (clone.folder / "dvc.lock").read_text()
     return clone
 

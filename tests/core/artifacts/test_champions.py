@@ -11,7 +11,7 @@ from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params, params_of
-from tests.conftest import descent, keep_dataset
+from tests.conftest import descent, keep_datasets
 
 Run = Callable[[str], tuple[int, str]]
 Judge = Callable[..., dict[str, object]]
@@ -22,7 +22,7 @@ SYNTHETIC = "closed_form manual_gd torch_sgd linear_regression mean"
 def judged(run: Run, prepared: Callable[[str], None], workspace: Path) -> Judge:
     """Train and judge synthetic alone; gives its verdict."""
     params = workspace / "params.yaml"
-    keep_dataset(params, "synthetic")
+    keep_datasets(params, "synthetic")
     prepared("synthetic")
 
     def judge(trainers: str = SYNTHETIC) -> dict[str, object]:
