@@ -21,17 +21,18 @@ def params() -> None:
         Names all faults of the keys, or else all files that are not there.
     """
     found = load_params()
-    if problems := [*_absent(found)]:
+    if problems := [*absent(found)]:
         raise PipelineError(listed(problems))
     remove_strangers(found)
 
 
-def _absent(found: Params) -> Iterator[str]:
+def absent(found: Params) -> Iterator[str]:
     """DVC itself would give no more than the name of a file."""
     for name, dataset in found.datasets.items():
         source, schema = dataset.ingest.path, layout.schema(name)
         if not (dataset.ingest.make_regression or source.exists()):
-            yield f"{layout.PARAMS}: datasets.{name}.ingest.source: {source} is missing"
+            remedy = "put it there, or `git checkout` or `dvc pull` it"
+            yield f"{layout.PARAMS}: datasets.{name}.ingest.source: {source} is missing; {remedy}"
         elif not schema.exists():
             remedy = f"write it, or begin with: python -m pipeline schema draft {source}"
             yield f"{layout.PARAMS}: datasets.{name}: {schema} is missing; {remedy}"

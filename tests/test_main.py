@@ -385,7 +385,7 @@ def test_what_cannot_be_removed_is_named(run: Run, workspace: Path) -> None:
     (workspace / "data/1_ingested/old.parquet").mkdir(parents=True)
     code, message = run("params")
     assert code == 2
-    assert "data/1_ingested/old.parquet: params.yaml has no line for it" in message
+    assert "data/1_ingested/old.parquet: no stage makes it any more" in message
 
 
 def test_files_that_a_dataset_has_to_have_are_named(run: Run, workspace: Path) -> None:

@@ -32,6 +32,7 @@ from pipeline.core.params import load_params
 from pipeline.core.preload import is_dvc, unavailable
 from pipeline.core.run import say
 from pipeline.core.store.connection import StoreError
+from pipeline.params import absent
 from pipeline.tracking.committed import git
 from pipeline.tracking.stage import missing_from_store
 
@@ -206,7 +207,7 @@ def _store() -> Iterator[Finding]:
 
 def _params() -> Iterator[Finding]:
     try:
-        load_params()
+        yield from map(Finding, absent(load_params()))
     except PipelineError as error:
         yield Finding(str(error))
 

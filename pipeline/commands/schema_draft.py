@@ -29,7 +29,7 @@ from pipeline.core.params import Dialect, declared_dialect
 from pipeline.core.run import say
 from pipeline.core.text import INT64, is_number, pointed
 from pipeline.ingest.reader import read_csv
-from pipeline.ingest.suggest import decimal_commas
+from pipeline.ingest.suggest import THOUSANDS, decimal_commas
 
 FEW = 10  # different values of a column that is a choice between them
 DIGIT = re.compile(r"\d")
@@ -93,6 +93,7 @@ def draft(file: Path, output: Path | None = None) -> Path:
         place = f"{layout.PARAMS}: datasets.{dataset}.ingest, beside source: {file}"
         again = f"nothing is written; declare it ({place}), and draft again"
         raise PipelineError(f"{file}: {hint}\n{again}")
+    hint = hint or _ambiguous(table, dialect)
     if hint:
         again = f"mend the file or declare it, remove {path} and draft again"
         warnings.warn(f"{file}: {hint}; {again}", PipelineWarning, stacklevel=2)
@@ -128,6 +129,17 @@ def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> tuple[str, dict[str
     block = ", ".join(f"{key}: {value}" for key, value in declare.items())
     hint = f"column {', '.join(names)} would be of numbers with ingest.csv: {{{block}}}"
     return f"{hint}; {NO_GAPS}" if missing else hint, declare
+
+
+def _ambiguous(table: pa.Table, dialect: Dialect) -> str:
+    """What to say of columns of which nobody can tell whether commas group their digits."""
+    texts = [name for name in table.column_names if table[name].type == pa.string()]
+    cells = {name: table[name].drop_null().unique().to_pylist() for name in texts}
+    names = [name for name in texts if all(map(THOUSANDS.fullmatch, cells[name]))]
+    if dialect.delimiter == "," or not names:
+        return ""
+    one = 'their commas are decimal signs (declare ingest.csv: {decimal: ","}) or group thousands'
+    return f"column {', '.join(names)} is text: {one} (take them out)"
 
 
 def drafted(table: pa.Table, path: str) -> str:

@@ -153,7 +153,8 @@ def md5(path: Path) -> str:
 
 def missing(path: Path) -> PipelineError:
     """The error for a file that an earlier stage should have made."""
-    return PipelineError(f"{path} is missing; an earlier stage makes it: run `dvc repro`")
+    remedy = "run `dvc repro`, or `dvc pull` what others have pushed"
+    return PipelineError(f"{path} is missing; an earlier stage makes it: {remedy}")
 
 
 def restore_outputs() -> None:

@@ -105,8 +105,8 @@ def sync() -> None:
     if fresh:
         return
     stale = (
-        "the results of this folder are not those of its params.yaml and data, and none of them "
-        "was published: `dvc repro` makes and publishes them"
+        "the results of this folder are not, or not all, those of its params.yaml and data, and "
+        "none of them was published: `dvc repro` makes and publishes them"
     )
     if not waited:
         raise PipelineError(stale)

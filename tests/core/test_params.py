@@ -248,13 +248,15 @@ def test_a_file_of_before_is_told_what_moved_where(workspace: Path) -> None:
         "datasets.breast_cancer.split.features={{random: {k}}}",
         "datasets.breast_cancer.evaluate.classes=[malignant,b{k}]",
         "++datasets.house.ingest.csv.missing=['',NA]",
+        "datasets.breast_cancer.evaluate.threshold={{recall: malignant, at_least: 0.9{k}}}",
     ],
 )
 def test_every_comment_survives_ten_experiments(workspace: Path, override: str) -> None:
     """By what `dvc exp run -S` writes params.yaml with: a list turns from flow to block style."""
     params = workspace / "params.yaml"
-    comments = re.findall("#.*", params.read_text())
+    above = re.compile(r"(#.*)\n *([^\s:]*)")  # a comment, and what stands below it
+    comments = above.findall(params.read_text())
     for k in range(1, 11):
         apply_overrides(params, [override.format(k=k), f"seed={k}"])
-    assert re.findall("#.*", params.read_text()) == comments
+    assert above.findall(params.read_text()) == comments
     assert load_params().seed == 10

@@ -37,7 +37,7 @@ def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
         return f"{layout.PARAMS} stays as it is"
     text = layout.PARAMS.read_bytes().decode("utf-8")  # as bytes: line ends stay
     write_text(layout.PARAMS, edited(text, key, changes))
-    return f"{place} has {listed(changes)} now; `dvc repro` confirms it"
+    return f"{place} has {listed(changes)} now; `dvc repro` judges it"
 
 
 def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:

@@ -1,10 +1,12 @@
 """Make the committed results anew and compare every byte.
 
 Clones HEAD to a temporary folder, runs every stage there, whatever DVC's cache holds, and compares
-all outputs with dvc.lock. Where they differ it says in which number, and by how much. Uncommitted
-changes are no part of it; the MLflow store is left alone. It takes as long as a first `dvc repro`.
+all outputs with those in git, and the others with dvc.lock. Where they differ it says in which
+number, and by how much. Uncommitted changes are no part of it; the MLflow store is left alone. It
+takes as long as a first `dvc repro`.
 
-Reads the git repository, and DVC's cache where something differs. Writes nothing here.
+Reads the git repository, and DVC's cache for raw files under DVC and where something differs.
+Writes nothing here.
 Exit codes: 0 all identical; 1 something differs.
 """
 
@@ -34,9 +36,9 @@ class Differs(PipelineError):
 
 
 def verify(threads: Sequence[int]) -> Iterator[str]:
-    """Run every stage of HEAD anew, in a temporary clone, and compare with dvc.lock of HEAD.
+    """Run every stage of HEAD anew, in a temporary clone, and compare with the outputs of HEAD.
 
-    Nothing comes from DVC's cache, and nothing goes to the MLflow store.
+    No output comes from DVC's cache, and nothing goes to the MLflow store.
 
     Parameters
     ----------
@@ -76,8 +78,9 @@ def _compared(threads: int | None) -> list[tuple[str, str]]:
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         clone = Path(folder) / "clone"
         _git("clone", "--quiet", ".", str(clone))
-        before = {str(output.path): output for output in outputs(clone / LOCK)}
+        before = {str(output.path): _as_in_git(output, clone) for output in outputs(clone / LOCK)}
         (clone / LOCK).unlink()  # DVC keeps in it what stages made that are no more
+        _bring_sources(clone)
         _repro(clone, threads)
         after = {str(output.path): output for output in outputs(clone / LOCK)}
         run = {output.stage for output in after.values()}
@@ -86,6 +89,24 @@ def _compared(threads: int | None) -> list[tuple[str, str]]:
             for path, output in sorted((before | after).items())
             if output.stage in run
         ]
+
+
+def _as_in_git(output: Output, clone: Path) -> Output:
+    """The output with the checksum of what git has of it, where it does, whatever dvc.lock says."""
+    file = clone / output.path
+    return output._replace(md5=md5(file)) if file.is_file() else output
+
+
+def _bring_sources(clone: Path) -> None:
+    """Check out the files that `dvc add` has put under DVC, from the cache here."""
+    if added := _git("ls-files", "*.dvc").split("\n")[:-1]:
+        cache = Path(_called("dvc", "cache", "dir").strip()).absolute()
+        for command in (
+            ["dvc", "cache", "dir", "--local", str(cache)],
+            ["dvc", "checkout", *added],
+            ["dvc", "cache", "dir", "--local", "--unset"],
+        ):
+            _called(*command, cwd=clone)
 
 
 def _result(clone: Path, path: str, before: Output | None, after: Output | None) -> str:
@@ -135,9 +156,13 @@ def _repro(clone: Path, threads: int | None) -> None:
 
 
 def _git(*arguments: str) -> str:
-    ended = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    return _called("git", *arguments)
+
+
+def _called(*words: str, cwd: Path | None = None) -> str:
+    ended = subprocess.run(words, cwd=cwd, capture_output=True, text=True)
     if ended.returncode:
-        raise PipelineError(f"git {arguments[0]}: {ended.stderr.strip()}")
+        raise PipelineError(f"{' '.join(words[:2])}: {ended.stderr.strip()}")
     return ended.stdout
 
 

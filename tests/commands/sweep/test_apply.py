@@ -94,7 +94,7 @@ def test_line_ends_stay(workspace: Path) -> None:
     params.write_bytes(before)
     said = apply_winner("breast_cancer-bcpm", {"lr": 0.2})
     assert said == (
-        "params.yaml: models.gradient.breast_cancer-bcpm has lr: 0.2 now; `dvc repro` confirms it"
+        "params.yaml: models.gradient.breast_cancer-bcpm has lr: 0.2 now; `dvc repro` judges it"
     )
     assert params.read_bytes() == before.replace(
         b"      trainer: bcpm\r\n", b"      trainer: bcpm\r\n      lr: 0.2\r\n"

@@ -96,15 +96,13 @@ def test_a_higher_score_wins_and_what_cannot_be_told_apart_is_said(
     assert re.search(
         r"\nbest: lr=0\.1 \(accuracy 0\.98\d*\); not distinguishable from the current params "
         r"\(accuracy \+0\.00\d+, 95 % interval -0\.\d+ to \+0\.\d+\); --apply writes it to "
-        r"params\.yaml\n",
+        r"params\.yaml all the same\n",
         out,
     )
     params.write_text(params.read_text().replace("lr: 0.02", "lr: 1e-05", 1))
     code, out, _ = sweep("breast_cancer bcpm lr=0.1 --apply")
     assert "better than the current params (accuracy +" in out
-    said = (
-        "params.yaml: models.gradient.breast_cancer-bcpm has lr: 0.1 now; `dvc repro` confirms it"
-    )
+    said = "params.yaml: models.gradient.breast_cancer-bcpm has lr: 0.1 now; `dvc repro` judges it"
     assert out.endswith(f"{said}\n")
     assert load_params().model_of("breast_cancer", "bcpm").params["lr"] == 0.1
     code, out, _ = sweep("breast_cancer bcpm lr=1e-05 --apply")
@@ -187,7 +185,7 @@ def test_a_refusal_is_one_message(sweep: Sweep, prepared: Prepare, rest: str, me
 def test_without_a_split_it_says_what_to_run(sweep: Sweep) -> None:
     assert sweep("house torch_sgd lr=1")[2] == (
         "error: sweep: data/1_ingested/house.parquet is missing; an earlier stage makes it: run "
-        "`dvc repro`\n"
+        "`dvc repro`, or `dvc pull` what others have pushed\n"
     )
 
 
