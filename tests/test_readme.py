@@ -56,7 +56,7 @@ def test_the_commands_in_blocks_run_as_typed(clone: Clone) -> None:
     assert {*shown} <= {*sweep}
     predicted = (clone.folder / "out.csv").read_text().splitlines()[1].split(",")
     assert predicted[0] == "140"
-    assert f"says {float(predicted[1]):.1f}," in README
+    assert f"says {float(predicted[1]):.1f} (10,000 yuan)" in README
     assert predicted[2] == "area_m2"
 
 
