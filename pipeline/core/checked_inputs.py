@@ -69,8 +69,8 @@ def refuse_altered(path: Path) -> None:
     recorded = _recorded(LOCK.absolute(), state(LOCK))
     if path not in recorded and path.parent in recorded:  # DVC's list of it is in another cache
         path = path.parent
-    expected, found = recorded.get(path), _found(path)
-    if expected and found and found != expected:
+    expected = recorded.get(path)
+    if expected and (found := _found(path)) not in ("", expected):
         cached = f"{os.environ['DVC_ROOT']}/.dvc/cache/files/md5/{expected[:2]}/{expected[2:]}"
         raise PipelineError(
             f"{path}: has md5 {found}, and dvc.lock says {expected}: it was altered, here or in "
