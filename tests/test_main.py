@@ -351,8 +351,11 @@ def test_outputs_where_they_lay_before_are_removed(run: Run, workspace: Path) ->
     for path in former:
         (workspace / "data" / path).parent.mkdir(exist_ok=True)
         (workspace / "data" / path).write_text("old")
+    mine = workspace / "data/2_validated/notes.txt"
+    mine.write_text("mine")
     assert run("params") == (0, "")
     assert not [path for path in former if (workspace / "data" / path).exists()]
+    assert mine.read_text() == "mine"
 
 
 def test_what_a_dataset_that_is_gone_has_left_is_removed_and_nothing_else(

@@ -15,7 +15,11 @@ from pipeline.core.params import NAMES_TAKEN, Params
 from pipeline.core.trainers import TRAINERS
 
 # Where the outputs lay that have a folder for each dataset now: an older checkout has them still.
-FORMER = ["data/2_validated/*.json", "data/2_validated/*.txt", "data/5_evaluated/*.json"]
+FORMER = [
+    *("data/2_validated/{}.json", "data/2_validated/{}.txt"),
+    *("data/5_evaluated/{}.json", "data/5_evaluated/{}-reference.json"),
+    "data/5_evaluated/{}-baseline.json",
+]
 FOLDERS = [
     layout.validated("*"),
     layout.scaler("*"),
@@ -42,7 +46,8 @@ def remove_strangers(params: Params) -> None:
             for path in FOLDERS:
                 with suppress(OSError):  # it is not there, or holds something else
                     path.parent.with_name(dataset).rmdir()
-        for path in (*_models(params), *(path for of in FORMER for path in Path().glob(of))):
+        former = (Path(of.format(dataset)) for dataset in params.datasets for of in FORMER)
+        for path in (*_models(params), *former):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise PipelineError(
