@@ -8,13 +8,11 @@ was seen and what to check. An existing file is never overwritten.
 Reads FILE, a CSV file. Writes data/schema/NAME.yaml, NAME as of FILE, or another file.
 """
 
-import json
 import re
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +25,12 @@ from pipeline.core.errors import NO_GAPS, PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.params import Dialect, declared_dialect
 from pipeline.core.run import say
-from pipeline.core.text import INT64, is_number, pointed
+from pipeline.core.text import INT64
+from pipeline.ingest.detect import Found, detect
 from pipeline.ingest.reader import read_csv
-from pipeline.ingest.suggest import THOUSANDS, decimal_commas
+from pipeline.ingest.words import block
 
 FEW = 10  # different values of a column that is a choice between them
-DIGIT = re.compile(r"\d")
 LABEL = 60  # characters of a value that may be one of them
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 OTHER = {"true", "false", "yes", "no", "on", "off", "null"}  # what YAML takes for no text
@@ -74,8 +72,8 @@ def draft(file: Path, output: Path | None = None) -> Path:
     Raises
     ------
     PipelineError
-        When the file cannot be read, a schema is there already, or numbers of the file have decimal
-        commas that are not declared.
+        When the file cannot be read, a schema is there already, or numbers of the file are written
+        in a way that is not declared.
     """
     try:
         dataset, dialect = declared_dialect(file)
@@ -88,58 +86,37 @@ def draft(file: Path, output: Path | None = None) -> Path:
     except OSError as error:
         raise PipelineError(f"{error.filename}: cannot be used: {error.strerror}") from None
     table = read_csv(file, dialect)
-    hint, declare = _numbers_otherwise(table, dialect)
-    if "decimal" in declare:
+    names, found = _numbers_otherwise(file, table, dialect)
+    hint = f"column {', '.join(names)} would be of numbers with ingest.{found.block}" * bool(names)
+    if names and block(found.dialect) != block(dialect.model_copy(update=_gaps(found.dialect))):
         place = f"{layout.PARAMS}: datasets.{dataset}.ingest, beside source: {file}"
         again = f"nothing is written; declare it ({place}), and draft again"
         raise PipelineError(f"{file}: {hint}\n{again}")
-    hint = hint or _ambiguous(table, dialect)
-    if hint:
-        again = f"mend the file or declare it, remove {path} and draft again"
-        warnings.warn(f"{file}: {hint}; {again}", PipelineWarning, stacklevel=2)
+    again = f"mend the file or declare it, remove {path} and draft again"
+    gaps = f"; {NO_GAPS}" * (found.dialect.missing != dialect.missing)
+    for said in filter(None, [f"{hint}{gaps}" * bool(names), *found.notes]):
+        warnings.warn(f"{file}: {said}; {again}", PipelineWarning, stacklevel=2)
     write_text(path, drafted(table, str(file)))
     return path
 
 
-def _numbers_otherwise(table: pa.Table, dialect: Dialect) -> tuple[str, dict[str, str]]:
-    """What to say of columns of text that would be numbers, and what to declare for them."""
-    names, missing, declare = list[str](), list[str](), dict[str, str]()
-    points = any(pa.types.is_floating(kind) for kind in table.schema.types)
-    for name in table.column_names:
-        if table[name].type != pa.string():
-            continue
-        cells = table[name].drop_null().unique().to_pylist()
-        for strip, decimal in product((False, True), dict.fromkeys((dialect.decimal, ","))):
-            read = [cell.strip(" ") if strip else cell for cell in cells]
-            others = {c for c in read if not is_number(*pointed([c], decimal))}
-            commas = dialect.delimiter != "," and not points and decimal_commas(read)
-            unlikely = decimal != dialect.decimal and not commas
-            many = len(others) > FEW or 2 * len(others) >= len(cells)
-            if unlikely or many or any(map(DIGIT.search, others)):
-                continue
-            names.append(name if name.isprintable() else repr(name))
-            missing += sorted(others.difference(missing))
-            declare |= {"strip_spaces": "true"} if strip else {}
-            declare |= {"decimal": '","'} if decimal != dialect.decimal else {}
-            break
-    if missing:
-        declare["missing"] = json.dumps([*dialect.missing, *missing], ensure_ascii=False)
-    if not names:
-        return "", declare
-    block = ", ".join(f"{key}: {value}" for key, value in declare.items())
-    hint = f"column {', '.join(names)} would be of numbers with ingest.csv: {{{block}}}"
-    return f"{hint}; {NO_GAPS}" if missing else hint, declare
+def _numbers_otherwise(file: Path, table: pa.Table, dialect: Dialect) -> tuple[list[str], Found]:
+    """The columns of text that are numbers in another writing, and that."""
+    try:
+        found = detect(file, dialect)
+    except PipelineError:  # it can be read as declared, and in no other way
+        return [], Found(dialect, {}, [])
+    filled = [name for name in table.column_names if table[name].null_count < table.num_rows]
+    texts = [name for name in filled if table[name].type == pa.string()]
+    numbers = [name for name in filled if name not in texts]
+    if not all(map(found.columns.get, numbers)):  # 1.5 beside 52,13: which is the list in a cell?
+        return [], Found(dialect, {}, [])
+    better = [name for name in texts if found.columns.get(name)]
+    return [name if name.isprintable() else repr(name) for name in better], found
 
 
-def _ambiguous(table: pa.Table, dialect: Dialect) -> str:
-    """What to say of columns of which nobody can tell whether commas group their digits."""
-    texts = [name for name in table.column_names if table[name].type == pa.string()]
-    cells = {name: table[name].drop_null().unique().to_pylist() for name in texts}
-    names = [name for name in texts if all(map(THOUSANDS.fullmatch, cells[name]))]
-    if dialect.delimiter == "," or not names:
-        return ""
-    one = 'their commas are decimal signs (declare ingest.csv: {decimal: ","}) or group thousands'
-    return f"column {', '.join(names)} is text: {one} (take them out)"
+def _gaps(dialect: Dialect) -> dict[str, Any]:
+    return dialect.model_dump(include={"missing", "quoted_missing"}, exclude_defaults=True)
 
 
 def drafted(table: pa.Table, path: str) -> str:

@@ -22,7 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
-from pipeline.core.text import load_yaml
+from pipeline.core.text import load_yaml, pointed
 from pipeline.core.trainers import TRAINERS, Task, Value, measures
 
 Name = Annotated[str, Field(pattern=f"^{layout.NAME}$")]
@@ -40,6 +40,8 @@ ASKED_FOR = [name for name, one in TRAINERS.items() if one.role == "trainer"]
 # Names of a model that mean something else beside a dataset's models.
 TAKEN = {"champion", "reference", "baseline"} | TRAINERS.keys() - ASKED_FOR
 GENERATOR = "pipeline/ingest/make_regression.py"
+WHITESPACE = "whitespace"  # the delimiter: runs of blanks and tabs
+COMMENTED = "commented"  # the header: behind a comment mark
 SOURCE = re.compile(r"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*\.csv(\.gz)?")
 
 
@@ -68,38 +70,89 @@ def _one_character(value: str) -> str:
     return value
 
 
+def _delimiter(value: str) -> str:
+    return value if value == WHITESPACE else _one_character(value)
+
+
 HEADER = TypeAdapter(Annotated[list[str], Field(min_length=1)])
 
 
 def _line_or_names(value: object) -> object:
     if isinstance(value, list):
         return HEADER.validate_python(value, strict=True)
-    if value is not True:
-        raise _unfit("true or, for a file without one, [names]", value)
+    if value is not True and value != COMMENTED:
+        form = f"true, {COMMENTED} (behind a comment mark) or, for a file without one, [names]"
+        raise _unfit(form, value)
+    return value
+
+
+def _unit(value: str) -> str:
+    if not value or value.strip() != value or re.search(r"[\d.,+\-\u2212]", value):
+        raise _unfit("a sign such as % or $, without digits", value)
     return value
 
 
 class Dialect(Settings):
     """How a CSV file is written. Nothing is stripped, skipped or filled unless it says so."""
 
-    delimiter: Annotated[str, AfterValidator(_one_character)] = ","
+    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
     quote: Annotated[str, AfterValidator(_one_character)] | None = '"'
+    escape: Annotated[str, AfterValidator(_one_character)] | None = None
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] = "utf-8"
     decimal: Literal[".", ","] = "."
+    thousands: Literal[",", ".", " ", "'", "_", "\u2019", "\u00a0", "\u202f"] | None = None
+    minus: Literal["-", "\u2212"] = "-"
+    units: dict[str, Annotated[str, AfterValidator(_unit)]] = {}
     missing: list[str] = []
-    header: Annotated[Literal[True] | list[str], BeforeValidator(_line_or_names)] = True
+    quoted_missing: bool = True
+    header: Annotated[Literal[True, "commented"] | list[str], BeforeValidator(_line_or_names)] = (
+        True
+    )
+    row_names: bool = False
     comment: Annotated[str, Field(min_length=1)] | None = None
     skip_lines: Annotated[int, Field(ge=0)] = 0
+    skip_after_header: Annotated[int, Field(ge=0)] = 0
     skip_blank_lines: bool = False
     strip_spaces: bool = False
 
     @model_validator(mode="after")
     def _characters_differ(self) -> Self:
-        if self.delimiter in (self.quote, self.decimal):
+        signs = {self.quote, self.escape}
+        if self.quote is None:  # in quotes, numbers may have the delimiter in them
+            signs |= {self.decimal, self.thousands}
+        if self.delimiter in signs:
             raise ValueError(
-                f"delimiter: {_shown(self.delimiter)} is the quote or the decimal sign, too"
+                f"delimiter: {_shown(self.delimiter)} is the quote, the escape or, without "
+                "quotes, a sign of numbers, too"
             )
+        if self.decimal == self.thousands:
+            raise ValueError(f"thousands: {_shown(self.thousands)} is the decimal sign, too")
+        if self.escape is not None and self.quote in (None, self.escape):
+            raise ValueError("escape: expected quotes, of another character")
         return self
+
+    @model_validator(mode="after")
+    def _header_is_there(self) -> Self:
+        if self.header == COMMENTED and self.comment is None:
+            raise ValueError(f"header: {COMMENTED} needs comment: the mark that it stands behind")
+        if self.header is not True and self.skip_after_header:
+            raise ValueError("skip_after_header: needs header: true; else declare skip_lines")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The names of columns that are declared; none where a line of the file has them."""
+        return self.header if isinstance(self.header, list) else []
+
+    @property
+    def headed(self) -> bool:
+        """Whether a line of the file has the names."""
+        return not self.names
+
+    def pointed(self, cells: Sequence[str], column: str = "") -> Sequence[str]:
+        """Cells of a column as Python writes numbers; what is none here is none then."""
+        unit = self.units.get(column, "")
+        return pointed(cells, self.decimal, self.thousands or "", self.minus, unit)
 
 
 class RandomFeatures(Settings):

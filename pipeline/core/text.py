@@ -7,6 +7,7 @@ and mappings, and nothing else.
 import csv
 import re
 from collections.abc import Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ from ruamel.yaml.events import AliasEvent
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 INT64 = range(-(2**63), 2**63)
+NONE = "?"  # no number has it
 COMMA = str.maketrans(",.", ".,")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that a spreadsheet would compute begins so
 
@@ -27,9 +29,41 @@ def is_number(cell: str) -> bool:
     return bool(NUMBER.fullmatch(cell)) and abs(float(cell)) != float("inf")
 
 
-def pointed(cells: Sequence[str], decimal: str) -> Sequence[str]:
-    """Cells with the decimal point that numbers have here; with a comma, `1.5` is no number."""
+def pointed(
+    cells: Sequence[str], decimal: str, thousands: str = "", minus: str = "-", unit: str = ""
+) -> Sequence[str]:
+    """Cells as numbers are written here; what is no number in that writing is none here.
+
+    >>> pointed(["1,5", "1.5"], ",")
+    ['1.5', '1,5']
+    >>> pointed(["$1,234.5", "-$1", "1", "$1,23"], ".", ",", "-", "$")
+    ['1234.5', '-1', '', '1?23']
+    """
+    if unit:
+        cells = [_bare(cell, unit, minus) for cell in cells]
+    if minus != "-":
+        cells = [cell.replace(minus, "-") for cell in cells]
+    if thousands:
+        grouped = _grouped(thousands, decimal)
+        cells = [c.replace(thousands, "" if grouped.fullmatch(c) else NONE) for c in cells]
     return [cell.translate(COMMA) for cell in cells] if decimal == "," else cells
+
+
+def _bare(cell: str, unit: str, minus: str) -> str:
+    """The number that a unit stands before or behind; nothing where it is missing."""
+    sign = cell[: cell.startswith((minus, "-", "+"))]
+    size = cell.removeprefix(sign)
+    if size.startswith(unit):
+        return sign + size.removeprefix(unit).lstrip(" \u00a0\u202f")
+    if size.endswith(unit):
+        return sign + size.removesuffix(unit).rstrip(" \u00a0\u202f")
+    return ""
+
+
+@cache
+def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
+    groups = rf"[+-]?[1-9][0-9]{{0,2}}({re.escape(thousands)}[0-9]{{3}})+"
+    return re.compile(rf"{groups}({re.escape(decimal)}[0-9]*)?")
 
 
 def escape_formula(cell: str) -> str:

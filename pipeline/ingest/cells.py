@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.params import Dialect
 from pipeline.core.tables import number_column
-from pipeline.core.text import INT64, INTEGER, is_number, pointed
+from pipeline.core.text import INT64, INTEGER, is_number
+from pipeline.ingest.records import Quoted
 
 NULL, INT, FLOAT, TEXT = ORDER = (pa.null(), pa.int64(), pa.float64(), pa.string())
 Kind: TypeAlias = Any  # one of ORDER
@@ -23,7 +24,7 @@ def united(one: Kind, other: Kind) -> Kind:
     return max(one, other, key=ORDER.index)
 
 
-def column(cells: Sequence[str], kind: Kind, dialect: Dialect) -> pa.Array:
+def column(cells: Sequence[str], kind: Kind, dialect: Dialect, name: str) -> pa.Array:
     """Make an array of cells: int64 if every one is an integer, float64 if every one is finite.
 
     Else, or if `kind` says so, they stay text, character by character.
@@ -34,11 +35,14 @@ def column(cells: Sequence[str], kind: Kind, dialect: Dialect) -> pa.Array:
     kind : kind
         What earlier rows of the column hold: text stays text.
     dialect : Dialect
-        Its `missing` cells have no value; its `decimal` is the sign of numbers.
+        Its `missing` cells have no value; it says how numbers are written.
+    name : str
+        The column's, which may have a unit.
     """
-    gaps = [cell in dialect.missing for cell in cells]
+    missing = dialect.missing
+    gaps = [cell in missing and not isinstance(cell, Quoted) for cell in cells]
     present = [cell for cell, gap in zip(cells, gaps, strict=True) if not gap]
-    numbers = None if kind == TEXT else _numbers(pointed(present, dialect.decimal))
+    numbers = None if kind == TEXT else _numbers(dialect.pointed(present, name))
     if numbers is not None and len(present) == len(cells):
         return number_column(numbers)
     found = TEXT if numbers is None else pa.from_numpy_dtype(numbers.dtype) if present else NULL

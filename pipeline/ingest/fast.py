@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from pipeline.core.params import Dialect
+from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column
 from pipeline.ingest.records import LONGEST_CELL, Place, opened
 
@@ -39,6 +39,8 @@ def serves(dialect: Dialect, header: Sequence[str]) -> bool:
     """Whether the file is declared plain enough to try: no comments, no other encoding, ..."""
     return (
         dialect.model_dump(include=set(PLAIN)) == PLAIN
+        and dialect.header != COMMENTED
+        and dialect.delimiter != WHITESPACE
         and dialect.delimiter.isascii()
         and len(header) > 1  # where a blank line is told from an empty cell
         and not any("\n" in name or "\r" in name for name in header)
@@ -129,6 +131,8 @@ def plain(text: bytes, dialect: Dialect, header: Sequence[str]) -> bool:
     too_long = np.diff(lines, prepend=-1).max() > LONGEST_CELL
     if too_long or ((first == NEWLINE) | (first == RETURN)).any():
         return False
+    if (first == delimiter).any() and _has_empty_line(text, dialect.delimiter, len(header)):
+        return False
     repeated = dialect.delimiter.join(header).encode()
     if (first == repeated[0]).any() and repeated in text:
         return False
@@ -138,6 +142,14 @@ def plain(text: bytes, dialect: Dialect, header: Sequence[str]) -> bool:
     begin, plus = np.frombuffer(b"\n\n" + text[:3], np.uint8), b"+" in text
     tiles = (codes[start : start + TILE + 3] for start in range(0, len(codes), TILE))
     return not any(_odd(tile, delimiter, plus) for tile in chain([begin], tiles))
+
+
+def _has_empty_line(text: bytes, delimiter: str, fields: int) -> bool:
+    """Whether some line is of delimiters alone."""
+    line = delimiter.encode() * (fields - 1)
+    return text.startswith((line + b"\n", line + b"\r")) or any(
+        b"\n" + line + end in text for end in (b"\n", b"\r")
+    )
 
 
 def _beside(c: NDArray[np.uint8], delimiter: int, blank: int) -> bool:
@@ -178,7 +190,7 @@ def _parsed(
     if doubtful:  # a date, a bool, nan, text: by the cells themselves
         table = read(texts | dict.fromkeys(doubtful, TEXT))
     return table and [
-        column(table[name].to_pylist(), NULL, dialect) if name in doubtful else table[name]
+        column(table[name].to_pylist(), NULL, dialect, name) if name in doubtful else table[name]
         for name in header
     ]
 

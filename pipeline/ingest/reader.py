@@ -9,6 +9,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -20,9 +21,10 @@ from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, Problems
 from pipeline.core.files import atomic_write
 from pipeline.core.params import Dialect
 from pipeline.core.tables import LINES, Lines, group_rows, writer
-from pipeline.core.text import INTEGER, is_number, pointed
-from pipeline.ingest.cells import FLOAT, NULL, Kind, column, united
+from pipeline.core.text import is_number
+from pipeline.ingest.cells import FLOAT, NULL, TEXT, Kind, column, united
 from pipeline.ingest.fast import Batch, fast_batches, serves
+from pipeline.ingest.numbers import NO_NAMES
 from pipeline.ingest.records import (
     ENDED,
     FIRST,
@@ -30,11 +32,11 @@ from pipeline.ingest.records import (
     Record,
     behind,
     counted,
+    one_column,
     place,
     records,
     shown,
 )
-from pipeline.ingest.suggest import suggestion
 
 BATCH = 8192  # records in memory as Python's text
 
@@ -55,6 +57,8 @@ class CsvFile:
     like : str, optional
         What to do about a file that is written otherwise, where the dialect is not to follow it;
         else the messages say what to declare.
+    advise : bool
+        Whether to look how a file that is refused is written.
 
     Attributes
     ----------
@@ -77,28 +81,41 @@ class CsvFile:
     path: Path
     dialect: Dialect = field(default_factory=Dialect)
     like: str = ""
+    advise: bool = True
 
     def __post_init__(self) -> None:
         self.state = state(self.path)  # before the header is read
         self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
-        names = self.dialect.header
-        first = next(records(self.path, self.dialect), None)
+        dialect = self.dialect
+        first = next(records(self.path, dialect), None)
         if first is None:
             raise PipelineError(f"{self.path}: is empty; expected a header line and rows")
-        self.header = first.cells if names is True else names
-        self._above = first.line if names is True else self.dialect.skip_lines
-        if names is True and first.problem:
+        self._line = first.cells if dialect.headed else []
+        named = first.cells if dialect.headed else dialect.names
+        # of row names the header has a blank cell, or none
+        self.header = named[dialect.row_names and named[:1] == [""] :]
+        self._fields = [*["row name"] * dialect.row_names, *self.header]
+        self._above = first.line if dialect.headed else dialect.skip_lines
+        if dialect.headed and first.problem:
             raise self._refused(self._told(first, []))
         where = (
             f"{self.path}, line {first.line}"
-            if names is True
+            if dialect.headed
             else "params.yaml: datasets.*.ingest.csv.header"
         )
-        problem = _unfit(self.header, self.dialect.decimal, declare=not self.like)
-        if len(self.header) == 1 and "-separated" in suggestion(self.path, self.dialect):
-            problem = f"has one column, {shown(self.header[0])}"
-        if problem:
+        if problem := _unfit(self.header, dialect) or self._alone():
             raise self._refused(f"{where}: {problem}")
+
+    def _alone(self) -> str:
+        """The problem of a header of one name whose file looks as if it had more columns."""
+        if len(self.header) > 1 or not self.dialect.headed or not self.advise:
+            return ""
+        from pipeline.ingest.detect import proposed
+
+        with suppress(PipelineError):
+            if len(proposed(self.path, self.dialect).columns) > 1:
+                return f"has one column, {shown(self.header[0])}"
+        return ""
 
     def groups(self) -> Iterator[pa.Table]:
         """The rows, in tables of the size of a row group; memory does not grow with the file.
@@ -125,8 +142,14 @@ class CsvFile:
                 waiting = [table[whole:]]
         if not self.lines:
             raise self._refused(f"{self.path}: has a header but no rows; add the data")
+        if self.dialect.headed and len(self.header) == 1 and self._kinds == [TEXT]:
+            raise self._refused(one_column(self.path, self.header[0], self._above))
         if self.settled and len(waiting[0]):
             yield waiting[0].combine_chunks()
+
+    def text_columns(self) -> list[str]:
+        """The columns of which some cell is text, once the rows were read."""
+        return [n for n, kind in zip(self.header, self._kinds, strict=True) if kind == TEXT]
 
     def records(self, start: Place = FIRST) -> Iterator[Record]:
         """The records behind the header, one by one; one that does not fit it has a problem.
@@ -135,26 +158,34 @@ class CsvFile:
         """
         skipped = Counter[str]()
         found = records(self.path, self.dialect, start, skipped)
-        if start == FIRST and self.dialect.header is True:
+        if start == FIRST and self.dialect.headed:
             next(found)
         try:
             for record in found:
-                record = counted(record, self.header, self.dialect)
-                if record.cells == self.header:
+                if record.cells in (self._line, self.header):
+                    if self.like and not self._line and record.line == self._above + 1:
+                        continue  # a file to predict may have the names that are declared
                     record = record._replace(problem="repeats the header: are there two tables?")
-                yield record
+                yield self._without_name(counted(record, self._fields, self.dialect))
         except PipelineError as error:
             yield Record(ENDED, [], str(error))
             return
+        if self.dialect.row_names:
+            skipped["column of row names"] = 1
         for what, count in skipped.items():
             message = f"{self.path}: {count} {what} skipped, as declared"
             warnings.warn(message, PipelineWarning, stacklevel=2)
+
+    def _without_name(self, record: Record) -> Record:
+        if self.dialect.row_names and not record.problem:
+            return record._replace(cells=record.cells[1:])
+        return record
 
     def problem(self, record: Record) -> str:
         """The problem of a record, with its place."""
         if record.line == ENDED:
             return record.problem
-        return self._told(record, self.header)
+        return self._told(record, self._fields)
 
     def _told(self, record: Record, header: Sequence[str]) -> str:
         declare = f", or declare {record.declare}" if record.declare and not self.like else ""
@@ -185,12 +216,16 @@ class CsvFile:
 
     def _batch(self, batch: list[Record]) -> Batch:
         cells = zip(*(record.cells for record in batch), strict=True)
-        arrays = [column(c, k, self.dialect) for c, k in zip(cells, self._kinds, strict=True)]
+        columns = zip(cells, self._kinds, self.header, strict=True)
+        arrays = [column(c, kind, self.dialect, name) for c, kind, name in columns]
         return [(record.line, 1) for record in batch], arrays
 
     def _refused(self, problems: str) -> PipelineError:
-        hint = suggestion(self.path, self.dialect, self.like)
-        return PipelineError(f"{problems}\n{hint}" if hint else problems)
+        if not self.advise:
+            return PipelineError(problems)
+        from pipeline.ingest.detect import advice  # which reads by this module
+
+        return PipelineError(advice(self.path, self.dialect, problems, self.like))
 
 
 def read_csv(path: Path, dialect: Dialect | None = None) -> pa.Table:
@@ -233,17 +268,23 @@ def _written(path: Path, file: CsvFile) -> bool:
     return file.settled
 
 
-def _unfit(header: Sequence[str], decimal: str, declare: bool) -> str:
+def _unfit(header: Sequence[str], dialect: Dialect) -> str:
     """What is wrong with column names, or nothing."""
+    number = [n for n, cell in zip(header, dialect.pointed(header), strict=True) if is_number(cell)]
+    odd = [name for name in header if name in NO_NAMES or name in dialect.missing]
+    asked = "header" in dialect.model_fields_set
+    if number and not asked:
+        return f"{shown(number[0])} is a number, expected a header with column names"
+    if odd and odd[0] and not asked:
+        return f"{shown(odd[0])} is no name, expected a header with column names"
+    if header[0].startswith("#") and header[0] != "#" and not (asked or dialect.comment):
+        return f"{shown(header[0])} begins with a comment mark; declare comment, or header: true"
     blank = [str(number) for number, name in enumerate(header, start=1) if not name.strip()]
     if blank:
         return f"column {', '.join(blank)} has no name; name every column"
     twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         return f"column {', '.join(twice[:SHOWN])} stands there twice; names must differ"
-    pairs = zip(header, pointed(header, decimal), strict=True)
-    numbers = [name for name, cell in pairs if is_number(cell)]
-    if len(numbers) == len(header) or any(not INTEGER.fullmatch(name) for name in numbers):
-        remedy = "; for a file without one declare header: [names]" if declare else ""
-        return f"{shown(numbers[0])} is a number, expected a header with column names{remedy}"
+    if header[0].startswith("\ufeff"):
+        return f"{shown(header[0])} begins with a second byte order mark; remove it"
     return ""

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dialect
+from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
 
 LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest of the file
 LONGEST_LINE = 2**26  # bytes
 ENDED = sys.maxsize  # behind every line
 ESCAPED = "surrogateescape"
+SKIP = "skip_blank_lines: true"
+BLANKS = re.compile(r"[ \t]+")
 
 
 class Record(NamedTuple):
@@ -104,7 +106,7 @@ def records(
     start : Place
         Where to begin.
     skipped : Counter, optional
-        Gets the number of blank lines and of comments that were skipped, as declared.
+        Gets the number of lines of each kind that were skipped, as declared.
 
     Yields
     ------
@@ -117,73 +119,166 @@ def records(
         Where nothing behind it can be told: a quote that is never closed, a line or cell that is
         too large, an archive that is cut off, text that is not UTF-16.
     """
-    numbered, skipped = _lines(path, dialect, start), Counter() if skipped is None else skipped
+    skipped = Counter() if skipped is None else skipped
+    return records_of(_lines(path, dialect, start), dialect, path, skipped, start == FIRST)
+
+
+def records_of(
+    numbered: Iterator[tuple[int, str]], dialect: Dialect, path: Path, skipped: Counter[str],
+    whole: bool = True,
+) -> Iterator[Record]:  # fmt: skip
+    """The records of numbered lines; with `whole` the header is among them."""
+    awaited, comment = whole and dialect.headed, (0, "")
+    alone = len(dialect.names) == 1  # a blank line can be a gap
+    padding = " \t" if dialect.delimiter == WHITESPACE else " " * dialect.strip_spaces
     for line, text in numbered:
         if line <= dialect.skip_lines:
             continue
         if undecodable := _undecodable(text, dialect):
             yield Record(line, [], *undecodable)
+            awaited = False
             continue
         text, end = _without_end(text)
         if dialect.comment and text.startswith(dialect.comment):
             skipped["comments"] += 1
+            comment = line, text.removeprefix(dialect.comment)
             continue
-        if not (text.strip(" ") if dialect.strip_spaces else text):
+        if awaited and dialect.header == COMMENTED:
+            yield _heading(*comment, dialect)
+            awaited, alone = False, False
+        if not (text.strip(padding) if padding else text):
             if dialect.skip_blank_lines:
                 skipped["blank lines"] += 1
-            else:
-                yield Record(line, [], "is blank; remove it", 0, "skip_blank_lines: true")
-            continue
-        cells, problem = parsed(text, dialect)
-        while problem is None:  # a quote is still open
-            more = _until_quote(numbered, dialect, path, line, len(cells) + 1, len(text))
-            text, end = _without_end(text + end + more)
-            cells, problem = parsed(text, dialect)
+                continue
+            if not (alone and "" in dialect.missing):
+                yield Record(line, [], "is blank; remove it", 0, 'missing: [""]' if alone else SKIP)
+                awaited = False
+                continue
+        cells, problem, at = cut(text, dialect)
+        opens = line
+        while at is not None:  # a quote is still open
+            text, column = text[at:] + end, len(cells) + 1
+            text, opens = _until_quote(numbered, dialect, path, opens, column, text)
+            text, end = _without_end(text)
+            more, problem, at = cut(text, dialect)
+            cells += more
         yield _checked(Record(line, cells, problem, len(cells) + 1 if problem else 0))
+        if awaited:
+            awaited, alone = False, len(cells) == 1
+            for _ in islice(numbered, dialect.skip_after_header):
+                skipped["lines below the header"] += 1
 
 
-def parsed(text: str, dialect: Dialect) -> tuple[list[str], str | None]:
-    """The cells of a record, and the problem behind them; None while a quote is open.
+def _heading(line: int, text: str, dialect: Dialect) -> Record:
+    """The header that stands behind the last comment mark above the rows."""
+    if not line:
+        return Record(1, [], f"expected the header behind {dialect.comment}, above the rows")
+    cells, problem, at = cut(text.strip(" \t"), dialect)
+    return Record(line, cells, problem if at is None else "opens a quote that never closes")
 
-    A cell is quoted as a whole or not at all, and a quote within it is doubled.
+
+class Cut(NamedTuple):
+    """A record, or the lines that there are of it, in cells.
+
+    Attributes
+    ----------
+    cells : list of str
+    problem : str
+        What is wrong behind them, or nothing.
+    at : int or None
+        Where the cell begins whose quote is still open.
+    """
+
+    cells: list[str]
+    problem: str = ""
+    at: int | None = None
+
+
+class Quoted(str):
+    """A cell that stood in quotes, where such cells are never missing."""
+
+    __slots__ = ()
+
+
+def cut(text: str, dialect: Dialect) -> Cut:
+    """Cut a record into cells, as the dialect says.
+
+    A cell is quoted as a whole or not at all; a quote within it is doubled or, where an escape is
+    declared, escaped.
     """
     delimiter, quote, strip = dialect.delimiter, dialect.quote, dialect.strip_spaces
     if quote is None or quote not in text:
+        if delimiter == WHITESPACE:
+            return Cut(BLANKS.split(text.strip(" \t")))
         cells = text.split(delimiter)
-        return [cell.strip(" ") for cell in cells] if strip else cells, ""
-    cells, at, pattern = [], 0, _cell(delimiter, quote, strip)
-    while at <= len(text) and (match := pattern.match(text, at)):
-        quoted, closed = match.groups()
+        return Cut([cell.strip(" ") for cell in cells] if strip else cells)
+    pattern = _cell(delimiter, quote, dialect.escape, strip)
+    doubled, plain = 2 * quote, dialect.escape is None and dialect.quoted_missing
+    cells, spaced = [], delimiter == WHITESPACE
+    at = len(text) - len(text.lstrip(" \t")) if spaced else 0
+    while match := pattern.match(text, at):
+        quoted, closed, bare, gap = match.groups()
         if quoted is not None and not closed:
-            return cells, None
-        if match.end() < len(text) and not text.startswith(delimiter, match.end()):
+            return Cut(cells, "", at)
+        if gap is None:
             where = "around a quote" if quoted is None else "behind the closing quote"
-            return cells, (
+            return Cut(
+                cells,
                 f"text stands {where}: {shown(text[at:])}; double a quote that is meant, and "
-                "quote the whole cell"
+                "quote the whole cell",
             )
-        plain = match[0].strip(" ") if strip else match[0]
-        cells.append(plain if quoted is None else quoted.replace(2 * quote, quote))
-        at = match.end() + 1
-    return cells, ""
+        if quoted is None:
+            cells.append(bare.strip(" ") if strip else bare)
+        else:
+            cells.append(quoted.replace(doubled, quote) if plain else _unquoted(quoted, dialect))
+        at = match.end()
+        if at == len(text) and (spaced or not gap):
+            break
+    return Cut(cells)
+
+
+def _unquoted(cell: str, dialect: Dialect) -> str:
+    """What the text between two quotes stands for."""
+    quote, escape = cast(str, dialect.quote), dialect.escape
+    if escape is None:
+        cell = cell.replace(2 * quote, quote)
+    elif escape in cell:
+        signs = re.escape(f"{quote}{escape}\"'")  # some programs escape both kinds of quotes
+        cell = re.sub(f"{re.escape(escape)}([{signs}])", r"\1", cell)
+    return Quoted(cell) if not dialect.quoted_missing and cell in dialect.missing else cell
 
 
 @cache
-def _cell(delimiter: str, quote: str, strip: bool) -> re.Pattern[str]:
-    """A cell: what is quoted, and the closing quote if there is one; or one without quotes.
-
-    The pattern is possessive (`*+`): a cell of a megabyte costs no backtracking.
-    """
+def _cell(delimiter: str, quote: str, escape: str | None, strip: bool) -> re.Pattern[str]:
+    """A cell: what is quoted, and the closing quote if there is one; or bare; and what follows."""
     d, q, blank = re.escape(delimiter), re.escape(quote), " *+" if strip else ""
-    return re.compile(rf"{blank}{q}((?:[^{q}]|{q}{q})*+)({q}{blank})?+|[^{d}{q}]*+")
+    signs, gap = (r" \t", r"[ \t]+|\Z") if delimiter == WHITESPACE else (d, rf"{d}|\Z")
+    inside = _inside(quote, escape).pattern
+    return re.compile(rf"(?:{blank}{q}({inside})({q}{blank})?+|([^{signs}{q}]*+))({gap})?+")
+
+
+@cache
+def _inside(quote: str, escape: str | None) -> re.Pattern[str]:
+    """What stands between two quotes. Possessive (`*+`): a megabyte costs no backtracking."""
+    q, e = re.escape(quote), re.escape(escape or "")
+    return re.compile(rf"(?:[^{q}{e}]|{e}[\s\S])*+" if escape else rf"(?:[^{q}]|{q}{q})*+")
 
 
 def counted(record: Record, header: Sequence[str], dialect: Dialect) -> Record:
-    """The record; it has a problem where its number of fields is not the header's."""
-    if record.problem or len(record.cells) == len(header):
+    """The record; it has a problem where its number of fields is not the header's, or it is empty.
+
+    An empty one would make text of numbers.
+    """
+    if record.problem:
         return record
+    if len(record.cells) == len(header):
+        if any(record.cells) or len(header) == 1 or "" in dialect.missing:
+            return record
+        return record._replace(
+            problem="is blank but for its delimiters; remove it", declare='missing: [""]'
+        )
     has = "1 field" if len(record.cells) == 1 else f"{len(record.cells)} fields"
-    got = shown(dialect.delimiter.join(record.cells))
+    got = shown((" " if dialect.delimiter == WHITESPACE else dialect.delimiter).join(record.cells))
     return record._replace(problem=f"has {has}, expected {len(header)} as in the header: {got}")
 
 
@@ -206,6 +301,15 @@ def shown(text: str) -> str:
     return repr(text) if len(repr(text)) <= 60 else repr(text[:57])[:57] + "..."
 
 
+def one_column(path: Path, name: str, line: int) -> str:
+    """What is wrong with a file of one column of text, whose header ends on a line."""
+    skip = f", skip_lines: {line}" if line else ""
+    return (
+        f"{path}: has one column, {shown(name)}, and it is text; where that is meant, declare "
+        f"header: [its name]{skip}"
+    )
+
+
 def _checked(record: Record) -> Record:
     for number, cell in enumerate(record.cells, start=1):
         if "\0" in cell:
@@ -218,25 +322,29 @@ def _checked(record: Record) -> Record:
 
 def _until_quote(
     lines: Iterator[tuple[int, str]], dialect: Dialect, path: Path, first: int, column: int,
-    length: int,
-) -> str:  # fmt: skip
-    """The lines up to the next that holds a quote.
+    text: str,
+) -> tuple[str, int]:  # fmt: skip
+    """A cell that opens in line `first`, up to the line that closes it; and that line's number.
+
+    Each line is looked at once.
 
     Raises
     ------
     PipelineError
         When the cell grows larger than a cell may be, or the file ends.
     """
-    more = ""
-    for line, text in lines:
-        if undecodable := _undecodable(text, dialect):
+    quote, inside = cast(str, dialect.quote), _inside(cast(str, dialect.quote), dialect.escape)
+    parts, size = [text], len(text)
+    for line, more in lines:
+        if undecodable := _undecodable(more, dialect):
             raise PipelineError(
                 f"{path}, line {line}: {undecodable[0]}, or declare {undecodable[2]}"
             )
-        more += text
-        if (dialect.quote or "") in text:
-            return more
-        if length + len(more) > LONGEST_CELL:
+        parts.append(more)
+        size += len(more)
+        if quote in more and more.startswith(quote, cast(re.Match[str], inside.match(more)).end()):
+            return "".join(parts), line
+        if size > LONGEST_CELL:
             break
     raise PipelineError(
         f"{path}, line {first}, column {column}: opens a quote that never closes, or has a cell "
@@ -262,11 +370,9 @@ def _undecodable(text: str, dialect: Dialect) -> tuple[str, int, str] | None:
         problem = (
             f"byte {at} (0x{byte:02x}) is not {dialect.encoding.upper()}; save the file as UTF-8"
         )
-        return (
-            problem,
-            before.count(dialect.delimiter) + 1,
-            "its encoding: latin-1, cp1252 or utf-16",
-        )
+        cells, wrong, opens = cut(before, dialect)
+        column = len(cells) + (bool(wrong) or opens is not None)
+        return problem, column, "its encoding: cp1252, latin-1 or utf-16"
     return None
 
 

@@ -50,7 +50,7 @@ def validate(dataset: str) -> None:
     where = (
         Source(path, "row", range(1, profile.rows + 1))
         if settings.ingest.make_regression
-        else Source(settings.ingest.path, "line", read_lines(path), settings.ingest.csv.decimal)
+        else Source(settings.ingest.path, "line", read_lines(path), settings.ingest.csv)
     )
     columns = check_columns(table_schema(path).names, schema, where.path)
     problems = check_table(path, schema, where, profile)

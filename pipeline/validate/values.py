@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from pipeline.core.errors import NO_GAPS
-from pipeline.core.params import nearest
+from pipeline.core.params import Dialect, nearest
 from pipeline.core.tables import Array
 from pipeline.core.text import INT64, NUMBER, is_number, pointed
 from pipeline.validate.schema import NUMBERS, kind_of
@@ -42,8 +42,8 @@ class Source:
         What its rows are counted in: line, or row where there are no lines.
     numbers : sequence of int
         The number of each row.
-    decimal : str
-        The decimal sign of numbers that are still text.
+    dialect : Dialect
+        How numbers are written that are still text.
     declare : bool
         Whether to say what params.yaml may declare of cells that are no numbers.
     """
@@ -51,7 +51,7 @@ class Source:
     path: Path
     unit: str
     numbers: Sequence[int]
-    decimal: str = "."
+    dialect: Dialect = field(default_factory=Dialect)
     declare: bool = True
 
     def place(self, row: int) -> str:
@@ -121,7 +121,7 @@ def check_values(
     most : int
         How many problems with cells to tell.
     """
-    typed, broken = _typed(frame, schema, source.decimal)
+    typed, broken = _typed(frame, schema, source.dialect)
     problems = list[Problem]()
     try:
         schema.validate(typed, lazy=True)
@@ -152,7 +152,7 @@ def check_values(
 
 
 def _typed(
-    frame: pd.DataFrame, schema: pa.DataFrameSchema, decimal: str
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, dialect: Dialect
 ) -> tuple[pd.DataFrame, Broken]:
     """Numbers where the schema wants them, no value changed; and the rows where a cell has none.
 
@@ -160,8 +160,8 @@ def _typed(
 
     Parameters
     ----------
-    decimal : str
-        The decimal sign of numbers that are still text.
+    dialect : Dialect
+        How numbers are written that are still text.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def _typed(
             numbers = frame[name].to_numpy()
             bad = np.zeros(len(numbers), dtype=bool)
         else:
-            numbers, bad = _numbers(pointed(frame[name].fillna("").tolist(), decimal))
+            numbers, bad = _numbers(dialect.pointed(frame[name].fillna("").tolist(), name))
         if kind == "int64" and numbers.dtype == np.float64:
             bad = bad | (numbers != np.trunc(numbers)) | (np.abs(numbers) >= INT64.stop)
         if bad.any():
@@ -244,10 +244,11 @@ def _declaration(cell: object, source: Source) -> str:
     if not isinstance(cell, str):
         return ""
     stripped = cell.strip(" ")
-    if stripped != cell and is_number(*pointed([stripped], source.decimal)):
+    if stripped != cell and is_number(*source.dialect.pointed([stripped])):
         return "; declare strip_spaces: true if all are so"
-    if is_number(*pointed([cell], ",")) and source.decimal == ".":
-        return '; declare decimal: "," if all are so'
+    if is_number(*pointed([cell], ",")) and source.dialect.decimal == ".":
+        grouped = is_number(*pointed([cell], ".", ","))
+        return f'; declare {"thousands" if grouped else "decimal"}: "," if all are so'
     if cell.strip("-?.#/ ").upper() in ("", "NA", "NAN", "NULL", "NONE", "N/A"):
         missing = f"missing: [{json.dumps(cell, ensure_ascii=False)}]"
         return f"; {NO_GAPS} ({missing} {UNUSED})"

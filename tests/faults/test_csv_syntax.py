@@ -45,7 +45,7 @@ def test_fault_06_trailing_delimiter_on_every_record(house: House) -> None:
     house.refused(
         HEADER + "50,100,\n80,160,\n",
         "line 2: has 3 fields",
-        "delimiter at the end of every record",
+        "a delimiter stands at the end of every record; remove it",
     )
 
 
@@ -66,27 +66,29 @@ def test_fault_08_stray_quote(house: House, cell: str) -> None:
 @pytest.mark.parametrize(("delimiter", "shown"), [(";", ";"), ("\t", r"\\t"), ("|", r"\|")])
 def test_fault_09_other_delimiter(house: House, delimiter: str, shown: str) -> None:
     text = GOOD.replace(",", delimiter)
-    house.refused(text, "line 1: has one column", f'declare delimiter: "{shown}" \\(')
+    house.refused(text, "line 1: has one column", f'declare csv: {{delimiter: "{shown}"}} \\(')
     house.declare(delimiter=delimiter)
     house.accepted(text)
 
 
 @pytest.mark.parametrize(
     ("price", "declared"),
-    [("210,5", r'delimiter: ";", decimal: "," \('), ("1,234", r'delimiter: ";" \(')],
+    [("210,5", r'\{delimiter: ";", decimal: ","\}'), ("1,234", r'\{delimiter: ";"\}')],
 )
 def test_a_file_with_decimal_commas_is_told_at_once(
     house: House, price: str, declared: str
 ) -> None:
     """Of 1,234 nobody knows: it may be a thousand."""
     text = GOOD.replace(",", ";").replace("210.5", price)
-    house.refused(text, f"the file looks ;-separated.*: declare {declared}")
+    house.refused(text, f"the file looks ;-separated.*: declare csv: {declared}")
 
 
 def test_fault_10_space_after_the_delimiter(house: House) -> None:
     text = HEADER + GOOD.removeprefix(HEADER).replace(",", ", ")
     house.refused(text, "line 2, column price_wan: ' 100', expected a finite number")
-    house.refused('area_m2, "price_wan"\n50,100\n', "line 1", "declare strip_spaces: true")
+    house.refused(
+        'area_m2, "price_wan"\n50,100\n', "line 1", r"declare csv: \{strip_spaces: true\}"
+    )
     house.declare(strip_spaces=True)
     house.accepted(text)
 
@@ -115,9 +117,11 @@ def test_fault_14_byte_order_mark(house: House) -> None:
 
 
 def test_fault_15_utf_16(house: House) -> None:
-    house.refused(GOOD.encode("utf-16"), "line 1.*is not UTF-8", "declare encoding: utf-16")
+    house.refused(
+        GOOD.encode("utf-16"), "line 1.*is not UTF-8", 'declare csv: {encoding: "utf-16"}'
+    )
     for unmarked in ("utf-16-le", "utf-16-be"):
-        house.refused(GOOD.encode(unmarked), "holds a NUL byte", "without its mark: save it as UTF")
+        house.refused(GOOD.encode(unmarked), "like UTF-16 without its mark: save it as UTF-8")
     house.declare(encoding="utf-16")
     house.accepted(GOOD.encode("utf-16"))
     house.refused(GOOD.encode("utf-16")[:-1], "is not UTF-16")
@@ -136,17 +140,19 @@ def test_fault_17_nul_byte(house: House) -> None:
 
 def test_fault_18_preamble_or_comments(house: House) -> None:
     preamble, comments = "House prices\nof 2020\n" + GOOD, GOOD.replace("80,", "# checked\n80,")
-    house.refused(preamble, "line 3: has 2 fields, expected 1", "declare skip_lines: 2")
-    house.refused("House prices,\n" + GOOD, "column 2 has no name", "declare skip_lines: 1")
-    house.refused("House prices,\n\n" + GOOD, "column 2 has no name", "declare skip_lines: 2")
+    house.refused(preamble, "line 1: has one column, 'House prices'", "{skip_lines: 2}")
+    house.refused("House prices,\n" + GOOD, "column 2 has no name", "declare csv: {skip_lines: 1}")
+    house.refused(
+        "House prices,\n\n" + GOOD, "column 2 has no name", "declare csv: {skip_lines: 2}"
+    )
     house.declare(header=["area_m2", "price_wan"])
-    house.refused("House prices\n50,100\n80,160\n", "line 1: has 1 field", "declare skip_lines: 1")
+    house.refused("House prices\n50,100\n80,160\n", "line 1: has 1 field", "skip_lines: 1}")
     house.declare(header=["area_m2", "price_wan"], missing=[""])
     house.write("50,\n60,\n80,160\nx,y,z\n")
     code, said = house.read()
     assert (code, "line 4: has 3 fields" in said, "skip_lines" in said) == (2, True, False)
     house.declare()
-    house.refused(comments, "line 3: has 1 field", 'declare comment: "#"')
+    house.refused(comments, "line 3: has 1 field", 'declare csv: {comment: "#"}')
     house.declare(skip_lines=2)
     house.accepted(preamble)
     house.declare(comment="#")
@@ -166,7 +172,9 @@ def test_fault_20_two_tables_in_one_file(house: House) -> None:
 
 def test_fault_21_no_header(house: House) -> None:
     text = GOOD.removeprefix(HEADER)
-    house.refused(text, "line 1: '50' is a number, expected a header", r"header: \[names\]")
+    house.refused(
+        text, "line 1: '50' is a number, expected a header", r'csv: \{header: \["x1", "x2"\]\}'
+    )
     house.refused("M,17.99\nB,3.2\n", "line 1: '17.99' is a number")
     house.declare(delimiter=";", decimal=",")
     house.refused("50,5;100,5\n80;160\n", "line 1: '50,5' is a number, expected a header")

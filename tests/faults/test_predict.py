@@ -271,7 +271,7 @@ def test_fault_101_columns_that_do_not_fit(ask: Predict, header: str, words: str
         ("1,2,3\n", "expected a header with column names\n"),
         (
             gzip.compress(b"note,a,n\nr,1,1\n", mtime=0),
-            "the file looks compressed: name it in.csv.gz",
+            "is compressed by gzip: name it in.csv.gz",
         ),
     ],
 )

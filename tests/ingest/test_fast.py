@@ -24,7 +24,7 @@ CELLS = st.sampled_from([
 ])
 INTERPRETED = [
     "1,007", "1,-007", "1,0x10", "1,+1", "1, 2", "1,2 ", "1,\t2", '1,"2"', "1,2\r3,4", "", "a,b",
-    "007,1", "-00,1", " 1,2", "1,\x002",
+    "007,1", "-00,1", " 1,2", "1,\x002", ",",
 ]
 # fmt: on
 LINES = st.lists(st.lists(CELLS, min_size=2, max_size=3), max_size=6)

@@ -30,7 +30,7 @@ from pipeline.commands.predict.output import opened, quoted, refuse_place
 from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
 from pipeline.core.artifacts.champions import champion_model
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dataset, Params, load_params
+from pipeline.core.params import WHITESPACE, Dataset, Params, load_params
 from pipeline.core.text import csv_writer, escape_formula
 from pipeline.solvers.losses import sigmoid
 from pipeline.validate.schema import text_columns
@@ -83,7 +83,8 @@ def predict(
     texts = [k for k, name in enumerate(rows.header) if name in text_columns(rows.schema)]
     count, strange = 0, OutOfRange(model.features)
     with opened(output) as file:
-        writer = csv_writer(file, dialect.delimiter)
+        spaced = dialect.delimiter == WHITESPACE
+        writer = csv_writer(file, " " if spaced else dialect.delimiter)
         writer.writerow(map(escape_formula, [*rows.header, *added]))
         for chunk in rows.chunks(at_once):
             answers = _answers(model, settings, source, chunk)

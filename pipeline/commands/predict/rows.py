@@ -120,7 +120,7 @@ class Rows:
         lines, cells = [record.line for record in good], [record.cells for record in good]
         frame = pd.DataFrame(cells, columns=self.header, dtype=object)
         frame = frame[[name for name in self.schema.columns if name in self.header]]
-        source = Source(self._file.path, "line", lines, self._file.dialect.decimal, declare=False)
+        source = Source(self._file.path, "line", lines, self._file.dialect, declare=False)
         typed, found, _ = check_values(frame, self.schema, source, most=frame.size)
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         return Chunk(cells, lines, typed[self._features].to_numpy(dtype=float)), sorted(problems)
@@ -128,14 +128,15 @@ class Rows:
 
 def _dialect(settings: Dataset) -> Dialect:
     """That of the dataset's own file; without a header it lacks the target's name, too."""
-    names = settings.ingest.csv.header
-    header = names if names is True else [name for name in names if name != settings.target]
-    return settings.ingest.csv.model_copy(update={"header": header})
+    dialect = settings.ingest.csv
+    names = [name for name in dialect.names if name != settings.target]
+    return dialect.model_copy(update={"header": names}) if names else dialect
 
 
 def _written(dialect: Dialect) -> str:
     """How a file is written, as params.yaml says it: what differs most, and what is declared."""
-    declared = dialect.model_dump(exclude_defaults=True, exclude={"header", "missing"}).keys()
+    long = {"missing"} | ({"header"} if dialect.names else set())
+    declared = dialect.model_dump(exclude_defaults=True, exclude=long).keys()
     known = dialect.model_dump(include={"delimiter", "decimal", "encoding"} | declared)
     return ", ".join(
         f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in known.items()

@@ -1,0 +1,53 @@
+"""A dialect in words, and as the block of params.yaml that declares it."""
+
+import json
+
+from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
+
+DELIMITERS = {"\t": "tab", WHITESPACE: "blank"}
+
+
+def block(dialect: Dialect) -> str:
+    """What a dialect declares, as YAML in one line."""
+    declared = dialect.model_dump(exclude_defaults=True)
+    if "header" in dialect.model_fields_set:  # true is another thing than nothing
+        declared["header"] = dialect.header
+    inside = ", ".join(f"{key}: {inline(value)}" for key, value in declared.items())
+    return f"csv: {{{inside}}}"
+
+
+def inline(value: object) -> str:
+    """A value as YAML in one line of printable characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)
+
+
+def looks(dialect: Dialect) -> list[str]:
+    """What differs from a plain file."""
+    d = dialect
+    said = {
+        f"{DELIMITERS.get(d.delimiter, d.delimiter)}-separated": d.delimiter != ",",
+        f"to be in {d.encoding}": d.encoding != "utf-8",
+        f"to begin on line {d.skip_lines + 1}": d.skip_lines,
+        "to have no header": d.names,
+        f"to have its header behind {d.comment}": d.header == COMMENTED,
+    }
+    having = {
+        f"comments behind {d.comment}": d.comment and d.header != COMMENTED,
+        "row names": d.row_names,
+        f"lines below the header that are no data ({d.skip_after_header})": d.skip_after_header,
+        "blank lines": d.skip_blank_lines,
+        "spaces beside its delimiters": d.strip_spaces,
+        f"quotes of {d.quote}" if d.quote else "no quotes": d.quote != '"',
+        f"quotes escaped by {d.escape}": d.escape,
+        "decimal commas": d.decimal == ",",
+        f"thousands in groups by {d.thousands!r}": d.thousands,
+        "U+2212 for minus": d.minus != "-",
+        f"{', '.join(dict.fromkeys(d.units.values()))} beside numbers": d.units,
+        f"{', '.join(map(repr, d.missing))} for missing values": d.missing,
+        "empty text in quotes": not d.quoted_missing,
+    }
+    parts = [part for part, there in said.items() if there]
+    if others := ", ".join(part for part, there in having.items() if there):
+        parts.append(f"{'with' if parts else 'to have'} {others}")
+    return parts
