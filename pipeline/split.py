@@ -1,14 +1,16 @@
 """Cut into training and test rows, and standardize.
 
-Mean and scale are learned from the training rows alone. test_size: 0 trains on every row,
-features: {random: 20} keeps 20 features. Warns of constant and of collinear columns.
+Categories become features, and missing values are filled. What fills them, which categories get a
+feature of their own, mean and scale are learned from the training rows alone. test_size: 0 trains
+on every row, features: {random: 20} keeps 20 columns. Warns of constant and of collinear features.
 
 Reads data/1_ingested/DATASET.parquet and the report of validate.
-Writes train.parquet, test.parquet, scaler.json and rows.json to data/3_split/DATASET, and
-data/4_models/DATASET/warnings.json.
+Writes train.parquet, test.parquet, columns.json, scaler.json and rows.json to data/3_split/DATASET,
+and data/4_models/DATASET/warnings.json.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,11 +19,24 @@ from numpy.typing import NDArray
 
 from pipeline.core import layout
 from pipeline.core.artifacts.validated import Validated
-from pipeline.core.errors import NO_GAPS, SHOWN, PipelineError, PipelineWarning
+from pipeline.core.columns import (
+    Column,
+    Encoding,
+    Raw,
+    category,
+    dumped,
+    encode,
+    feature_names,
+    learn,
+    number,
+    read_raw,
+    target_values,
+)
+from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import md5, read_as, write_json
-from pipeline.core.params import Dataset, load_params, nearest
+from pipeline.core.params import Dataset, Kind, Order, load_params, nearest
 from pipeline.core.preprocessing import columns_to_doubt, draw_features, fit_scaler, split_rows
-from pipeline.core.tables import Array, as_arrays, number_table, read_table, write_table
+from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
 
 TINY = 1e-153  # a spread of which the square loses digits
 TINY_TARGET = 1e-75  # and of which the fourth power does: intervals take squares of squared errors
@@ -31,23 +46,29 @@ EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
 def split(dataset: str) -> None:
     """Run the stage.
 
-    The target keeps its units and stands last. scaler.json has mean and scale of each feature,
-    rows.json says which ingested row went where, warnings.json what the training rows were warned
-    of.
+    The target keeps its units and stands last. columns.json says how features are made of the
+    columns, scaler.json has mean and scale of each feature, rows.json says which ingested row went
+    where, warnings.json what the training rows were warned of.
 
     Raises
     ------
     PipelineError
-        For a table that was not validated, columns that are no numbers, and training rows that no
+        For a table that was not validated, text that is no category, and training rows that no
         trainer could learn from.
     """
     params = load_params()
     settings = params.dataset(dataset)
     where = f"{layout.PARAMS}: datasets.{dataset}"
     _refuse_unvalidated(dataset)
-    names, X, y = _numbers(read_table(layout.ingested(dataset)), settings, params.seed, where)
+    table = read_table(layout.ingested(dataset))
+    kinds = _kinds(table, settings, params.seed, where)
+    raw, y = _raw(table, kinds, settings, where)
+    rows, found = _whole(raw, y, settings, where)
+    raw, y = raw.alone(rows), y[rows]
     train, test = split_rows(len(y), settings.split.test_size, params.seed)
-    found = _refuse_unfit(y[train], settings, where)
+    found += _refuse_unfit(y[train], settings, where)
+    encoding = _learned(raw[train], where)
+    names, X = feature_names(encoding), encode(raw, encoding)
     mean, scale, Z = _standardized(names, X, train, where)
     Z_train = Z[train]
     found += _doubted_columns(names, Z_train, where)
@@ -56,9 +77,12 @@ def split(dataset: str) -> None:
     for part, of_part, target in (("train", Z_train, y[train]), ("test", Z[test], y[test])):
         table = number_table([*names, settings.target], [*of_part.T, target])
         write_table(layout.split_part(dataset, part), table)
+    write_json(layout.columns(dataset), dumped(encoding))
     learned = zip(names, mean.tolist(), scale.tolist(), strict=True)
     write_json(layout.scaler(dataset), {n: {"mean": m, "scale": s} for n, m, s in learned})
-    write_json(layout.split_rows(dataset), {"train": train.tolist(), "test": test.tolist()})
+    write_json(
+        layout.split_rows(dataset), {"train": rows[train].tolist(), "test": rows[test].tolist()}
+    )
     write_json(layout.split_warnings(dataset), found)
 
 
@@ -69,29 +93,27 @@ def _refuse_unvalidated(dataset: str) -> None:
         raise PipelineError(f"{report} is about other data than {table}; run `dvc repro`")
 
 
-def _numbers(
-    table: pa.Table, settings: Dataset, seed: int, where: str
-) -> tuple[list[str], Array, Array]:
-    """The features that are wanted, and the target, as arrays.
-
-    Returns
-    -------
-    names : list of str
-        The features, in the order of the table.
-    X : ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
+def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encoding:
+    """What each column is that features are made of, in the order of the table.
 
     Raises
     ------
     PipelineError
-        For a column that is missing, text, has gaps or integers that no float holds.
+        For a column that is missing, and where none is left.
     """
-    names = [name for name in table.column_names if name != settings.target]
-    if len(names) == table.num_columns:
-        hint = nearest(settings.target, names)
+    declared, rare = settings.split.columns, settings.split.rare
+    others = [name for name in table.column_names if name != settings.target]
+    if len(others) == table.num_columns:
+        hint = nearest(settings.target, others)
         raise PipelineError(f"{where}.target: there is no column {settings.target}{hint}")
+    for name in declared:
+        if name not in others:
+            hint = " (it is the target)" if name == settings.target else nearest(name, others)
+            raise PipelineError(f"{where}.split.columns: there is no feature {name}{hint}")
+    names = [name for name in others if declared.get(name) != "drop"]
     if not names:
-        raise PipelineError(f"{where}: has no feature, only its target {settings.target}")
+        left_out = ": split.columns drops all others" if others else ""
+        raise PipelineError(f"{where}: has no feature, only its target {settings.target}{left_out}")
     if settings.split.features != "all":
         wanted = settings.split.features.random
         if wanted > len(names):
@@ -99,26 +121,74 @@ def _numbers(
                 f"{where}.split.features.random: there are {len(names)} features, got {wanted}"
             )
         names = [names[k] for k in draw_features(len(names), wanted, seed)]
-        table = table.select([*names, settings.target])
-    texts = [n for n in table.column_names if pa.types.is_string(table[n].type)]
-    if settings.target in texts:
-        labels = "labels 0 and 1, named by classes" if settings.evaluate.classes else "numbers"
-        raise PipelineError(f"{where}: target {settings.target} is text; expected {labels}")
-    if texts:
-        raise PipelineError(
-            f"{where}: column {', '.join(texts)} is text; features are numbers: leave out the "
-            "column where the data come from, or declare in ingest.csv what makes numbers of it"
-        )
-    if gaps := [name for name in table.column_names if table[name].null_count]:
-        raise PipelineError(
-            f"{where}: column {', '.join(gaps)} has missing values; {NO_GAPS}, where the data "
-            "come from"
-        )
-    X, y = as_arrays(table.select([*names, settings.target]))
-    for name, column in zip([*names, settings.target], [*X.T, y], strict=True):
-        if table[name].type == pa.int64() and np.abs(column).max() >= EXACT:
+    return {name: _kind(declared.get(name, "number"), table[name], rare) for name in names}
+
+
+def _kind(declared: Kind | Order, column: pa.ChunkedArray, rare: int) -> Column:
+    if isinstance(declared, Order):
+        return number(declared.order)
+    text = pa.types.is_string(column.type)
+    return category(rare, numbers=not text) if declared == "category" else number()
+
+
+def _raw(table: pa.Table, kinds: Encoding, settings: Dataset, where: str) -> tuple[Raw, Array]:
+    """The columns that features are made of, and the target, shape (n_rows,).
+
+    Raises
+    ------
+    PipelineError
+        For text that is no category, and integers that no float holds.
+    """
+    for name in (*kinds, settings.target):
+        column = table[name]
+        if column.type == pa.int64() and np.abs(column_values(column)).max(initial=0) >= EXACT:
             raise PipelineError(f"{where}: column {name} has integers beyond 2^53; rescale it")
-    return names, X, y
+    target = f"{where}.target: {settings.target}"
+    y = target_values(table[settings.target], settings.evaluate.classes, target)
+    return read_raw(table, kinds, where), y
+
+
+def _whole(raw: Raw, y: Array, settings: Dataset, where: str) -> tuple[NDArray[np.intp], list[str]]:
+    """The rows that can be used, and what to warn of the others.
+
+    Rows without a target teach nothing, and say nothing of a model.
+    """
+    known, found = ~np.isnan(y), list[str]()
+    if not known.all():
+        gone = len(y) - int(known.sum())
+        found.append(f"{where}.target: {settings.target} is missing in {gone} rows: left out")
+    if settings.split.gaps == "leave_out":
+        whole = known & ~np.isnan(raw.values).any(axis=1)
+        gone = int(known.sum() - whole.sum())
+        if gone:
+            found.append(f"{where}.split.gaps: {gone} rows with missing values are left out")
+        known = whole
+    if not known.any():
+        raise PipelineError(f"{where}: no row has all its values; see split.gaps and the target")
+    return np.flatnonzero(known), found
+
+
+def _learned(raw: Raw, where: str) -> dict[str, Column]:
+    """What the training rows teach of each column.
+
+    Raises
+    ------
+    PipelineError
+        When a column has no value there, or two features have one name.
+    """
+    empty = np.asarray(np.isnan(raw.values).all(axis=0))
+    if len(raw) and empty.any():
+        names = ", ".join(name for name, none in zip(raw.columns, empty, strict=True) if none)
+        raise PipelineError(
+            f"{where}: column {names} has no value in the training rows; leave it out: "
+            "split.columns: {NAME: drop}"
+        )
+    encoding = learn(raw)
+    features = feature_names(encoding)
+    twice = sorted(name for name, count in Counter(features).items() if count > 1)
+    if twice:
+        raise PipelineError(f"{where}: two features are called {twice[0]!r}; rename a column")
+    return encoding
 
 
 def _standardized(
@@ -213,7 +283,10 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
         return []
     labels = sorted(set(y.tolist()))
     if not set(labels) <= {0, 1}:
-        raise PipelineError(f"{where}.target: expected labels 0 and 1, got {labels[:5]}")
+        raise PipelineError(
+            f"{where}.target: expected labels 0 and 1, or the names of evaluate.classes, got "
+            f"{', '.join(f'{label:g}' for label in labels[:5])}"
+        )
     if len(labels) == 1:
         raise PipelineError(
             f"{where}: all {len(y)} training rows have label {labels[0]:g}; two classes are needed"

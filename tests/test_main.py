@@ -145,7 +145,7 @@ def test_labels_are_checked_beyond_the_schema(run: Run, workspace: Path) -> None
     assert run("ingest breast_cancer")[0] == run("validate breast_cancer")[0] == 0
     code, message = run("split breast_cancer")
     assert code == 2
-    assert "target: expected labels 0 and 1, got [1.0, 2.0]" in message
+    assert "target: expected labels 0 and 1, or the names of evaluate.classes, got 1, 2" in message
 
 
 def test_what_was_not_validated_is_not_split(run: Run, prepared: Prepare, workspace: Path) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.core import layout
-from pipeline.core.errors import NO_GAPS, PipelineError, PipelineWarning
+from pipeline.core.errors import GAPS, PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.params import Dialect, declared_dialect
 from pipeline.core.run import say
@@ -39,7 +39,7 @@ HEADER = """\
 # The pandera schema of {path}, drafted from its {rows} rows. It says what was seen,
 # not what is right: check every line, and write what you know in place of it.
 #   dtype     int64 where all cells were whole numbers: float64 if others may come. str is text,
-#             which no trainer takes.
+#             which params.yaml has to call a category (split.columns), or to drop.
 #   in_range  What was seen, and half its width more on both sides, though never across 0. Put in
 #             what is possible. A bound that cannot fail protects from nothing.
 #   isin      The values seen. Add those that may come. Text without it is free: add str_length or
@@ -93,7 +93,7 @@ def draft(file: Path, output: Path | None = None) -> Path:
         again = f"nothing is written; declare it ({place}), and draft again"
         raise PipelineError(f"{file}: {hint}\n{again}")
     again = f"mend the file or declare it, remove {path} and draft again"
-    gaps = f"; {NO_GAPS}" * (found.dialect.missing != dialect.missing)
+    gaps = f"; {GAPS}" * (found.dialect.missing != dialect.missing)
     for said in filter(None, [f"{hint}{gaps}" * bool(names), *found.notes]):
         warnings.warn(f"{file}: {said}; {again}", PipelineWarning, stacklevel=2)
     write_text(path, drafted(table, str(file)))

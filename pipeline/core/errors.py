@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 SHOWN = 20
-NO_GAPS = "features and target take no gaps: fill them, or take out the rows or the column"
+GAPS = "gaps need nullable: true in the schema, and the target takes none"
 
 
 class PipelineError(ValueError):

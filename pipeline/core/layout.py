@@ -51,6 +51,11 @@ def scaler(dataset: str) -> Path:
     return split(dataset) / "scaler.json"
 
 
+def columns(dataset: str) -> Path:
+    """What the training rows teach of each column, before it is standardized."""
+    return split(dataset) / "columns.json"
+
+
 def split_rows(dataset: str) -> Path:
     """Which row of the ingested table went to which part."""
     return split(dataset) / "rows.json"

@@ -232,11 +232,47 @@ class Ingest(Settings):
         return self
 
 
+class Order(Settings):
+    """The categories of a column, from the least to the greatest."""
+
+    order: Annotated[list[str], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({*self.order}) < len(self.order):
+            raise ValueError("order: a category stands twice")
+        return self
+
+
+def _kind_or_order(value: object) -> object:
+    if isinstance(value, dict):
+        return Order.model_validate(value)
+    if value not in get_args(Kind):
+        raise _unfit("number, category, drop or {order: [from least, to greatest]}", value)
+    return value
+
+
+Kind = Literal["number", "category", "drop"]
+
+
 class SplitRows(Settings):
-    """Which rows are kept for testing, and which columns are features."""
+    """Which rows are kept for testing, and which columns are features, of what kind.
+
+    Attributes
+    ----------
+    columns : dict
+        What the columns are that are no plain numbers, and those that are left out.
+    rare : int
+        Categories of fewer training rows than this share one feature.
+    gaps : str
+        Whether missing values are filled, or rows that have any are left out.
+    """
 
     features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    columns: dict[str, Annotated[Kind | Order, BeforeValidator(_kind_or_order)]] = {}
+    rare: Annotated[int, Field(ge=1)] = 5
+    gaps: Literal["fill", "leave_out"] = "fill"
 
 
 class Evaluate(Settings):

@@ -8,6 +8,7 @@ from scipy.special import ndtri
 from pipeline.core.artifacts.evaluated import Audit
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
+from pipeline.core.columns import Raw, learn
 from pipeline.core.errors import naming
 from pipeline.core.params import CrossValidation, Dataset
 from pipeline.core.preprocessing import fit_scaler, is_constant, standardized
@@ -39,12 +40,12 @@ def audits(
         _identical_rows(rows),
         _scaler(X, rows, trained),
         _giveaway(X, y, rows.features, settings),
-        _shuffled_labels(rows.X, rows.y, settings, models),
+        _shuffled_labels(rows.raw, rows.y, settings, models),
     ]
 
 
 def _identical_rows(rows: Split) -> Audit:
-    every = np.column_stack([rows.X, rows.y]) + 0.0  # -0.0 is 0.0
+    every = np.column_stack([rows.raw.values, rows.y]) + 0.0  # -0.0 is 0.0
     known = {row.tobytes() for row in every[rows.train]}
     found = sum(row.tobytes() in known for row in every[rows.test])
     return Audit(
@@ -58,7 +59,10 @@ def _identical_rows(rows: Split) -> Audit:
 
 
 def _scaler(X: Array, rows: Split, trained: Array) -> Audit:
-    """Mean and scale in use, and the rows trained on, against those of the training rows."""
+    """What is in use of columns and scale, and the rows trained on, against the training rows."""
+    if learn(rows.raw[rows.train]) != rows.encoding:
+        text = "columns.json is not what the training rows alone teach of the columns"
+        return Audit(name="scaler", passed=False, figure=None, text=text)
     mean, scale = fit_scaler(X)
     gaps = (
         (rows.mean - mean) / scale,
@@ -101,7 +105,7 @@ def _auc(x: Array, y: Array) -> float:
     return 0.5 if found is None else max(found, 1 - found)
 
 
-def _shuffled_labels(X: Array, y: Array, settings: Dataset, models: Mapping[str, Model]) -> Audit:
+def _shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str, Model]) -> Audit:
     """Trainers on a shuffled target: whoever foretells held-out rows there has seen them.
 
     The figure is what the best of them surely has beyond chance: of AUC - 0.5, or of the
@@ -121,7 +125,7 @@ def _shuffled_labels(X: Array, y: Array, settings: Dataset, models: Mapping[str,
     beyond = dict[str, float]()
     for name, one in models.items():
         with naming(f"{name} on shuffled targets"):
-            held = cross_validate(one.trainer, one.params, X, shuffled, cuts)
+            held = cross_validate(one.trainer, one.params, raw, shuffled, cuts)
         beyond[name] = _beyond_chance(held, shuffled, settings)
     best = max(beyond, key=lambda name: float(f"{beyond[name]:.4g}"))  # not by the last digits
     unit = "correlation" if settings.task == "regression" else "AUC - 0.5"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from pipeline.core import layout
+from pipeline.core.columns import Raw, encode, feature_names, learn
 from pipeline.core.errors import PipelineError, PipelineWarning, naming
 from pipeline.core.params import CrossValidation, Goal
 from pipeline.core.preprocessing import fit_scaler, standardized
@@ -35,7 +36,8 @@ class OutOfFold:
     z : ndarray of shape (n_held,)
         The target (regression) or the logit of label 1 (classification).
     coef : ndarray of shape (n_features,)
-        Weights on features in their own units.
+        Weights on features in their own units; nan on one that the fold's training rows do not
+        have.
     threshold : float or None
         The one chosen on the other rows.
     """
@@ -94,13 +96,14 @@ def folds(
 def cross_validate(
     trainer: str,
     params: Mapping[str, Value],
-    X: Array,
+    raw: Raw,
     y: Array,
     cuts: Sequence[Fold],
     threshold: float | Goal | None = None,
     classes: Sequence[str] = (),
+    features: Sequence[str] = (),
 ) -> list[OutOfFold]:
-    """Train without each fold, with the other rows' own scaling, and predict it.
+    """Train without each fold, with the other rows' own encoding and scaling, and predict it.
 
     Parameters
     ----------
@@ -108,8 +111,8 @@ def cross_validate(
         A key of TRAINERS.
     params : dict
         The params that it takes.
-    X : ndarray of shape (n_rows, n_features)
-        In its own units.
+    raw : Raw
+        The columns as received.
     y : ndarray of shape (n_rows,)
     cuts : sequence of (ndarray of int, ndarray of int)
         What `folds` gives.
@@ -117,6 +120,8 @@ def cross_validate(
         A goal is met on inner folds of the training rows of each fold.
     classes : sequence of str, optional
         The names of label 0 and label 1, of which a goal names one.
+    features : sequence of str, optional
+        Those whose weights are wanted.
 
     Returns
     -------
@@ -135,18 +140,22 @@ def cross_validate(
         place = f"cross-validation of {trainer}, fold {k + 1} of {len(cuts)}"
         with naming(place), warnings.catch_warnings():
             warnings.simplefilter("ignore", PipelineWarning)  # training has said it already
-            mean, scale = fit_scaler(X[train])
-            rows = ArrayRows(standardized(X[train], mean, scale), y[train])
-            model, _ = fit(trainer, params, rows)
-            chosen = choose_threshold(threshold, trainer, params, X[train], y[train], classes)
-        z = model.predict(standardized(X[out], mean, scale))
+            training = raw[train]
+            encoding = learn(training)
+            X = encode(training, encoding)
+            mean, scale = fit_scaler(X)
+            model, _ = fit(trainer, params, ArrayRows(standardized(X, mean, scale), y[train]))
+            chosen = choose_threshold(threshold, trainer, params, training, y[train], classes)
+        z = model.predict(standardized(encode(raw[out], encoding), mean, scale))
+        coef = dict(zip(feature_names(encoding), model.coef / scale, strict=True))
+        weights = [coef.get(name, np.nan) for name in features]
         first = np.nan if chosen is None else chosen
-        return np.concatenate([[first], model.coef / scale, z]).tobytes()
+        return np.concatenate([[first], weights, z]).tobytes()
 
     held = []
     for (_, out), found in zip(cuts, apart(of_fold, len(cuts)), strict=True):
         row: Array = np.frombuffer(found)
-        chosen, coef, z = float(row[0]), row[1 : 1 + X.shape[1]], row[1 + X.shape[1] :]
+        chosen, coef, z = float(row[0]), row[1 : 1 + len(features)], row[1 + len(features) :]
         held.append(OutOfFold(out, z, coef, None if threshold is None else chosen))
     return held
 
@@ -155,7 +164,7 @@ def choose_threshold(
     wanted: float | Goal | None,
     trainer: str,
     params: Mapping[str, Value],
-    X: Array,
+    raw: Raw,
     y: Array,
     classes: Sequence[str],
 ) -> float | None:
@@ -169,8 +178,8 @@ def choose_threshold(
     ----------
     wanted : float, Goal or None
         A float is the threshold itself.
-    trainer, params, X, y, classes
-        As in `cross_validate`; X and y are the training rows.
+    trainer, params, raw, y, classes
+        As in `cross_validate`; raw and y are the training rows.
 
     Raises
     ------
@@ -182,7 +191,7 @@ def choose_threshold(
     label = list(classes).index(wanted.recall)
     cuts = folds(y, "classification", INNER, "threshold")
     z = np.empty(len(y))
-    for fold in cross_validate(trainer, params, X, y, cuts):
+    for fold in cross_validate(trainer, params, raw, y, cuts):
         z[fold.rows] = fold.z
     return threshold_for(sigmoid(z), y, label, wanted.at_least)
 

@@ -10,6 +10,7 @@ from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Evaluated, Judged
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
+from pipeline.core.columns import Raw, kinds
 from pipeline.core.errors import PipelineError, naming
 from pipeline.core.params import Dataset, Params
 from pipeline.core.preprocessing import is_constant
@@ -37,8 +38,8 @@ class Given:
         The models of the dataset by name: its own, the reference model and the baseline.
     histories : dict
         By name of the model: epoch and training loss, shape (n, 2), of those that descend.
-    champion : tuple of Champion and ndarray of shape (n_rows, n_champion_features), or None
-        The champion with its features of all rows, in their own units; None where there is none.
+    champion : tuple of Champion and Raw, or None
+        The champion with its columns of all rows; None where there is none.
     """
 
     dataset: str
@@ -47,7 +48,7 @@ class Given:
     trained: Array
     models: Mapping[str, Model]
     histories: Mapping[str, Array]
-    champion: tuple[Champion, Array] | None
+    champion: tuple[Champion, Raw] | None
 
     @property
     def settings(self) -> Dataset:
@@ -91,6 +92,7 @@ def judge_all(given: Given) -> Evaluated:
         scheme=judge.scheme,
         train_rows=len(rows.train),
         test_rows=len(rows.test),
+        columns=kinds(rows.encoding),
         judged=judged,
         champion=champion,
         audits=audits(rows, given.trained, settings, given.own),
@@ -115,12 +117,12 @@ def _judge_champion(given: Given, judge: Judge, judged: dict[str, Judged]) -> st
     """The name by which the champion is judged: a model's, where it is that model."""
     if given.champion is None:
         return None
-    champion, X = given.champion
+    champion, raw = given.champion
     for name, model in given.models.items():
-        if champion.is_(model, given.rows.features, given.settings.evaluate.threshold):
+        if champion.is_(model, given.rows.encoding, given.settings.evaluate.threshold):
             return name
     try:
-        judged["champion"] = judge.champion(champion, X)
+        judged["champion"] = judge.champion(champion, raw)
     except PipelineError as error:
         raise PipelineError(f"{layout.CHAMPION}: {given.dataset}: {error}") from None
     return "champion"

@@ -10,6 +10,7 @@ from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Coefficient, Judged, Scheme, Scores
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
+from pipeline.core.columns import Raw
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Goal, Params
 from pipeline.core.tables import Array
@@ -67,10 +68,12 @@ class Judge:
         wanted = settings.evaluate.threshold
         if wanted is not None and TRAINERS[model.trainer].role == "baseline":
             wanted = 0.5  # the larger class, whatever recall is wanted
-        held, by_fold, of_folds = self._held(model.trainer, model.params, rows.X, wanted)
-        X, y = rows.X[rows.train], rows.y[rows.train]
+        held, by_fold, of_folds = self._held(
+            model.trainer, model.params, rows.raw, wanted, rows.features
+        )
+        raw, y = rows.raw[rows.train], rows.y[rows.train]
         threshold = choose_threshold(
-            wanted, model.trainer, model.params, X, y, settings.evaluate.classes or []
+            wanted, model.trainer, model.params, raw, y, settings.evaluate.classes or []
         )
         train, test = rows.part(rows.train), rows.part(rows.test)
         scores = judged_scores(model, settings, train, test, threshold, self.intervals)
@@ -88,21 +91,21 @@ class Judge:
         )
 
     @np.errstate(over="ignore", invalid="ignore")
-    def champion(self, champion: Champion, X: Array) -> Judged:
-        """Judge the champion by folds alone, on features and with a threshold of its own.
+    def champion(self, champion: Champion, raw: Raw) -> Judged:
+        """Judge the champion by folds alone, on columns and with a threshold of its own.
 
         Parameters
         ----------
         champion : Champion
-        X : ndarray of shape (n_rows, n_champion_features)
-            The champion's features of all rows, in their own units.
+        raw : Raw
+            The champion's columns of all rows.
 
         Raises
         ------
         PipelineError
             As `model`.
         """
-        _, by_fold, scores = self._held(champion.trainer, champion.params, X, champion.threshold)
+        _, by_fold, scores = self._held(champion.trainer, champion.params, raw, champion.threshold)
         return Judged(
             role="champion",
             trainer=champion.trainer,
@@ -117,8 +120,9 @@ class Judge:
         self,
         trainer: str,
         params: Mapping[str, Value],
-        X: Array,
+        raw: Raw,
         threshold: float | Goal | None,
+        features: Sequence[str] = (),
     ) -> tuple[list[OutOfFold], Folds, Scores]:
         settings, y = self.settings, self.rows.y
         cuts = self.cuts
@@ -128,7 +132,7 @@ class Judge:
             # trivial model would always be wrong, and any noise better. It may see all rows.
             cuts = [(np.arange(len(y)), out) for _, out in cuts]
         classes = settings.evaluate.classes or []
-        held = cross_validate(trainer, params, X, y, cuts, threshold, classes)
+        held = cross_validate(trainer, params, raw, y, cuts, threshold, classes, features)
         by_fold, sure = fold_scores(held, y, settings), self.intervals.confidence
         return held, by_fold, cross_validated(by_fold, held, y, self.scheme, settings, sure)
 
@@ -157,7 +161,8 @@ def coefficients(
     scale : ndarray of shape (n_features,)
         Of the training rows: the folds' weights are on features in their own units.
     held : sequence of OutOfFold
-        The models of the folds; below two of them no weight has an interval.
+        The models of the folds; below two of them no weight has an interval, and none where a fold
+        lacks the feature.
     n_train : int
         Rows the model was trained on; its weights vary more than those of all rows.
     confidence : float

@@ -13,12 +13,15 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipeline.core import layout
-from pipeline.core.artifacts.champions import read_champion
+from pipeline.core.artifacts.champions import Champion, read_champion
 from pipeline.core.artifacts.evaluated import Evaluated
 from pipeline.core.artifacts.models import read_history, read_models, write_model
-from pipeline.core.artifacts.splits import read_split
+from pipeline.core.artifacts.splits import Split, read_split
 from pipeline.core.artifacts.strangers import remove_strangers
+from pipeline.core.columns import Raw, read_raw
 from pipeline.core.errors import PipelineWarning, naming
 from pipeline.core.files import atomic_write, md5, write_json
 from pipeline.core.params import Params, load_params
@@ -56,7 +59,7 @@ def _read(params: Params, dataset: str) -> Given:
     remove_strangers(params)
     settings, train = params.dataset(dataset), layout.split_part(dataset, "train")
     table = read_table(layout.ingested(dataset))
-    rows = read_split(dataset, settings.target, table)
+    rows = read_split(dataset, settings, table)
     models = read_models(dataset, params.own_models_of(dataset), rows.features, md5(train))
     champion = read_champion(dataset, settings, table.column_names)
     measured_by = {name: fit(name, {}, ParquetRows(train))[0] for name in measures(settings.task)}
@@ -71,10 +74,12 @@ def _read(params: Params, dataset: str) -> Given:
             for name, one in models.items()
             if TRAINERS[one.trainer].loss is not None
         },
-        champion=None
-        if champion is None
-        else (champion, as_arrays(table.select([*champion.features, settings.target]))[0]),
+        champion=None if champion is None else (champion, _raw(champion, table, rows, dataset)),
     )
+
+
+def _raw(champion: Champion, table: pa.Table, rows: Split, dataset: str) -> Raw:
+    return read_raw(table, champion.columns, f"{layout.CHAMPION}: {dataset}").alone(rows.used)
 
 
 def _write(given: Given, evaluated: Evaluated, data: Mapping[str, PlotData]) -> None:

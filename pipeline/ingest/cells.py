@@ -39,8 +39,7 @@ def column(cells: Sequence[str], kind: Kind, dialect: Dialect, name: str) -> pa.
     name : str
         The column's, which may have a unit.
     """
-    missing = dialect.missing
-    gaps = [cell in missing and not isinstance(cell, Quoted) for cell in cells]
+    gaps = [is_gap(cell, dialect) for cell in cells]
     present = [cell for cell, gap in zip(cells, gaps, strict=True) if not gap]
     numbers = None if kind == TEXT else _numbers(dialect.pointed(present, name))
     if numbers is not None and len(present) == len(cells):
@@ -48,6 +47,11 @@ def column(cells: Sequence[str], kind: Kind, dialect: Dialect, name: str) -> pa.
     found = TEXT if numbers is None else pa.from_numpy_dtype(numbers.dtype) if present else NULL
     values = iter(present if numbers is None else numbers.tolist())
     return pa.array([None if gap else next(values) for gap in gaps], found)
+
+
+def is_gap(cell: str, dialect: Dialect) -> bool:
+    """Whether a cell has no value."""
+    return cell in dialect.missing and not isinstance(cell, Quoted)
 
 
 def _numbers(cells: Sequence[str]) -> NDArray[np.generic] | None:

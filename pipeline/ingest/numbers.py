@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from pipeline.core.errors import NO_GAPS
+from pipeline.core.errors import GAPS
 from pipeline.core.params import Dialect
 from pipeline.core.text import is_number
 from pipeline.ingest.records import Quoted
@@ -183,7 +183,7 @@ def _any_quoted(
 def note(column: str, cell: str, missing: Sequence[str]) -> str:
     """That a cell makes text of its column, and what to do where it is missing like others."""
     word = not any(map(str.isdigit, cell)) and cell.lower().strip("+-") not in INFINITE
-    declare = f"declare missing: {inline([*missing, cell])}; {NO_GAPS}"
+    declare = f"declare missing: {inline([*missing, cell])}; {GAPS}"
     remedy = f" (where it means none, {declare})" * word
     return f"column {column} is text: {cell!r} is no finite number{remedy}"
 

@@ -187,7 +187,7 @@ def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gather
     if dataset not in verdicts:
         raise PipelineError(f"{layout.VERDICT}: says nothing of {dataset}; run `dvc repro`")
     table = read_table(layout.ingested(dataset))
-    split = read_split(dataset, settings.target, table)
+    split = read_split(dataset, settings, table)
     trained_on = md5(layout.split_part(dataset, "train"))
     models = read_models(dataset, params.models_of(dataset), split.features, trained_on)
     descending = [name for name, model in models.items() if "lr" in model.params]
@@ -265,6 +265,7 @@ def _sources(dataset: str, models: Iterable[Any]) -> list[Path]:
         layout.ingested(dataset),
         layout.split_part(dataset, "train"),
         layout.split_part(dataset, "test"),
+        layout.columns(dataset),
         layout.scaler(dataset),
         layout.split_rows(dataset),
         *(layout.model(dataset, name) for name in models),

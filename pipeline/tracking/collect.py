@@ -15,6 +15,7 @@ from pipeline.core.artifacts.evaluated import (
 )
 from pipeline.core.artifacts.models import Model, read_history, read_model
 from pipeline.core.artifacts.splits import read_split
+from pipeline.core.columns import label_names
 from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
@@ -62,7 +63,7 @@ class _Collector:
         self.dataset, self.now, self.verdict, self.where = dataset, now, verdict, where
         self.settings = settings = now.dataset(dataset)
         table = read_table(layout.ingested(dataset))
-        self.rows, self.split = table.num_rows, read_split(dataset, settings.target, table)
+        self.table, self.split = table, read_split(dataset, settings, table)
         self.evaluated = read_evaluated(dataset)
         self.data_md5 = md5(layout.ingested(dataset))
         self.warnings = "\n".join(read_warnings(dataset, self.evaluated))
@@ -117,7 +118,7 @@ class _Collector:
             metrics=_allowed(facts if failed else scores | facts),
             loss=_history(layout.history(self.dataset, name)) if "lr" in model.params else [],
             model=self._fitted(model, judged.threshold),
-            data=Data(md5=self.data_md5, rows=self.rows),
+            data=Data(md5=self.data_md5, rows=self.table.num_rows),
             registered=self._registered(name),
             files=self.where.files,
             experiment_tags=self._experiment(scores) if name == self.verdict.best else {},
@@ -155,21 +156,24 @@ class _Collector:
 
     def _fitted(self, model: Model, threshold: float | None) -> Fitted:
         """Put the numbers of a model together, so that it can be rebuilt without other files."""
-        split = self.split
-        ranges = zip(split.features, *split.ranges(), strict=True)
+        split, target = self.split, self.settings.target
+        classes = self.settings.evaluate.classes
+        example = self.table.select([*split.encoding]).take(split.used[split.train[:5]]).to_pylist()
         return Fitted(
             task=self.settings.task,
-            target=self.settings.target,
-            classes=self.settings.evaluate.classes,
+            target=target,
+            classes=classes,
+            labels=label_names(self.table[target], classes),
             threshold=threshold,
             features=[*split.features],
+            columns=dict(split.encoding),
             mean=split.mean.tolist(),
             scale=split.scale.tolist(),
             coef=model.coef.tolist(),
             intercept=model.intercept,
             n_train=len(split.train),
-            ranges={name: (float(low), float(high)) for name, low, high in ranges},
-            example=split.X[split.train[:5]].tolist(),
+            ranges=split.ranges(),
+            example=[[*row.values()] for row in example],
         )
 
     def _registered(self, name: str) -> Registered:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from pipeline.core.columns import Learned
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.layout import UNPUBLISHED
@@ -26,28 +27,36 @@ class Fitted(Settings):
 
     Attributes
     ----------
+    labels : list of str or None
+        What the file calls the classes; None where it has their places, 0 and 1.
+    features : list of str
+        Those that the columns become.
+    columns : dict
+        By name what the training rows taught of a column; empty in older entries, of plain numbers.
     mean, scale, coef : list of float
         One for each feature.
     threshold : float or None
         Label 1 from this probability on; None for regression.
     ranges : dict
-        Smallest and largest value of each feature over the training rows.
-    example : list of list of float
-        At most five training rows in their own units.
+        Smallest and largest value of each column of numbers over the training rows.
+    example : list of list
+        At most five training rows as received, column by column.
     """
 
     task: Task
     target: str
     classes: list[str] | None
+    labels: list[str] | None = None
     threshold: float | None
     features: list[str]
+    columns: dict[str, Learned] = Field(default_factory=dict)
     mean: Numbers
     scale: Numbers
     coef: Numbers
     intercept: float
     n_train: int
     ranges: dict[str, tuple[float, float]]
-    example: list[Numbers]
+    example: list[list[float | str | None]]
 
 
 class Data(Settings):

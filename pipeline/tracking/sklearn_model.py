@@ -1,20 +1,33 @@
 """A fitted linear model as scikit-learn's own, saved by MLflow in the skops format.
 
-The model is a plain Pipeline of scikit-learn: it loads where this package is not installed, takes
-raw units, and skops trusts every type in it. No pickle is written.
+The model is a plain Pipeline of scikit-learn: it loads where this package is not installed and
+takes raw rows. skops trusts every type in it; of columns with gaps, TRUSTED beside its own. No
+pickle is written.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.core.columns import (
+    PLAIN,
+    CategoryColumn,
+    Column,
+    Encoding,
+    dumped,
+    in_range,
+    known,
+)
 from pipeline.tracking.entry import Fitted
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
+TRUSTED = ["numpy.dtype"]  # which SimpleImputer keeps
+MISSING = "\ue000"  # of private use: no file has it
 NEEDS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -45,7 +58,8 @@ def save_model(
         mlflow_model=Model(artifact_path="model", run_id=run_id, model_id=model_id),
         serialization_format="skops",
         signature=_signature(model),
-        input_example=pd.DataFrame(model.example, columns=model.features),
+        input_example=pd.DataFrame(model.example, columns=[*_columns(model)]),
+        skops_trusted_types=[] if _plain(model) else TRUSTED,
         # MLflow would run the model in a process of its own to find these: 20 s a model
         pip_requirements=[f"{name}=={version(name)}" for name in NEEDS],
         metadata=metadata
@@ -53,6 +67,8 @@ def save_model(
             "target": model.target,
             "task": model.task,
             "classes": model.classes,
+            "labels": model.labels,
+            "columns": dumped(model.columns),
             "threshold": model.threshold,
             "ranges": {name: list(ends) for name, ends in model.ranges.items()},
         },
@@ -65,34 +81,129 @@ def as_estimator(model: Fitted) -> "BaseEstimator":
     Returns
     -------
     Pipeline or FixedThresholdClassifier
-        Pipeline(StandardScaler, LinearRegression or LogisticRegression) on raw units. A threshold
-        other than 0.5 is kept by a FixedThresholdClassifier around it.
+        Pipeline(StandardScaler, LinearRegression or LogisticRegression) on raw units, with a
+        ColumnTransformer in front where columns are more than plain numbers. A threshold other than
+        0.5 is kept by a FixedThresholdClassifier around it.
     """
     from sklearn.frozen import FrozenEstimator
     from sklearn.model_selection import FixedThresholdClassifier
     from sklearn.pipeline import make_pipeline
 
-    pipeline = make_pipeline(_scaler(model), _linear(model))
+    columns, plain = _columns(model), _plain(model)
+    before = [] if plain else [encoder_of(columns)]
+    pipeline = make_pipeline(*before, _scaler(model, named=plain), _linear(model))
     if model.threshold in (None, 0.5):
         return pipeline
     frozen = FrozenEstimator(pipeline)
     around = FixedThresholdClassifier(
-        frozen, threshold=model.threshold, pos_label=1, response_method="predict_proba"
+        frozen,
+        threshold=model.threshold,
+        pos_label=_labels(model)[1],
+        response_method="predict_proba",
     )
-    return _fitted(around, model, estimator_=frozen)
+    return _fitted(around, [*columns], estimator_=frozen)
 
 
-def _scaler(model: Fitted) -> "BaseEstimator":
+def _columns(model: Fitted) -> Encoding:
+    """By name what its columns are; an older entry has plain numbers alone."""
+    return model.columns or dict.fromkeys(model.features, PLAIN)
+
+
+def _plain(model: Fitted) -> bool:
+    return all(column == PLAIN for column in _columns(model).values())
+
+
+def _labels(model: Fitted) -> list[Any]:
+    """What stands for the classes in the file."""
+    return model.labels or [*range(len(model.classes or []))]
+
+
+def encoder_of(columns: Encoding) -> "BaseEstimator":
+    """scikit-learn's transformers, fitted to rows that teach them what is known of the columns."""
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+
+    made = {name: _step(column) for name, column in columns.items()}
+    n_rows = max(len(values) for _, values in made.values())
+    rows = {
+        name: pd.Series([*values, *values[:1] * (n_rows - len(values))], dtype=object)
+        for name, (_, values) in made.items()
+    }
+    steps = [(name, step, [name]) for name, (step, _) in made.items()]
+    return ColumnTransformer(steps, sparse_threshold=0).fit(pd.DataFrame(rows).infer_objects())
+
+
+def _step(column: Column) -> tuple[Any, list[Any]]:
+    """The transformer of a column, and values that teach it; more of the first teach nothing."""
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+    if isinstance(column, CategoryColumn):
+        missing = _mark(column)
+        values = [_value(column, word) for word in (column.base, *column.own) if word is not None]
+        often = [*values, *([missing] if column.gaps else [])] * column.least
+        rare = [_value(column, word) for word in column.rare]
+        if not column.features(""):
+            return "drop", [*often, *rare]
+        encoder = OneHotEncoder(
+            categories=[[*sorted([*values, *rare]), *([missing] if column.gaps else [])]],
+            drop=values[:1] or None,
+            min_frequency=column.least,
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
+        )
+        return _chain([*_fillers(missing), encoder]), [*often, *rare]
+    fill = [] if column.fill is None else [_filler(column.fill, column.gaps)]
+    gaps = [np.nan] if column.gaps else []
+    if column.order is None:
+        return _chain(fill), [0.0 if column.fill is None else column.fill, *gaps]
+    places = OrdinalEncoder(
+        categories=[column.order], handle_unknown="use_encoded_value", unknown_value=np.nan
+    )
+    return _chain([*_fillers(MISSING), places, *fill]), [column.order[0], *gaps]
+
+
+def _chain(steps: Sequence["BaseEstimator"]) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(*steps) if len(steps) > 1 else [*steps, "passthrough"][0]
+
+
+def _filler(value: object, gaps: bool = False, missing: object = np.nan) -> "BaseEstimator":
+    """What puts a value where one is missing, and behind it, for `gaps`, says where that was."""
+    from sklearn.impute import SimpleImputer
+
+    return SimpleImputer(
+        missing_values=missing, strategy="constant", fill_value=value, add_indicator=gaps
+    )
+
+
+def _fillers(value: str | float) -> list["BaseEstimator"]:
+    """What puts text in place of nan, and of None, as JSON has it; numbers keep their nan."""
+    return [_filler(value), _filler(value, missing=None)] if isinstance(value, str) else []
+
+
+def _value(column: CategoryColumn, word: str) -> str | float:
+    """A category as it is in a row."""
+    return float(word) if column.numbers else word
+
+
+def _mark(column: CategoryColumn) -> str | float:
+    """What stands for a missing value: no category of the column."""
+    return np.nan if column.numbers else MISSING * (1 + max(map(len, known(column)), default=0))
+
+
+def _scaler(model: Fitted, named: bool) -> "BaseEstimator":
     """Give the mean and scale of the training rows to a StandardScaler: z = (x - mean) / scale."""
     from sklearn.preprocessing import StandardScaler
 
     scale = np.array(model.scale)
     return _fitted(
         StandardScaler(),
-        model,
+        model.features if named else None,
         mean_=np.array(model.mean),
         scale_=scale,
         var_=scale**2,
+        n_features_in_=len(scale),
         n_samples_seen_=model.n_train,
     )
 
@@ -108,15 +219,17 @@ def _linear(model: Fitted) -> "BaseEstimator":
     else:
         linear = LogisticRegression()
         linear.coef_, linear.intercept_ = coef[np.newaxis], np.array([intercept])
-        linear.classes_ = np.array([0, 1])
+        linear.classes_ = np.array(_labels(model))
     linear.n_features_in_ = len(coef)
     return linear
 
 
-def _fitted(estimator: Any, model: Fitted, **learned: Any) -> "BaseEstimator":
-    """Set what `fit` would have learned from a table with the names of the features."""
-    names = np.array(model.features, dtype=object)
-    vars(estimator).update(learned, n_features_in_=len(names), feature_names_in_=names)
+def _fitted(estimator: Any, names: Sequence[str] | None, **learned: Any) -> "BaseEstimator":
+    """Set what `fit` would have learned: from columns of these names, or from arrays."""
+    if names is not None:
+        of = np.array(names, dtype=object)
+        learned |= {"n_features_in_": len(of), "feature_names_in_": of}
+    vars(estimator).update(learned)
     return estimator
 
 
@@ -125,8 +238,14 @@ def _signature(model: Fitted) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
-    labels = np.dtype("float64" if model.task == "regression" else "int64")
+    number = "float64" if model.task == "regression" else "int64"
+    labels = np.dtype("str" if model.labels else number)
+    columns = _columns(model).items()
     return ModelSignature(
-        inputs=Schema([ColSpec("double", name) for name in model.features]),
+        inputs=Schema([ColSpec("string" if _is_text(one) else "double", n) for n, one in columns]),
         outputs=Schema([TensorSpec(labels, (-1,))]),
     )
+
+
+def _is_text(column: Column) -> bool:
+    return not (in_range(column) or (isinstance(column, CategoryColumn) and column.numbers))

@@ -13,7 +13,7 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
-from pipeline.core.errors import NO_GAPS
+from pipeline.core.errors import GAPS
 from pipeline.core.params import Dialect, nearest
 from pipeline.core.tables import Array
 from pipeline.core.text import INT64, NUMBER, is_number, pointed
@@ -25,7 +25,6 @@ UNIQUE = {
     "field_uniqueness": "a value that no other row has",
     "multiple_fields_uniqueness": "a combination that no other row has",
 }
-UNUSED = "is for columns that no model uses"
 Problem = tuple[int, str, str]  # row (from 0; -1: all of them), column, text
 Broken = dict[str, list[tuple[NDArray[np.intp], str]]]  # by column: rows, what was expected
 
@@ -179,7 +178,9 @@ def _typed(
             numbers = frame[name].to_numpy()
             bad = np.zeros(len(numbers), dtype=bool)
         else:
-            numbers, bad = _numbers(dialect.pointed(frame[name].fillna("").tolist(), name))
+            gaps = frame[name].isna().to_numpy()
+            numbers, bad = _numbers(dialect.pointed(frame[name].fillna("0").tolist(), name))
+            numbers = np.where(gaps, np.nan, numbers)
         if kind == "int64" and numbers.dtype == np.float64:
             bad = bad | (numbers != np.trunc(numbers)) | (np.abs(numbers) >= INT64.stop)
         if bad.any():
@@ -235,7 +236,7 @@ def _cell(source: Source, row: int, column: str, value: object, expected: str) -
         text = "no value"
     hint = _declaration(value, source) if source.declare and expected in NUMBERS.values() else ""
     if expected == "not_nullable":
-        hint = f"; {NO_GAPS} (nullable: true {UNUSED})"
+        hint = f"; {GAPS}"
     return f"{source.place(row)}, column {column}: {text}, expected {expected}{hint}"
 
 
@@ -251,5 +252,5 @@ def _declaration(cell: object, source: Source) -> str:
         return f'; declare {"thousands" if grouped else "decimal"}: "," if all are so'
     if cell.strip("-?.#/ ").upper() in ("", "NA", "NAN", "NULL", "NONE", "N/A"):
         missing = f"missing: [{json.dumps(cell, ensure_ascii=False)}]"
-        return f"; {NO_GAPS} ({missing} {UNUSED})"
+        return f"; declare {missing} where that is no value; {GAPS}"
     return ""

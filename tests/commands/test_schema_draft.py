@@ -157,8 +157,8 @@ def test_a_draft_says_what_would_make_numbers_of_text(run: Run, workspace: Path)
         ({}, ["1", "007", "3"], "column a is text: '007' is no finite number; mend"),
         ({}, ["1", "1e400", "3"], "column a is text: '1e400' is no finite number; mend"),
         ({}, [" 2", " 3", " 4"], "{strip_spaces: true}\nnothing is written"),
-        ({"missing": ["-"]}, ["1", "-", "2", "🏠", "3"], 'missing: ["-", "🏠"]; features and'),
-        ({}, ["1", "2", ""], '{missing: [""]}; features and target take no gaps: fill them'),
+        ({"missing": ["-"]}, ["1", "-", "2", "🏠", "3"], 'missing: ["-", "🏠"]; gaps need'),
+        ({}, ["1", "2", ""], '{missing: [""]}; gaps need nullable: true'),
         ({}, ["a", "b", "1"], ""),
     ],
 )

@@ -8,6 +8,7 @@ from pipeline.evaluate.judge import coefficients
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
+from tests.evaluate.sample import numbers
 
 WEIGHTS = np.array([1.0, 0, -2])
 
@@ -18,7 +19,8 @@ def interval_and_truth(seed: int, rows: int) -> tuple[float, float, float, float
     X = rng.normal(size=(rows, 3))
     y = X @ WEIGHTS + 2 * rng.normal(size=rows)
     cut = CrossValidation(folds=5, repeats=10, seed=0)
-    held = cross_validate("closed_form", {}, X, y, folds(y, "regression", cut))
+    raw, cuts = numbers(X), folds(y, "regression", cut)
+    held = cross_validate("closed_form", {}, raw, y, cuts, features=[*raw.columns])
     mean, scale = fit_scaler(X)
     standardized = ArrayRows((X - mean) / scale, y)
     model, _ = fit("closed_form", {}, standardized)

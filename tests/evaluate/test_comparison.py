@@ -51,6 +51,7 @@ def evaluated(
         scheme=Scheme(leave_one_out=False, folds=5, repeats=10, seed=0, rows=100),
         train_rows=80,
         test_rows=20,
+        columns={},
         judged=models,
         champion=name,
         audits=[],

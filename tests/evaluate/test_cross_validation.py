@@ -21,6 +21,7 @@ from pipeline.evaluate.cross_validation import (
     threshold_for,
 )
 from tests.conftest import descent
+from tests.evaluate.sample import numbers
 
 CUT = CrossValidation(folds=5, repeats=2, seed=3)
 NAMES = ("ill", "well")
@@ -38,7 +39,7 @@ def problem(count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
 )
 def test_regression_folds_are_scored_as_by_scikit_learn(count: int, theirs: object) -> None:
     X, y = problem(count)
-    held = cross_validate("closed_form", {}, X, y, folds(y, "regression", CUT))
+    held = cross_validate("closed_form", {}, numbers(X), y, folds(y, "regression", CUT))
     ours = [np.mean((fold.z - y[fold.rows]) ** 2) for fold in held]
     model = make_pipeline(StandardScaler(), LinearRegression())
     expected = cross_val_score(model, X, y, cv=theirs, scoring="neg_mean_squared_error")
@@ -48,7 +49,7 @@ def test_regression_folds_are_scored_as_by_scikit_learn(count: int, theirs: obje
 def test_classification_folds_are_scored_as_by_scikit_learn() -> None:
     X, y = problem(60)
     y = (y > np.median(y)).astype(float)
-    held = cross_validate("logistic_regression", {}, X, y, folds(y, "classification", CUT))
+    held = cross_validate("logistic_regression", {}, numbers(X), y, folds(y, "classification", CUT))
     ours = [np.mean((fold.z >= 0) == y[fold.rows]) for fold in held]
     model = make_pipeline(StandardScaler(), LogisticRegression())
     cut = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=3)
@@ -58,9 +59,9 @@ def test_classification_folds_are_scored_as_by_scikit_learn() -> None:
 def test_a_held_out_row_teaches_nothing() -> None:
     X, y = problem(40)
     cuts = folds(y, "regression", CUT)
-    before = cross_validate("closed_form", {}, X, y, cuts)[0]
+    before = cross_validate("closed_form", {}, numbers(X), y, cuts)[0]
     X[before.rows], y[before.rows] = 1e6, -1e6
-    after = cross_validate("closed_form", {}, X, y, cuts)[0]
+    after = cross_validate("closed_form", {}, numbers(X), y, cuts)[0]
     np.testing.assert_array_equal(before.coef, after.coef)
 
 
@@ -83,7 +84,7 @@ def test_a_fold_that_fails_is_named() -> None:
     with pytest.raises(
         PipelineError, match="cross-validation of manual_gd, fold 1 of 10: diverged"
     ):
-        cross_validate("manual_gd", params, X, y, folds(y, "regression", CUT))
+        cross_validate("manual_gd", params, numbers(X), y, folds(y, "regression", CUT))
 
 
 @given(
@@ -111,11 +112,11 @@ def test_a_goal_is_met_on_held_out_training_rows() -> None:
     X, y = problem(400)
     y = (y + np.random.default_rng(2).normal(size=400) * 2 > 10).astype(float)
     goal = Goal(recall="ill", at_least=0.97)
-    t = choose_threshold(goal, "logistic_regression", {}, X, y, NAMES)
+    t = choose_threshold(goal, "logistic_regression", {}, numbers(X), y, NAMES)
     assert t > 0.6  # label 0 must be found: label 1 is said with more care
-    assert choose_threshold(0.4, "logistic_regression", {}, X, y, NAMES) == 0.4
+    assert choose_threshold(0.4, "logistic_regression", {}, numbers(X), y, NAMES) == 0.4
     cuts = folds(y, "classification", CUT)
-    held = cross_validate("logistic_regression", {}, X, y, cuts, goal, NAMES)
+    held = cross_validate("logistic_regression", {}, numbers(X), y, cuts, goal, NAMES)
     found = np.concatenate([(1 / (1 + np.exp(-f.z)) < f.threshold)[y[f.rows] == 0] for f in held])
     assert np.mean(found) == pytest.approx(0.97, abs=0.02)
     assert len({f.threshold for f in held}) > 1  # each fold chooses its own, on its own rows
@@ -126,5 +127,5 @@ def test_every_classifier_can_be_judged(trainer: str) -> None:
     X, y = problem(40)
     y = (y > np.median(y)).astype(float)
     params = params_of(trainer, descent(loss="mse"))
-    held = cross_validate(trainer, params, X, y, folds(y, "classification", CUT))
+    held = cross_validate(trainer, params, numbers(X), y, folds(y, "classification", CUT))
     assert np.isfinite(np.concatenate([fold.z for fold in held])).all()

@@ -22,6 +22,7 @@ from pipeline.evaluate.metrics import auc
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import bce_with_logits
 from pipeline.solvers.rows import ArrayRows
+from tests.evaluate.sample import numbers
 
 DATA_SETS = 300
 # Of 60 data sets 57 are expected to be held, and fewer than 53 once in twenty times; all of them
@@ -66,7 +67,7 @@ def test_the_cross_validated_mse_is_covered(data_sets: int, least: float, most: 
         X = rng.normal(size=(100, p))
         y = X @ [3, -1] + 20 * rng.normal(size=100)
         cut = CrossValidation(folds=5, repeats=4, seed=int(rng.integers(1000)))
-        held = cross_validate("closed_form", {}, X, y, folds(y, "regression", cut))
+        held = cross_validate("closed_form", {}, numbers(X), y, folds(y, "regression", cut))
         scores = [float(np.mean((fold.z - y[fold.rows]) ** 2)) for fold in held]
         # least squares on normal features: noise, and what n rows leave open (Breiman 1983)
         truth = 400 * (n + 1) * (n - 2) / (n * (n - p - 2))
@@ -131,7 +132,8 @@ def test_the_cross_validated_accuracy_is_covered(data_sets: int, least: float, m
         X = rng.normal(size=(100, 2))
         y = (rng.random(100) < expit(X @ [2, -1])).astype(float)
         cut = CrossValidation(folds=5, repeats=3, seed=seed)
-        held = cross_validate("logistic_regression", {}, X, y, folds(y, "classification", cut))
+        raw, cuts = numbers(X), folds(y, "classification", cut)
+        held = cross_validate("logistic_regression", {}, raw, y, cuts, features=[*raw.columns])
         scores = [float(np.mean((fold.z >= 0) == y[fold.rows])) for fold in held]
         intervals.append(resampled(scores, 5, 0.95))
         # a line through the origin, nearly: what one model of 80 rows gets right of fresh rows

@@ -5,26 +5,21 @@ import pytest
 
 from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Evaluated, Judged
-from pipeline.core.artifacts.splits import Split
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params, params_of
-from pipeline.core.preprocessing import fit_scaler
 from pipeline.evaluate.comparison import compare
 from pipeline.evaluate.judge import Judge
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
+from tests.evaluate.sample import numbers, split_of
 
 GOAL = "threshold: {recall: malignant, at_least: 0.95}"
 
 
 def judge_of(X: np.ndarray, y: np.ndarray) -> Judge:
     every = np.arange(len(y))
-    mean, scale = fit_scaler(X)
-    features = [f"x{k}" for k in range(X.shape[1])]
-    params = load_params()
-    rows = Split(features, X, y, every, every[:0], mean, scale)
-    return Judge(rows, "breast_cancer", params)
+    return Judge(split_of(X, y, every, every[:0]), "breast_cancer", load_params())
 
 
 def judged(judge: Judge, name: str) -> Judged:
@@ -46,6 +41,7 @@ def words_of(judge: Judge, trainer: str = "logistic_regression") -> str:
         scheme=judge.scheme,
         train_rows=len(judge.rows.y),
         test_rows=0,
+        columns={},
         judged=both,
         champion=None,
         audits=[],
@@ -91,7 +87,7 @@ def test_the_champion_is_judged_with_its_own_threshold(workspace: Path) -> None:
     }
     careful = usual | {"threshold": {"recall": "malignant", "at_least": 0.99}}
     scores = [
-        judge_of(X, y).champion(Champion.model_validate(entry), X).scores
+        judge_of(X, y).champion(Champion.model_validate(entry), numbers(X)).scores
         for entry in (usual | {"threshold": 0.5}, careful)
     ]
     assert scores[0]["cv_recall_malignant"] < scores[1]["cv_recall_malignant"]

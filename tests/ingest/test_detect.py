@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.errors import NO_GAPS, PipelineError
+from pipeline.core.errors import GAPS, PipelineError
 from pipeline.core.params import Dialect
 from pipeline.ingest.detect import Unclear, detect
 from pipeline.ingest.reader import CsvFile, read_csv
@@ -274,7 +274,7 @@ def test_what_comes_behind_the_head_is_looked_at(file: Path) -> None:
     assert found.columns == {"a": True, "b": False, "c": False}
     assert found.notes == [
         "column b is text: 'x' is no finite number (where it means none, declare "
-        f'missing: ["NA", "x"]; {NO_GAPS})'
+        f'missing: ["NA", "x"]; {GAPS})'
     ]
     file.write_text("a,b\n" + "1,2\n" * 30_000 + "\n1,2\n")
     assert detect(file).dialect.skip_blank_lines

@@ -97,6 +97,7 @@ def _dataset(name: str, settings: dict[str, Any], features: list[str], rows: int
         for k, feature in enumerate(features)
     }
     write_json(layout.scaler(name), scaler)
+    write_json(layout.columns(name), {key: {"kind": "number"} for key in features})
     parts = {"train": list(range(cut)), "test": list(range(cut, rows))}
     write_json(layout.split_rows(name), parts)
     models = ["closed_form", "manual_gd", "linear_regression", "mean"]
@@ -198,7 +199,7 @@ def _evaluated(
     return {
         "task": settings["task"], "target": settings["target"],
         **{key: settings["evaluate"].get(key) for key in JUDGED},
-        "confidence": 0.95, "train_rows": cut, "test_rows": rows - cut,
+        "confidence": 0.95, "train_rows": cut, "test_rows": rows - cut, "columns": {},
         "scheme": {"leave_one_out": False, "folds": 5, "repeats": 2, "seed": 0, "rows": rows},
         "judged": judged, "champion": None, "audits": audits,
         "warnings": [],

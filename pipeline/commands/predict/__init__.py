@@ -78,17 +78,17 @@ def predict(
     settings = params.dataset(dataset)
     refuse_place(source, output)
     model = _model(dataset, params, name, run, failed)
-    rows = Rows(source, dataset, settings, model.features)
+    rows = Rows(source, dataset, settings, model.encoding)
     added, dialect = _added(settings, rows.header), settings.ingest.csv
     texts = [k for k, name in enumerate(rows.header) if name in text_columns(rows.schema)]
-    count, strange = 0, OutOfRange(model.features)
+    count, strange = 0, OutOfRange([*model.encoding])
     with opened(output) as file:
         spaced = dialect.delimiter == WHITESPACE
         writer = csv_writer(file, " " if spaced else dialect.delimiter)
         writer.writerow(map(escape_formula, [*rows.header, *added]))
         for chunk in rows.chunks(at_once):
             answers = _answers(model, settings, source, chunk)
-            outside = map(escape_formula, strange.names(model.outside(chunk.X), chunk.lines))
+            outside = map(escape_formula, strange.names(model.outside(chunk.raw), chunk.lines))
             if dialect.decimal == ",":
                 answers = [[_comma(value) for value in column] for column in answers]
             shown = zip(quoted(chunk.records, texts), *answers, outside, strict=True)
@@ -151,7 +151,7 @@ def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) ->
     PipelineError
         For the first row whose prediction is not finite.
     """
-    z = model.predict(chunk.X)
+    z = model.predict(chunk.raw)
     bad = np.flatnonzero(~np.isfinite(z))
     if len(bad):
         raise PipelineError(
@@ -160,10 +160,15 @@ def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) ->
         )
     if settings.evaluate.classes is None:
         return [z.tolist()]
-    labels = model.labels(z).astype(int).tolist()
+    places = model.second(z).astype(int).tolist()
     towards = z if settings.evaluate.positive_label == 1 else -z
-    names = [escape_formula(settings.evaluate.classes[label]) for label in labels]
+    names = [escape_formula(settings.evaluate.classes[place]) for place in places]
+    labels = [_as_label(model.labels[place]) for place in places]
     return [labels, names, sigmoid(towards).tolist()]
+
+
+def _as_label(label: str | int) -> str | int:
+    return escape_formula(label) if isinstance(label, str) else label
 
 
 def _comma(value: object) -> object:

@@ -4,7 +4,7 @@ It is read from the stages' files, or from a run of MLflow.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,17 @@ from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.core.artifacts.models import Model, read_model
 from pipeline.core.artifacts.splits import read_split
+from pipeline.core.columns import (
+    PLAIN,
+    Column,
+    Encoding,
+    Learned,
+    Raw,
+    encode,
+    feature_names,
+    known,
+    label_names,
+)
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Dataset, Settings, Wanted
@@ -25,33 +36,36 @@ from pipeline.core.store.connection import Store, StoreError, main_repository, o
 from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Task
 from pipeline.solvers.losses import sigmoid
+from pipeline.tracking.sklearn_model import TRUSTED
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A linear model on standardized features that takes rows in their own units.
+    """A linear model on standardized features that takes rows as received.
 
     Attributes
     ----------
-    features : sequence of str
-        The columns of X, in this order.
+    encoding : dict
+        By name the columns that features are made of, and what training rows taught of them.
     mean, scale, coef : ndarray of shape (n_features,)
-    low, high : ndarray of shape (n_features,)
-        Smallest and largest value over the training rows.
+    ranges : dict
+        Smallest and largest value of each column of numbers over the training rows.
     threshold : float
         Label 1 from this probability on; of no use in regression.
+    labels : sequence
+        What stands for the classes in the file: their names, or 0 and 1.
     """
 
-    features: Sequence[str]
+    encoding: Encoding
     mean: Array
     scale: Array
     coef: Array
     intercept: float
-    low: Array
-    high: Array
+    ranges: Mapping[str, tuple[float, float]]
     threshold: float
+    labels: Sequence[str | int] = (0, 1)
 
-    def predict(self, X: Array) -> Array:
+    def predict(self, raw: Raw) -> Array:
         """The target, or the logit of label 1: (X - mean) / scale @ coef + intercept.
 
         Added a feature at a time: the digits of BLAS's product hang on how many rows there are,
@@ -62,19 +76,36 @@ class Predictor:
         ndarray of shape (n_rows,)
             Not finite where a row's values are too large.
         """
-        z = np.zeros(len(X))
+        z, X = np.zeros(len(raw)), encode(raw, self.encoding)
         with np.errstate(over="ignore", invalid="ignore"):
             for x, mean, scale, weight in zip(X.T, self.mean, self.scale, self.coef, strict=True):
                 z += (x - mean) / scale * weight
             return z + self.intercept
 
-    def labels(self, z: Array) -> NDArray[np.bool_]:
-        """Whether the label is 1, of logits."""
+    def second(self, z: Array) -> NDArray[np.bool_]:
+        """Whether the class is the second one, of logits."""
         return sigmoid(z) >= self.threshold
 
-    def outside(self, X: Array) -> NDArray[np.bool_]:
-        """Which values lie outside the range of the training rows, shape (n_rows, n_features)."""
-        return (self.low > X) | (self.high < X)
+    def outside(self, raw: Raw) -> NDArray[np.bool_]:
+        """Which values no training row was near: outside their range, or of no category of theirs.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_columns)
+        """
+        columns = zip(self.encoding.items(), raw.values.T, raw.words, strict=True)
+        found = [self._outside(name, one, *rows) for (name, one), *rows in columns]
+        return np.column_stack(found)
+
+    def _outside(
+        self, name: str, column: Column, values: Array, words: Sequence[str]
+    ) -> NDArray[np.bool_]:
+        if name in self.ranges:
+            low, high = self.ranges[name]
+            return (low > values) | (high < values)
+        seen = set(known(column))
+        new = [float(k) for k, word in enumerate(words) if word not in seen]
+        return np.isin(values, new)
 
 
 NO_USE = (
@@ -93,6 +124,8 @@ class Metadata(Settings):
     target: str
     classes: list[str] | None
     threshold: float | None
+    labels: list[str] | None = None
+    columns: dict[str, Learned] = Field(default_factory=dict)
     ranges: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 
 
@@ -109,16 +142,18 @@ def from_disk(dataset: str, settings: Dataset, wanted: Wanted, failed: bool) -> 
     PipelineError
         When files are missing or damaged, or do not belong together; when the training failed.
     """
-    split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
+    table = read_table(layout.ingested(dataset))
+    split = read_split(dataset, settings, table)
     trained_on = md5(layout.split_part(dataset, "train"))
     path = layout.model(dataset, wanted.name)
     model = read_model(path, wanted.trainer, split.features, trained_on)
     if model.ending == "grew" and not failed:
         raise PipelineError(f"{path}: {NO_USE}")
+    labels = label_names(table[settings.target], settings.evaluate.classes)
     threshold = 0.5 if settings.task == "regression" else _threshold(dataset, wanted.name, model)
     return Predictor(
-        split.features, split.mean, split.scale, model.coef, model.intercept,
-        *split.ranges(), threshold,
+        split.encoding, split.mean, split.scale, model.coef, model.intercept,
+        split.ranges(), threshold, labels or (0, 1),
     )  # fmt: skip
 
 
@@ -197,23 +232,27 @@ def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
         model = mlflow.models.Model.load(str(path))
         if model.flavors["sklearn"]["serialization_format"] != "skops":
             raise ValueError("it is not a skops file")
-        return skops.io.load(path / "model.skops"), Metadata.model_validate(model.metadata)
+        estimator = skops.io.load(path / "model.skops", trusted=TRUSTED)
+        return estimator, Metadata.model_validate(model.metadata)
     except Exception as error:  # what a damaged file raises is not foreseeable
         reason = " ".join(str(error).split())[:200]
         raise PipelineError(f"--run {run_id}: its model cannot be used: {reason}") from None
 
 
 def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
-    """Take the numbers out of scikit-learn's Pipeline(StandardScaler, linear model)."""
+    """Take the numbers out of scikit-learn's Pipeline(..., StandardScaler, linear model)."""
     try:
         frozen = getattr(estimator, "estimator_", estimator)  # of a FixedThresholdClassifier
         pipeline = getattr(frozen, "estimator", frozen)
-        (_, scaler), (_, linear) = pipeline.steps
-        features = [str(name) for name in scaler.feature_names_in_]
-        low, high = np.array([metadata.ranges[name] for name in features], dtype=float).T
+        *_, (_, scaler), (_, linear) = pipeline.steps
+        encoding = metadata.columns or {str(name): PLAIN for name in scaler.feature_names_in_}
+        ranges = {n: (low, high) for n, (low, high) in metadata.ranges.items() if n in encoding}
+        if len(feature_names(encoding)) != len(scaler.mean_):
+            raise ValueError("its columns make other features than it takes")
         return Predictor(
-            features, scaler.mean_, scaler.scale_, np.ravel(linear.coef_),
-            float(np.ravel(linear.intercept_)[0]), low, high, metadata.threshold or 0.5,
+            encoding, scaler.mean_, scaler.scale_, np.ravel(linear.coef_),
+            float(np.ravel(linear.intercept_)[0]), ranges, metadata.threshold or 0.5,
+            metadata.labels or (0, 1),
         )  # fmt: skip
     except (AttributeError, KeyError, TypeError, ValueError):
         raise PipelineError(
@@ -223,11 +262,11 @@ def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
 
 
 class OutOfRange:
-    """What lies outside the range of the training rows, counted over the chunks.
+    """What lies outside of what training rows had, counted over the chunks.
 
     Parameters
     ----------
-    features : sequence of str
+    columns : sequence of str
 
     Attributes
     ----------
@@ -237,29 +276,29 @@ class OutOfRange:
         The line of the first of them; 0 where there is none.
     """
 
-    def __init__(self, features: Sequence[str]) -> None:
-        self._features = np.array(features, dtype=object)
-        self._seen = np.zeros(len(features), dtype=bool)
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = np.array(columns, dtype=object)
+        self._seen = np.zeros(len(columns), dtype=bool)
         self.count, self.first = 0, 0
 
     @property
     def columns(self) -> list[str]:
-        """The features of which a value was outside."""
-        return [*self._features[self._seen]]
+        """The columns of which a value was outside."""
+        return [*self._columns[self._seen]]
 
     def names(self, outside: NDArray[np.bool_], lines: Sequence[int]) -> list[str]:
-        """Name the features outside of each row, joined by semicolons.
+        """Name the columns outside of each row, joined by semicolons.
 
         Parameters
         ----------
-        outside : ndarray of shape (n_rows, n_features)
+        outside : ndarray of shape (n_rows, n_columns)
             From `Predictor.outside`.
         lines : sequence of int
             Where the rows stand in the file.
         """
         names = [""] * len(outside)
         for row in np.flatnonzero(outside.any(axis=1)).tolist():
-            names[row] = ";".join(self._features[outside[row]])
+            names[row] = ";".join(self._columns[outside[row]])
             self.first = self.first or lines[row]
             self.count += 1
         self._seen |= outside.any(axis=0)

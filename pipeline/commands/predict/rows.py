@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.core import layout
+from pipeline.core.columns import Encoding, NumberColumn, Raw, read_raw
 from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Dataset, Dialect
-from pipeline.core.tables import Array
+from pipeline.ingest.cells import is_gap
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.records import ENDED, Record
 from pipeline.validate.schema import load_schema, row_by_row
@@ -30,13 +33,13 @@ class Chunk:
         The cells as received.
     lines : list of int
         Where they stand in the file.
-    X : ndarray of shape (n_rows, n_features)
-        The features that the model uses, in its order.
+    raw : Raw
+        The columns that the model uses, in its order.
     """
 
     records: list[list[str]]
     lines: list[int]
-    X: Array
+    raw: Raw
 
 
 class Rows:
@@ -48,8 +51,8 @@ class Rows:
     dataset : str
         Its schema is that of the rows, which have no target, and their columns in any order.
     settings : Dataset
-    features : sequence of str
-        The columns that the model uses.
+    columns : dict
+        Those that the model uses, by name.
 
     Attributes
     ----------
@@ -65,17 +68,15 @@ class Rows:
         others.
     """
 
-    def __init__(
-        self, path: Path, dataset: str, settings: Dataset, features: Sequence[str]
-    ) -> None:
+    def __init__(self, path: Path, dataset: str, settings: Dataset, columns: Encoding) -> None:
         rules, target = layout.schema(dataset), settings.target
         self.schema = row_by_row(load_schema(rules), target)
-        if undeclared := [name for name in features if name not in self.schema.columns]:
+        if undeclared := [name for name in columns if name not in self.schema.columns]:
             raise PipelineError(
                 f"the model uses {', '.join(undeclared)}, which {rules} does not declare; "
                 "run `dvc repro`, or `git checkout` the commit of the run"
             )
-        self._features, dialect = [*features], _dialect(settings)
+        self._columns, dialect = columns, _dialect(settings)
         written = f"written like the dataset's own: {_written(dialect)}"
         self._file = CsvFile(path, dialect, f"expected a file {written}")
         self._rules = f"expected by {rules} of rows without {target}, in a file {written}"
@@ -87,7 +88,7 @@ class Rows:
             problems.insert(0, f"{path}: {of_target}")
         problems += [
             f"{path}: column {name} is missing, and the model uses it"
-            for name in features
+            for name in columns
             if name not in others and not self.schema.columns[name].required
         ]
         if problems:
@@ -118,12 +119,25 @@ class Rows:
         ]
         good = [record for record in records if not record.problem]
         lines, cells = [record.line for record in good], [record.cells for record in good]
-        frame = pd.DataFrame(cells, columns=self.header, dtype=object)
+        dialect = self._file.dialect
+        values = [[None if is_gap(cell, dialect) else cell for cell in row] for row in cells]
+        frame = pd.DataFrame(values, columns=self.header, dtype=object)
         frame = frame[[name for name in self.schema.columns if name in self.header]]
-        source = Source(self._file.path, "line", lines, self._file.dialect, declare=False)
+        source = Source(self._file.path, "line", lines, dialect, declare=False)
         typed, found, _ = check_values(frame, self.schema, source, most=frame.size)
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
-        return Chunk(cells, lines, typed[self._features].to_numpy(dtype=float)), sorted(problems)
+        table = pa.Table.from_pandas(typed[[*self._columns]], preserve_index=False)
+        raw = read_raw(table, self._columns, str(self._file.path))
+        problems += self._unfilled(raw, lines)
+        return Chunk(cells, lines, raw), sorted(problems)
+
+    def _unfilled(self, raw: Raw, lines: Sequence[int]) -> Iterator[Problem]:
+        """Gaps in columns that had none when the model was trained: nothing fills them."""
+        for (name, column), values in zip(self._columns.items(), raw.values.T, strict=True):
+            if isinstance(column, NumberColumn) and column.fill is None:
+                for row in np.flatnonzero(np.isnan(values)).tolist():
+                    text = f"{self._file.path}, line {lines[row]}, column {name}: no value, and the"
+                    yield lines[row], name, f"{text} model has learned nothing that fills it"
 
 
 def _dialect(settings: Dataset) -> Dialect:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from pipeline.commands.sweep.space import LOGARITHMIC, Range, Space
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Scores
-from pipeline.core.artifacts.splits import Split, read_split
+from pipeline.core.artifacts.splits import read_split
 from pipeline.core.errors import Diverged, PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Params, Wanted
@@ -78,11 +78,11 @@ class Bench:
         self.dataset, self.model, self.trainer = dataset, wanted.name, wanted.trainer
         self.params = params
         self.settings = settings = params.dataset(dataset)
-        split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
+        split = read_split(dataset, settings, read_table(layout.ingested(dataset)))
         self.data_md5 = md5(layout.ingested(dataset))
         cut = params.cross_validation.model_copy(update={"repeats": REPEATS})
         once = params.model_copy(update={"cross_validation": cut})
-        judge = Judge(_training(split), dataset, once)
+        judge = Judge(split.of_training(), dataset, once)
         if not judge.cuts:
             raise PipelineError(
                 f"{dataset}: {len(split.train)} training rows are too few to cross-validate"
@@ -116,10 +116,10 @@ class Bench:
 
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
     def _judged(self, params: Mapping[str, Value]) -> tuple[Folds, Scores]:
-        X, y, settings = self.rows.X, self.rows.y, self.settings
+        raw, y, settings = self.rows.raw, self.rows.y, self.settings
         wanted, classes = settings.evaluate.threshold, settings.evaluate.classes or []
         try:
-            held = cross_validate(self.trainer, params, X, y, self.cuts, wanted, classes)
+            held = cross_validate(self.trainer, params, raw, y, self.cuts, wanted, classes)
         except PipelineError as error:
             if error.exit_code == Diverged.exit_code:
                 return {}, {}
@@ -186,10 +186,3 @@ def _drawn(trial: "Trial", name: str, space: Space) -> Value:
     log = name in LOGARITHMIC and low > 0
     value = float(f"{trial.suggest_float(name, low, high, log=log):.{DIGITS}g}")
     return min(max(value, low), high)
-
-
-def _training(split: Split) -> Split:
-    """The training rows as if there were no others."""
-    X, y = split.X[split.train], split.y[split.train]
-    every = np.arange(len(y))
-    return Split(split.features, X, y, every, every[:0], split.mean, split.scale)

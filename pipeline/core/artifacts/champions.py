@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from pipeline.core import layout
@@ -18,10 +19,21 @@ from pipeline.core.artifacts.evaluated import (
 from pipeline.core.artifacts.models import Model, read_model
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
+from pipeline.core.columns import (
+    PLAIN,
+    Column,
+    Encoding,
+    Learned,
+    dumped,
+    ends,
+    in_range,
+    kinds,
+    known,
+)
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
 from pipeline.core.params import Dataset, Descent, Goal, Settings, TrainerName, load_params, nearest
-from pipeline.core.tables import read_table
+from pipeline.core.tables import column_values, read_table
 from pipeline.core.trainers import TRAINERS, Value
 
 
@@ -30,6 +42,10 @@ class Champion(Settings):
 
     Attributes
     ----------
+    features : list of str
+        The columns that its features are made of.
+    kinds : dict
+        By name what those of them are that are no plain numbers.
     override : str or None
         The verdict that a person set aside; None where the verdict was `accepted`.
     trained_on : TrainedOn or None
@@ -39,16 +55,20 @@ class Champion(Settings):
     trainer: TrainerName
     params: dict[str, Value]
     features: Annotated[list[str], Field(min_length=1)]
+    kinds: dict[str, Learned] = Field(default_factory=dict)
     threshold: float | Goal | None = None
     override: str | None = None
     trained_on: TrainedOn | None = None
 
-    def is_(
-        self, model: Model | Judged, features: Sequence[str], threshold: float | Goal | None
-    ) -> bool:
+    @property
+    def columns(self) -> dict[str, Column]:
+        """By name what each of its columns is."""
+        return {name: self.kinds.get(name, PLAIN) for name in self.features}
+
+    def is_(self, model: Model | Judged, columns: Encoding, threshold: float | Goal | None) -> bool:
         """Whether a model is made and judged in the same way."""
-        ours = self.trainer, self.params, sorted(self.features), self.threshold
-        return ours == (model.trainer, model.params, sorted(features), threshold)
+        ours = self.trainer, self.params, self.columns, self.threshold
+        return ours == (model.trainer, model.params, kinds(columns), threshold)
 
 
 def read_champion(dataset: str, settings: Dataset, columns: Sequence[str]) -> Champion | None:
@@ -78,8 +98,11 @@ def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> I
         yield f".trainer: {champion.trainer} cannot do task: {settings.task}"
     if missing := [name for name in features if name not in columns]:
         yield f".features: the data have no {', '.join(missing)}"
-    if champion.trained_on and {*champion.trained_on.columns} != {*features, settings.target}:
+    seen = champion.trained_on
+    if seen and {*seen.columns, *seen.categories, settings.target} != {*features, settings.target}:
         yield ".trained_on.columns: expected those of features, and the target"
+    if strange := [name for name in champion.kinds if name not in features]:
+        yield f".kinds: {', '.join(strange)} is none of features"
     if len(set(features)) < len(features) or settings.target in features:
         yield ".features: a name stands twice, or is that of the target"
     if set(champion.params) != set(trainer.params):
@@ -115,7 +138,7 @@ def holder(dataset: str, evaluated: Evaluated) -> Holder:
     if entry is None:
         return Holder(None)
     for name, one in evaluated.judged.items():
-        if one.role == "trainer" and entry.is_(one, _features(one), evaluated.threshold):
+        if one.role == "trainer" and entry.is_(one, evaluated.columns, evaluated.threshold):
             return Holder(name, entry.override)
     return Holder(None, entry.override)
 
@@ -182,13 +205,15 @@ def promote(dataset: str, name: str | None = None) -> str:
     agreed = (verdict.verdict, verdict.best) == ("accepted", chosen)
     override = None if agreed else f"the verdict: {verdict.best} {verdict.verdict}"
     best = evaluated.judged[chosen]
+    other = {name: column for name, column in evaluated.columns.items() if column != PLAIN}
     entry = {
         "trainer": best.trainer,
         "params": best.params,
-        "features": _features(best),
+        "features": [*evaluated.columns],
+        **({"kinds": dumped(other)} if other else {}),
         "threshold": evaluated.model_dump()["threshold"],
         **({"override": override} if override else {}),
-        "trained_on": _trained_on(dataset, chosen, best).model_dump(),
+        "trained_on": _trained_on(dataset, chosen, best).model_dump(exclude_defaults=True),
     }
     read_champions()  # refuses a broken file
     champions = read_json(layout.CHAMPION)
@@ -227,8 +252,8 @@ def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
     PipelineError
         When the rows or the models that lie there now are others.
     """
-    table, target = read_table(layout.ingested(dataset)), load_params().dataset(dataset).target
-    split = read_split(dataset, target, table)
+    table, settings = read_table(layout.ingested(dataset)), load_params().dataset(dataset)
+    split = read_split(dataset, settings, table)
     train, path = layout.split_part(dataset, "train"), layout.model(dataset, name)
     model = read_model(path, judged.trainer, split.features, md5(train))
     weights = [coefficient.value for coefficient in judged.coefficients]
@@ -236,12 +261,14 @@ def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
         raise PipelineError(
             f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
         )
-    y = split.y[split.train]
-    lows, highs = split.ranges()
-    ends = zip([*split.features, target], [*lows, y.min()], [*highs, y.max()], strict=True)
-    columns = {name: Range(min=float(low), max=float(high)) for name, low, high in ends}
-    return TrainedOn(rows=len(y), of=len(split.y), columns=columns)
-
-
-def _features(judged: Judged) -> list[str]:
-    return [coefficient.feature for coefficient in judged.coefficients]
+    ranges = split.ranges()
+    if table[settings.target].type != pa.string():
+        ranges[settings.target] = ends(
+            column_values(table[settings.target])[split.used[split.train]]
+        )
+    return TrainedOn(
+        rows=len(split.train),
+        of=len(split.y),
+        columns={name: Range(min=low, max=high) for name, (low, high) in ranges.items()},
+        categories={n: known(one) for n, one in split.encoding.items() if not in_range(one)},
+    )

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from pipeline.core import layout
 from pipeline.core.artifacts.validated import Validated
+from pipeline.core.columns import Learned
 from pipeline.core.files import read_as
 from pipeline.core.params import Goal, Metric, Settings
 from pipeline.core.trainers import Ending
@@ -86,6 +87,8 @@ class Evaluated(Settings):
     ----------
     threshold : float, Goal or None
         As params.yaml has it; each of the models has the one that follows.
+    columns : dict
+        By name what each column is that features are made of.
     champion : str or None
         The name in `judged` that holds the title.
     warnings : list of str
@@ -102,6 +105,7 @@ class Evaluated(Settings):
     scheme: Scheme
     train_rows: int
     test_rows: int
+    columns: dict[str, Learned]
     judged: dict[str, Judged]
     champion: str | None
     audits: list[Audit]

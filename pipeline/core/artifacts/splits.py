@@ -1,20 +1,32 @@
-"""A table and what `split` made of it: which rows train, and how they are standardized."""
+"""A table and what `split` made of it: which rows train, and what features they have."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.core import layout
+from pipeline.core.columns import (
+    Encoding,
+    Learned,
+    NumberColumn,
+    Raw,
+    encode,
+    ends,
+    feature_names,
+    in_range,
+    read_raw,
+    target_values,
+)
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
-from pipeline.core.params import Settings
-from pipeline.core.tables import Array, as_arrays, read_table
+from pipeline.core.params import Dataset, Settings
+from pipeline.core.tables import Array, as_arrays, has_value, read_table
 
 
-class Learned(Settings):
+class Scaling(Settings):
     """A feature's entry in scaler.json."""
 
     mean: float
@@ -30,20 +42,31 @@ class Parts(Settings):
 
 @dataclass(frozen=True)
 class Split:
-    """All rows of a dataset, in its own units, and what became of them.
+    """The rows of a dataset that are used, in its own units, and what became of them.
 
     Attributes
     ----------
+    used : ndarray of int
+        Their numbers in the ingested table: those that have a target, and no gaps where these are
+        left out.
+    raw : Raw
+        The columns that features are made of.
+    encoding : dict
+        By name what the training rows taught of a column.
     features : list of str
-        The columns that the models use.
+        What the models use: plain numbers by the name of their column.
     X : ndarray of shape (n_rows, n_features)
     y : ndarray of shape (n_rows,)
+        The target; of classes their places.
     train, test : ndarray of int
-        Which rows trained, and which did not.
+        Which of the rows trained, and which did not.
     mean, scale : ndarray of shape (n_features,)
         By which the models' features are standardized.
     """
 
+    used: NDArray[np.int64]
+    raw: Raw
+    encoding: Encoding
     features: Sequence[str]
     X: Array
     y: Array
@@ -52,16 +75,23 @@ class Split:
     mean: Array
     scale: Array
 
-    def ranges(self) -> tuple[Array, Array]:
-        """The smallest and the largest value of each feature over the training rows."""
-        return self.X[self.train].min(axis=0), self.X[self.train].max(axis=0)
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The smallest and the largest value of each column of numbers over the training rows."""
+        columns = zip(self.encoding.items(), self.raw.values[self.train].T, strict=True)
+        return {name: ends(values) for (name, one), values in columns if in_range(one)}
 
     def part(self, rows: NDArray[np.int64]) -> tuple[Array, Array]:
         """Some rows as the models see them: standardized features, and the target."""
         return (self.X[rows] - self.mean) / self.scale, self.y[rows]
 
+    def of_training(self) -> "Split":
+        """The training rows as if there were no others."""
+        rows, every = self.train, np.arange(len(self.train))
+        X, y, used = self.X[rows], self.y[rows], self.used[rows]
+        return replace(self, used=used, raw=self.raw[rows], X=X, y=y, train=every, test=every[:0])
 
-def read_split(dataset: str, target: str, table: pa.Table) -> Split:
+
+def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
     """Read what `split` wrote of an ingested table.
 
     Raises
@@ -70,30 +100,54 @@ def read_split(dataset: str, target: str, table: pa.Table) -> Split:
         When files are missing or damaged, or are of another table or run.
     """
     parts = read_as(layout.split_rows(dataset), Parts)
-    scaler = read_as(layout.scaler(dataset), dict[str, Learned])
-    if not {*scaler, target} <= set(table.column_names):
-        raise PipelineError(f"{layout.scaler(dataset)}: is of other columns; run `dvc repro`")
-    if sorted([*parts.train, *parts.test]) != list(range(table.num_rows)):
+    encoding = read_as(layout.columns(dataset), dict[str, Learned])
+    scaler = read_as(layout.scaler(dataset), dict[str, Scaling])
+    if not {*encoding, settings.target} <= set(table.column_names):
+        raise PipelineError(f"{layout.columns(dataset)}: is of other columns; run `dvc repro`")
+    if [*scaler] != feature_names(encoding):
+        raise PipelineError(
+            f"{layout.scaler(dataset)}: is of other features than columns.json; run `dvc repro`"
+        )
+    used = np.array(sorted([*parts.train, *parts.test]), dtype=np.int64)
+    if not _are_rows(used, table, settings, [*encoding]):
         raise PipelineError(f"{layout.split_rows(dataset)}: is of other rows; run `dvc repro`")
-    for name in (*scaler, target):
-        if table[name].null_count or not pa.types.is_primitive(table[name].type):
+    where = str(layout.ingested(dataset))
+    for name, column in encoding.items():
+        text = in_range(column) and pa.types.is_string(table[name].type)
+        unfilled = isinstance(column, NumberColumn) and column.fill is None
+        if text or (unfilled and not has_value(table[name])[used].all()):
             raise PipelineError(
-                f"{layout.ingested(dataset)}: column {name} has text or gaps, and the models are "
-                "of numbers: mend the file that it comes from, or take the last one back, and run "
+                f"{where}: column {name} has text or gaps that it had not when the models were "
+                "trained: mend the file that it comes from, or take the last one back, and run "
                 "`dvc repro`"
             )
-    X, y = as_arrays(table.select([*scaler, target]))
+    raw = read_raw(table, encoding, where).alone(used)
+    target = f"{where}: column {settings.target}"
+    y = target_values(table[settings.target], settings.evaluate.classes, target)
     split = Split(
+        used=used,
+        raw=raw,
+        encoding=encoding,
         features=[*scaler],
-        X=X,
-        y=y,
-        train=np.array(parts.train, dtype=np.int64),
-        test=np.array(parts.test, dtype=np.int64),
+        X=encode(raw, encoding),
+        y=y[used],
+        train=np.searchsorted(used, parts.train),
+        test=np.searchsorted(used, parts.test),
         mean=np.array([learned.mean for learned in scaler.values()]),
         scale=np.array([learned.scale for learned in scaler.values()]),
     )
-    _refuse_other_run(dataset, target, split)
+    _refuse_other_run(dataset, settings.target, split)
     return split
+
+
+def _are_rows(
+    used: NDArray[np.int64], table: pa.Table, settings: Dataset, columns: Sequence[str]
+) -> bool:
+    """Whether they are all rows of the table that split uses."""
+    whole = np.ones(table.num_rows, dtype=bool)
+    for name in (settings.target, *(columns if settings.split.gaps == "leave_out" else ())):
+        whole &= has_value(table[name])
+    return bool(np.array_equal(used, np.flatnonzero(whole)))
 
 
 def _refuse_other_run(dataset: str, target: str, split: Split) -> None:
@@ -105,6 +159,7 @@ def _refuse_other_run(dataset: str, target: str, split: Split) -> None:
     theirs, ours = as_arrays(trained), split.part(split.train)
     if not all(map(np.array_equal, theirs, ours)):
         raise PipelineError(
-            f"{path.parent}: train.parquet, scaler.json and rows.json do not belong together, or "
-            f"not to {layout.ingested(dataset)}: they are of different runs; run `dvc repro`"
+            f"{path.parent}: train.parquet, columns.json, scaler.json and rows.json do not belong "
+            f"together, or not to {layout.ingested(dataset)}: they are of different runs; run "
+            "`dvc repro`"
         )

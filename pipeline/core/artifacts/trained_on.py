@@ -26,7 +26,7 @@ class Range(Settings):
 
 
 class TrainedOn(Settings):
-    """What range each column of the training rows has, in its own units.
+    """What range, or which categories, each column of the training rows has.
 
     Attributes
     ----------
@@ -34,11 +34,16 @@ class TrainedOn(Settings):
         How many trained.
     of : int
         How many the table had, with those that did not.
+    columns : dict
+        The range of each column of numbers, in its own units.
+    categories : dict
+        The values of every other column.
     """
 
     rows: Annotated[int, Field(ge=1, le=2**53)]
     of: Annotated[int, Field(ge=1, le=2**53)]
     columns: dict[str, Range]
+    categories: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class _Entry(BaseModel):

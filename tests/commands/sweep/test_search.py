@@ -41,12 +41,12 @@ def test_the_committed_params_score_as_the_pipeline_scores_them(
     prepared(dataset)
     params = load_params()
     settings = params.dataset(dataset)
-    split = read_split(dataset, settings.target, read_table(layout.ingested(dataset)))
-    X, y = split.X[split.train], split.y[split.train]
+    split = read_split(dataset, settings, read_table(layout.ingested(dataset)))
+    raw, y = split.raw[split.train], split.y[split.train]
     cuts = folds(y, settings.task, CrossValidation(folds=5, repeats=1, seed=0))
     own = params.model_of(dataset, trainer).params
     threshold, classes = settings.evaluate.threshold, settings.evaluate.classes or []
-    held = cross_validate(trainer, own, X, y, cuts, threshold, classes)
+    held = cross_validate(trainer, own, raw, y, cuts, threshold, classes)
     expected = fold_scores(held, y, settings)
     for lrs in ("lr=0.1", "lr=0.5,0.1"):
         found = bench(dataset, trainer, lrs, "epochs=100").points[tuple(own.values())]

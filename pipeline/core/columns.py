@@ -1,0 +1,353 @@
+"""Columns of any kind as features: what training rows teach of each, and the features they become.
+
+A column is numbers, categories, or categories with an order. Rows are held as numbers (`Raw`): of a
+category its place among the words of the table. From training rows alone come the median that fills
+a gap, which categories get a feature of their own, and whether gaps get one (`learn`); then any
+rows can be encoded.
+
+    number    x, or the median of the training rows; 1 in "NAME is missing" where training had gaps
+    order     its place in the order, from 0, as a number
+    category  1 in "NAME=VALUE" of its value. The most frequent value has no feature: with an
+              intercept it would depend on the others. Values of few training rows share
+              "NAME is rare", and so do values that no training row has; without it these are
+              taken for the most frequent one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import Settings, nearest
+from pipeline.core.tables import Array, as_matrix, column_values
+
+
+class NumberColumn(Settings):
+    """A column of numbers, or of categories with an order.
+
+    Attributes
+    ----------
+    order : list of str or None
+        The categories from the least to the greatest; their places are the numbers.
+    fill : float or None
+        What stands for a missing value: the median of the training rows. None: the table had none.
+    gaps : bool
+        Whether training rows had missing values: they have a feature of their own.
+    """
+
+    kind: Literal["number"]
+    order: list[str] | None = None
+    fill: float | None = None
+    gaps: bool = False
+
+    def features(self, name: str) -> list[str]:
+        """The names of the features that the column becomes."""
+        return [name, *([f"{name} is missing"] if self.gaps else [])]
+
+    def encode(self, values: Array, words: Sequence[str]) -> Iterator[Array]:
+        """The features, each of shape (n_rows,), of the values of some rows."""
+        missing = np.isnan(values)
+        yield values if self.fill is None else np.where(missing, self.fill, values)
+        if self.gaps:
+            yield missing.astype(float)
+
+
+class CategoryColumn(Settings):
+    """A column of categories.
+
+    Attributes
+    ----------
+    numbers : bool
+        Whether the file's values are numbers: the categories are what they look like.
+    least : int
+        The training rows that a category needs for a feature of its own.
+    base : str or None
+        The most frequent category, which has no feature; None where all rows are without one.
+    own : list of str
+        The other categories with a feature of their own, in alphabetical order.
+    rare : list of str
+        Those of fewer training rows.
+    gaps : bool
+        Whether training rows had missing values: they are a category of their own.
+    """
+
+    kind: Literal["category"]
+    numbers: bool = False
+    least: int
+    base: str | None = None
+    own: list[str] = Field(default_factory=list)
+    rare: list[str] = Field(default_factory=list)
+    gaps: bool = False
+
+    def features(self, name: str) -> list[str]:
+        """The names of the features that the column becomes."""
+        missing = [f"{name} is missing"] if self.gaps else []
+        shared = [f"{name} is rare"] if self.rare else []
+        return [*(f"{name}={word}" for word in self.own), *missing, *shared]
+
+    def encode(self, values: Array, words: Sequence[str]) -> Iterator[Array]:
+        """The features, each of shape (n_rows,), of places among `words`."""
+        places, missing = {word: k for k, word in enumerate(words)}, np.isnan(values)
+        for word in self.own:
+            yield (values == places.get(word, -1)).astype(float)
+        if self.gaps:
+            yield missing.astype(float)
+        if self.rare:
+            frequent = [places[word] for word in (self.base, *self.own) if word in places]
+            yield (~np.isin(values, frequent) & ~(missing & self.gaps)).astype(float)
+
+
+Column = NumberColumn | CategoryColumn
+Learned = Annotated[Column, Field(discriminator="kind")]
+Encoding = Mapping[str, Column]
+PLAIN = NumberColumn(kind="number")
+
+
+def number(order: list[str] | None = None) -> NumberColumn:
+    """A column of numbers, or of categories with an order, of which nothing was learned yet."""
+    return NumberColumn(kind="number", order=order)
+
+
+def category(least: int, numbers: bool = False) -> CategoryColumn:
+    """A column of categories of which nothing was learned yet."""
+    return CategoryColumn(kind="category", numbers=numbers, least=least)
+
+
+def kinds(encoding: Encoding) -> dict[str, Column]:
+    """What the columns are, without what was learned of them."""
+    return {name: _kind(one) for name, one in encoding.items()}
+
+
+def _kind(column: Column) -> Column:
+    if isinstance(column, NumberColumn):
+        return number(column.order)
+    return category(column.least, column.numbers)
+
+
+def dumped(encoding: Encoding) -> dict[str, Any]:
+    """The columns as they stand in JSON: without what is as it is unless said."""
+    return {name: one.model_dump(exclude_defaults=True) for name, one in encoding.items()}
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Rows of columns as received, as numbers.
+
+    Attributes
+    ----------
+    columns : dict
+        By name: what its values are made features of; what was learned does not count.
+    words : sequence of sequence of str
+        Of each column its categories, of which `values` has the places; of numbers none.
+    gaps : sequence of bool
+        Whether a column has missing values, in these rows or in others of its table.
+    values : ndarray of shape (n_rows, n_columns)
+        nan where a value is missing.
+    """
+
+    columns: Encoding
+    words: Sequence[Sequence[str]]
+    gaps: Sequence[bool]
+    values: Array
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: NDArray[np.integer]) -> "Raw":
+        return replace(self, values=self.values[rows])
+
+    def alone(self, rows: NDArray[np.integer]) -> "Raw":
+        """Some rows as if the table had no others."""
+        values = self.values[rows]
+        return replace(self, values=values, gaps=np.isnan(values).any(axis=0).tolist())
+
+
+def of_numbers(names: Sequence[str], X: Array) -> Raw:
+    """Rows of plain numbers.
+
+    Parameters
+    ----------
+    names : sequence of str
+    X : ndarray of shape (n_rows, n_columns)
+    """
+    none = [()] * len(names), [False] * len(names)
+    return Raw(dict.fromkeys(names, PLAIN), *none, X)
+
+
+def read_raw(table: pa.Table, columns: Encoding, where: str) -> Raw:
+    """The columns of a table that features are made of.
+
+    Parameters
+    ----------
+    table : Table
+        Columns of float64, int64 and text, with or without gaps.
+    columns : dict
+        By name what it is.
+    where : str
+        To name in messages.
+
+    Raises
+    ------
+    PipelineError
+        For a column of text that is no category, and a value that its order lacks.
+    """
+    found = [_placed(name, table[name], column, where) for name, column in columns.items()]
+    values, words = [values for values, _ in found], [words for _, words in found]
+    gaps = [table[name].null_count > 0 for name in columns]
+    return Raw(columns, words, gaps, as_matrix(values, table.num_rows))
+
+
+def _placed(
+    name: str, column: pa.ChunkedArray, kind: Column, where: str
+) -> tuple[Array, Sequence[str]]:
+    """The values of a column as numbers, and its categories."""
+    order = kind.order if isinstance(kind, NumberColumn) else None
+    if isinstance(kind, NumberColumn) and order is None:
+        if pa.types.is_string(column.type):
+            raise PipelineError(
+                f"{where}: column {name} is text: say what it is in split.columns, `category` or "
+                "`drop`, or declare in ingest.csv what makes numbers of it"
+            )
+        return column_values(column), ()
+    texts = as_text(column).combine_chunks().dictionary_encode()
+    seen: list[str] = texts.dictionary.to_pylist()
+    words = sorted(seen) if order is None else order
+    strange = set(seen).difference(words)
+    if strange:
+        raise PipelineError(
+            f"{where}: column {name}: {min(strange)!r} is none of split.columns.{name}.order: "
+            f"{', '.join(words)}; add it"
+        )
+    place = {word: float(k) for k, word in enumerate(words)}
+    places = np.array([*(place[word] for word in seen), np.nan])
+    return places[np.from_dlpack(texts.indices.fill_null(len(seen)))], words
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of a column as a file has them: numbers without a needless point.
+
+    >>> as_text(pa.chunked_array([[1.0, 2.5, None]])).to_pylist()
+    ['1', '2.5', None]
+    """
+    if pa.types.is_string(column.type):
+        return column
+    values = column.to_pylist()
+    texts = [v if v is None else str(int(v)) if v == int(v) else repr(v) for v in values]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def learn(raw: Raw) -> dict[str, Column]:
+    """What the rows, which must be training rows, teach of each column."""
+    columns = zip(raw.columns.items(), raw.words, raw.gaps, raw.values.T, strict=True)
+    return {name: _learned(kind, *of_one) for (name, kind), *of_one in columns}
+
+
+def _learned(kind: Column, words: Sequence[str], filled: bool, values: Array) -> Column:
+    if isinstance(kind, NumberColumn) and not filled:
+        return number(kind.order)
+    missing = np.isnan(values)
+    if isinstance(kind, NumberColumn):
+        fill = float(np.median(values[~missing])) if not missing.all() else 0.0
+        gaps = bool(missing.any())
+        return NumberColumn(kind="number", order=kind.order, fill=fill, gaps=gaps)
+    counts = np.bincount(values[~missing].astype(np.intp), minlength=len(words))
+    base = int(np.argmax(counts)) if counts.any() else None  # of equals the first
+    return CategoryColumn(
+        kind="category",
+        numbers=kind.numbers,
+        least=kind.least,
+        base=None if base is None else words[base],
+        own=[w for k, w in enumerate(words) if counts[k] >= kind.least and k != base],
+        rare=[w for k, w in enumerate(words) if 0 < counts[k] < kind.least and k != base],
+        gaps=bool(missing.any()),
+    )
+
+
+def feature_names(learned: Encoding) -> list[str]:
+    """The names of all features, in the order of the columns."""
+    return [feature for name, column in learned.items() for feature in column.features(name)]
+
+
+def encode(raw: Raw, learned: Encoding) -> Array:
+    """The features of some rows, as training rows have taught.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features)
+        The columns themselves, not a copy, where all are plain numbers.
+    """
+    if all(column == PLAIN for column in learned.values()):
+        return raw.values
+    columns = zip(learned.values(), raw.values.T, raw.words, strict=True)
+    return as_matrix([f for column, *rows in columns for f in column.encode(*rows)], len(raw))
+
+
+def known(column: Column) -> list[str]:
+    """The categories of the training rows, or all of those that have an order."""
+    if isinstance(column, NumberColumn):
+        return column.order or []
+    base = [] if column.base is None else [column.base]
+    return sorted([*base, *column.own, *column.rare])
+
+
+def in_range(column: Column) -> bool:
+    """Whether the values of a column are numbers, of which a smallest and a largest says much."""
+    return isinstance(column, NumberColumn) and column.order is None
+
+
+def ends(values: Array) -> tuple[float, float]:
+    """The smallest and the largest value; what is missing does not count."""
+    return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def label_names(column: pa.ChunkedArray, classes: Sequence[str] | None) -> list[str] | None:
+    """What a file calls the classes, where the target is text; None where it has other labels."""
+    return [*classes] if classes and pa.types.is_string(column.type) else None
+
+
+def target_values(column: pa.ChunkedArray, classes: Sequence[str] | None, where: str) -> Array:
+    """The target as numbers: of classes the place of each label among their names.
+
+    Labels are matched by name where all of them are names of classes. Else they are places already.
+
+    Parameters
+    ----------
+    column : ChunkedArray
+    classes : sequence of str or None
+        The names of the classes; None of a regression.
+    where : str
+        To name in messages.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        nan where a value is missing.
+
+    Raises
+    ------
+    PipelineError
+        For text that is the name of no class, and text where numbers are wanted.
+    """
+    text = pa.types.is_string(column.type)
+    if classes is None:
+        if text:
+            raise PipelineError(f"{where} is text; a regression needs numbers")
+        return column_values(column)
+    labels = as_text(column.drop_null().unique()).to_pylist()
+    strange = sorted(set(labels).difference(classes))
+    if not strange:
+        place = pa.array([float(classes.index(label)) for label in labels])
+        found = pc.index_in(column, column.drop_null().unique())
+        return column_values(pa.chunked_array([place]).take(found))
+    if text:
+        raise PipelineError(
+            f"{where} is {strange[0]!r} in some rows, expected one of evaluate.classes: "
+            f"{', '.join(classes)}{nearest(strange[0], classes)}"
+        )
+    return column_values(column)

@@ -1,0 +1,162 @@
+"""Columns become features as scikit-learn's transformers make them, learned from training rows."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import OneHotEncoder
+
+from pipeline.core.columns import (
+    CategoryColumn,
+    Column,
+    NumberColumn,
+    category,
+    encode,
+    feature_names,
+    kinds,
+    learn,
+    number,
+    read_raw,
+    target_values,
+)
+from pipeline.core.errors import PipelineError
+from pipeline.tracking.sklearn_model import encoder_of
+
+WORDS = st.sampled_from(["a", "b", "c", "nan", "", "(missing)", "é"])
+ORDER = ["low", "mid", "high"]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[pa.Table, dict[str, Column]]:
+    n = draw(st.integers(2, 30))
+
+    def of(values: st.SearchStrategy[object]) -> list[object]:
+        gaps = st.none() | values if draw(st.booleans()) else values
+        return draw(st.lists(gaps, min_size=n, max_size=n))
+
+    numbers = st.floats(-1e6, 1e6) | st.integers(-5, 5).map(float)
+    least = draw(st.integers(1, 4))
+    columns = {
+        "x": (of(numbers), number(), pa.float64()),
+        "word": (of(WORDS), category(least), pa.string()),
+        "zip": (of(st.sampled_from([1.0, 2.5, -3.0])), category(least, numbers=True), pa.float64()),
+        "size": (of(st.sampled_from(ORDER)), number(ORDER), pa.string()),
+    }
+    table = pa.table({name: pa.array(v, kind) for name, (v, _, kind) in columns.items()})
+    return table, {name: one for name, (_, one, _) in columns.items()}
+
+
+@settings(max_examples=40)
+@given(made=tables(), data=st.data())
+def test_features_are_those_of_scikit_learns_transformers(
+    made: tuple[pa.Table, dict[str, Column]], data: st.DataObject
+) -> None:
+    table, columns = made
+    raw = read_raw(table, columns, "here")
+    train = np.array(data.draw(st.sets(st.integers(0, len(raw) - 1), min_size=1).map(sorted)))
+    learned = learn(raw[train])
+    X = encode(raw, learned)
+    assert X.shape == (len(raw), len(feature_names(learned)))
+    rows = {name: pd.Series(table[name].to_pylist(), dtype=object) for name in columns}
+    numeric = {name: rows[name].astype(float) for name in ("x", "zip")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of categories that no training row has
+        theirs = encoder_of(learned).transform(pd.DataFrame(rows | numeric))
+    gaps = [n for n, one in learned.items() if isinstance(one, NumberColumn) and one.fill is None]
+    assert not [n for n in gaps if table[n].null_count]
+    np.testing.assert_array_equal(X, np.asarray(theirs, dtype=float))
+
+
+@given(words=st.lists(st.sampled_from("abcd"), min_size=1, max_size=40), least=st.integers(1, 6))
+def test_what_is_rare_is_what_scikit_learn_calls_infrequent(words: list[str], least: int) -> None:
+    table = pa.table({"w": words})
+    learned = learn(read_raw(table, {"w": category(least)}, "here"))["w"]
+    assert isinstance(learned, CategoryColumn)
+    theirs = OneHotEncoder(min_frequency=least, handle_unknown="infrequent_if_exist")
+    theirs.fit(np.array(words, dtype=object)[:, None])
+    infrequent = theirs.infrequent_categories_[0]
+    assert {*learned.rare} == {*([] if infrequent is None else infrequent)} - {learned.base}
+    assert sorted([*learned.own, *learned.rare, learned.base]) == sorted(set(words))
+
+
+@given(made=tables(), data=st.data())
+def test_rows_that_do_not_train_teach_nothing(
+    made: tuple[pa.Table, dict[str, Column]], data: st.DataObject
+) -> None:
+    table, columns = made
+    kept = data.draw(st.integers(1, table.num_rows - 1))
+    train = np.arange(kept)
+    shuffled = table.slice(kept).take(data.draw(st.permutations(range(table.num_rows - kept))))
+    other = pa.concat_tables([table.slice(0, kept), shuffled])
+    one, two = (learn(read_raw(of, columns, "here")[train]) for of in (table, other))
+    assert one == two
+    assert kinds(one) == kinds(columns)
+
+
+def test_a_category_that_no_training_row_has_is_as_the_rare_ones_or_the_most_frequent() -> None:
+    def encoded(train: str, new: str) -> list[float]:
+        table = pa.table({"w": [*train, new]})
+        raw = read_raw(table, {"w": category(2)}, "here")
+        X: list[list[float]] = encode(raw, learn(raw[np.arange(len(train))])).tolist()
+        return X[-1]
+
+    assert encoded("aaabbc", "z") == encoded("aaabbc", "c") == [0, 1]
+    assert encoded("aaabb", "z") == encoded("aaabb", "a") == [0]
+
+
+def test_two_features_of_one_kind_have_different_names() -> None:
+    table = pa.table({"a": ["b=c", "x"] * 3, "a=b": ["c", "d"] * 3})
+    raw = read_raw(table, {"a": category(1), "a=b": category(1)}, "here")
+    assert feature_names(learn(raw)) == ["a=x", "a=b=d"]
+
+
+def test_text_that_is_no_category_is_named() -> None:
+    table = pa.table({"a": ["x", "y"]})
+    with pytest.raises(PipelineError, match=r"here: column a is text: say what it is in split.col"):
+        read_raw(table, {"a": number()}, "here")
+    with pytest.raises(
+        PipelineError, match=r"column a: 'y' is none of split.columns.a.order: x, z"
+    ):
+        read_raw(table, {"a": number(["x", "z"])}, "here")
+
+
+def column(*values: object) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(values)])
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "expected"),
+    [
+        (("No", "Yes", "No"), ["No", "Yes"], [0, 1, 0]),
+        (("No", "Yes", "No"), ["Yes", "No"], [1, 0, 1]),
+        ((-1, 1, 1), ["-1", "1"], [0, 1, 1]),
+        ((2.0, 4.0), ["4", "2"], [1, 0]),
+        ((0, 1, 1), ["malignant", "benign"], [0, 1, 1]),
+        ((0.5, 1.5), None, [0.5, 1.5]),
+        ((0.5, None), None, [0.5, np.nan]),
+        (("No", None, "Yes"), ["No", "Yes"], [0, np.nan, 1]),
+        ((-1, None, 1), ["-1", "1"], [0, np.nan, 1]),
+    ],
+)
+def test_labels_are_matched_by_name_or_are_places(
+    values: tuple[object, ...], classes: list[str] | None, expected: list[float]
+) -> None:
+    np.testing.assert_array_equal(target_values(column(*values), classes, "target"), expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "said"),
+    [
+        (("No", "yes"), ["No", "Yes"], r"'yes' in some rows, expected .*: No, Yes \(did you mean"),
+        (("a", "b"), None, "is text; a regression needs numbers"),
+    ],
+)
+def test_a_target_that_cannot_be_taken_is_refused(
+    values: tuple[object, ...], classes: list[str] | None, said: str
+) -> None:
+    with pytest.raises(PipelineError, match=said):
+        target_values(column(*values), classes, "target")
