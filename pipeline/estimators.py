@@ -150,6 +150,7 @@ class _Descending(_Linear):
     weight_decay: float = 0.0
     init: str = "zeros"
     loss_threshold: float = 0.0
+    tolerance: float = 0.0
     seed: int = 1234
     fit_intercept: bool = True
 
@@ -172,8 +173,9 @@ class _Descending(_Linear):
     def _fitted(self, fit: descent.Fit, rows: ArrayRows, settings: Descent) -> None:
         whole = descent.batch_size(rows, settings) is None
         self.loss_curve_, self.n_iter_ = fit.history, len(fit.history) - whole
-        if descent.ending(fit.history, settings, whole) == "grew":
-            descent.warn_of(descent.trouble("grew", fit.history, {}, None))
+        ended = descent.ending(fit.history, settings, whole)
+        if ended != "falling":  # who gives no tolerance decides by `epochs`
+            descent.warn_of(descent.trouble(ended, fit.history, settings.model_dump(), None))
         self._kind: tuple[str, float, float] | None = None
         self._keep_standardized(fit.theta)
 
@@ -273,7 +275,10 @@ class GradientDescentRegressor(_Descending, _Regressor):
     init : "zeros" or "uniform", default "zeros"
         The first weights; uniform within 1 / sqrt(n_features), drawn from `seed`.
     loss_threshold : float, default 0
-        Training stops once the loss is at or below it.
+        Training stops once the loss is at or below this share of the first.
+    tolerance : float, default 0
+        Training stops once it has converged: over ten epochs the loss fell by at most this share of
+        itself an epoch (pipeline.solvers.convergence). One that has not is warned of. 0: off.
     seed : int, default 1234
         Of the order of the rows, and of the first weights where these are drawn.
     fit_intercept : bool, default True
@@ -335,7 +340,10 @@ class TorchSGDRegressor(_Descending, _Regressor):
     init : "zeros" or "uniform", default "zeros"
         The first weights; uniform within 1 / sqrt(n_features), drawn from `seed`.
     loss_threshold : float, default 0
-        Training stops once the loss is at or below it.
+        Training stops once the loss is at or below this share of the first.
+    tolerance : float, default 0
+        Training stops once it has converged: over ten epochs the loss fell by at most this share of
+        itself an epoch (pipeline.solvers.convergence). One that has not is warned of. 0: off.
     seed : int, default 1234
         Of the order of the rows, and of the first weights where these are drawn.
     device : "cpu" or "cuda", default "cpu"
@@ -378,7 +386,10 @@ class BCPMClassifier(ClassifierMixin, _Descending):
     init : "zeros" or "uniform", default "zeros"
         The first weights; uniform within 1 / sqrt(n_features), drawn from `seed`.
     loss_threshold : float, default 0
-        Training stops once the loss is at or below it.
+        Training stops once the loss is at or below this share of the first.
+    tolerance : float, default 0
+        Training stops once it has converged: over ten epochs the loss fell by at most this share of
+        itself an epoch (pipeline.solvers.convergence). One that has not is warned of. 0: off.
     seed : int, default 1234
         Of the order of the rows, and of the first weights where these are drawn.
     device : "cpu" or "cuda", default "cpu"

@@ -73,6 +73,7 @@ def descent(**changes: object) -> Descent:
         "weight_decay": 0.0,
         "init": "zeros",
         "loss_threshold": 0.0,
+        "tolerance": 0.0,
     }
     return Descent.of(**(committed | changes))
 

@@ -139,6 +139,20 @@ def test_a_rate_above_the_stable_one_is_warned_of(estimator: object) -> None:
         assert ["the loss grew" in message for message in grew] == [True]
 
 
+@pytest.mark.parametrize(
+    "estimator", [GradientDescentRegressor(), TorchSGDRegressor(), BCPMClassifier()]
+)
+def test_a_tolerance_ends_a_training_or_is_missed_with_a_warning(estimator: object) -> None:
+    X, y = regression()
+    y = (y > y.mean()) ^ (np.arange(len(y)) % 10 == 0)  # no line separates these classes
+    ours = clone(estimator).set_params(epochs=1000, tolerance=1e-5).fit(X, y)
+    assert 10 <= ours.n_iter_ < 1000
+    longer = clone(estimator).set_params(epochs=3000).fit(X, y)
+    assert ours.loss_curve_[-1] == pytest.approx(longer.loss_curve_[-1], rel=1e-2)
+    with pytest.warns(PipelineWarning, match="not converged: 15 epochs took"):
+        ours.set_params(epochs=15).fit(X, y)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
 def test_partial_fit_of_all_rows_is_fit_epoch_by_epoch(optimizer: str) -> None:
     X, y = regression()

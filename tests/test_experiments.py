@@ -84,7 +84,7 @@ def test_a_dataset_is_one_block(clone: Clone) -> None:
 
 KNOBS = (
     "lr=1e-3 -S epochs=50 -S seed=7 -S optimizer=adam -S batch_size=4 -S weight_decay=0.01 "
-    "-S loss=mae -S init=uniform -S loss_threshold=0.1 "
+    "-S loss=mae -S init=uniform -S loss_threshold=0.1 -S tolerance=1e-3 "
     "-S 'datasets.house.split.features={random: 1}'"
 )
 

@@ -238,6 +238,47 @@ def test_a_dataset_whose_trainings_all_failed_is_rejected(
     assert "is rejected (its loss grew)" in message
 
 
+def test_a_training_that_has_not_converged_is_said_to_the_end(
+    run: Run, prepared: Prepare, workspace: Path
+) -> None:
+    """And where it has, nothing is said, and the history is as long as it took."""
+    prepared("house")
+    params = workspace / "params.yaml"
+    keep_datasets(params, "house")
+    content = YAML().load(params.read_text())
+    own = content["models"]["gradient"]["house-manual_gd"]
+    own["tolerance"], own["epochs"] = 1e-6, 20
+    content["models"]["gradient"]["house-torch_sgd"]["tolerance"] = 1e-6
+    YAML().dump(content, params)
+    code, message = run("train house manual_gd torch_sgd")
+    assert code == 0
+    (line,) = message.splitlines()
+    said = "not converged: 20 epochs took the training loss from 58276.5 to "
+    assert line.startswith(f"warning: train: manual_gd: {said}")
+    assert "than tolerance 1e-06 allows: raise epochs, or lr (below 1, the largest" in line
+    for command in ("train house closed_form pairwise_mean", "evaluate house", "verdict"):
+        assert run(command)[0] == 0
+    kept = json.loads(layout.evaluated("house").read_text())
+    assert kept["warnings"][0].startswith(f"house: manual_gd: {said}")
+    endings = [kept["judged"][name]["ending"] for name in ("manual_gd", "torch_sgd")]
+    assert endings == ["unconverged", "settled"]
+    steps = (workspace / "data/4_models/house/house-torch_sgd_history.csv").read_text()
+    assert 20 < len(steps.splitlines()) < 100
+
+
+def test_a_target_of_zeros_is_no_training(run: Run, prepared: Prepare, workspace: Path) -> None:
+    raw = workspace / "data/raw/house.csv"
+    header, *rows = raw.read_text().splitlines()
+    raw.write_text("\n".join([header, *(f"{row.split(',')[0]},0" for row in rows), ""]))
+    schema = workspace / "data/schema/house.yaml"
+    schema.write_text(schema.read_text().replace("min_value: 1\n", "min_value: 0\n"))
+    for stage in ("ingest", "validate", "split"):
+        run(f"{stage} house")
+    code, message = run("train house manual_gd")
+    assert code == 0
+    assert "the training took no step: the loss is 0 before the first" in message
+
+
 def test_a_loss_that_still_falls_is_said_with_the_remedy(
     run: Run, prepared: Prepare, workspace: Path
 ) -> None:

@@ -366,7 +366,8 @@ class Descent(Settings):
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     init: Literal["zeros", "uniform"]
-    loss_threshold: Annotated[float, Field(ge=0)]
+    loss_threshold: Annotated[float, Field(ge=0, lt=1)]
+    tolerance: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["cpu", "cuda"]
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 Task = Literal["regression", "classification"]
 Value = float | int | str  # of a param
 Role = Literal["trainer", "reference", "baseline"]
-Ending = Literal["settled", "falling", "grew"]  # of the losses of a training
+Ending = Literal["settled", "falling", "unconverged", "unmoved", "grew"]  # of a training's losses
 # Is told an epoch, numbered as in the history, and its loss.
 Callback = Callable[[int, float], None]
 
@@ -23,6 +23,7 @@ DESCENT = (
     "weight_decay",
     "init",
     "loss_threshold",
+    "tolerance",
     "seed",
 )
 

@@ -6,7 +6,7 @@ rounds to 0 or 1 far from the border, and its logarithm would be infinite.
 
 from pipeline.core.params import Descent
 from pipeline.core.trainers import Callback, no_callback
-from pipeline.solvers.descent import Fit, batch_size, descend
+from pipeline.solvers.descent import Fit, descend
 from pipeline.solvers.rows import Rows
 from pipeline.solvers.torch_sgd import linear_layer, train_layer, weights_of
 
@@ -18,8 +18,8 @@ def fit(
 ) -> Fit:
     """Descend on binary cross-entropy, in nats; labels are 0 and 1.
 
-    By autograd; on the CPU in batches by the gradient written out, which takes the same steps
-    (a test holds them equal) without autograd's overhead of many small operations.
+    On the CPU by the gradient written out, which takes the steps of autograd (a test holds them
+    equal) without its overhead of many small operations; on another device by autograd.
 
     Parameters
     ----------
@@ -42,11 +42,6 @@ def fit(
         When the device does not exist here.
     """
     layer = linear_layer(rows.n_features, settings, fit_intercept)
-    if written_out_serves(rows, settings):
+    if settings.device == "cpu":
         return descend(rows, settings, LOSS, weights_of(layer), fit_intercept, callback)
     return train_layer(layer, LOSS, rows, settings, callback)
-
-
-def written_out_serves(rows: Rows, settings: Descent) -> bool:
-    """Whether the steps are many and small, and on the CPU."""
-    return settings.device == "cpu" and batch_size(rows, settings) is not None

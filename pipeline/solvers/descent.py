@@ -14,6 +14,7 @@ from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, Ending, no_callback
 from pipeline.solvers.blocks import ROWS, ahead, map_ordered, one_blas_thread
+from pipeline.solvers.convergence import Stop, converged, small_enough
 from pipeline.solvers.losses import LOSSES, decision_and_gradient, max_stable_lr
 from pipeline.solvers.moments import moments
 from pipeline.solvers.optimizers import optimizer
@@ -309,8 +310,10 @@ def ending(history: Array, settings: Descent, whole: bool) -> Ending:
     """Tell how a training ended.
 
     Its loss `grew` where the last is above the first; in batches, where it wavers, where it has
-    doubled. It is still `falling` where the last tenth of the epochs took more than a fifth of it
-    away, or went on at more than half the pace of all. Else it has `settled`.
+    doubled. It is `unmoved` where there was no step to take, `unconverged` where the last epoch
+    came before `tolerance` or `loss_threshold` were met. With tolerance 0 it is still `falling`
+    where the last tenth of the epochs took more than a fifth of it away, or went on at more than
+    half the pace of all. Else it has `settled`.
 
     Parameters
     ----------
@@ -323,7 +326,14 @@ def ending(history: Array, settings: Descent, whole: bool) -> Ending:
     first, last, tenth = history[0], history[-1], max(1, len(history) // 10)
     if last > first * (1 + 1e-6 if whole else 2):
         return "grew"
-    if last <= settings.loss_threshold or len(history) < 2:
+    if whole and len(history) == 1:
+        return "unmoved"
+    if small_enough(history, settings.loss_threshold):
+        return "settled"
+    if settings.tolerance:
+        rests = converged(history, settings.tolerance, whole, float(history.min()))
+        return "settled" if rests else "unconverged"
+    if len(history) < 2:
         return "settled"
     before, after = history[-2 * tenth : -tenth].mean(), history[-tenth:].mean()
     wavering = 1e-6 if whole else 0.05
@@ -336,7 +346,7 @@ def ending(history: Array, settings: Descent, whole: bool) -> Ending:
 def trouble(
     ended: Ending | None, history: Array, params: Mapping[str, Any], stable: float | None
 ) -> str | None:
-    """Say what is wrong with a training that grew or is still falling, and the remedy.
+    """Say what is wrong with a training that has not settled, and the remedy.
 
     Parameters
     ----------
@@ -353,14 +363,22 @@ def trouble(
             f"the training failed: the loss grew from {history[0]:.6g} to {history[-1]:.6g}; "
             "lower lr (params.yaml: lr, or the model's own)"
         )
-    if ended != "falling":
+    if ended == "unmoved":
+        return f"the training took no step: the loss is {history[0]:.6g} before the first"
+    if ended not in ("falling", "unconverged"):
         return None
     by_lr = params["optimizer"] in ("adam", "rmsprop")
     hint = f", whose steps are about lr long with {params['optimizer']}" if by_lr else ""
     bound = f" (below {stable:.6g}, the largest stable one)" if stable and not by_lr else ""
+    if ended == "falling":
+        return (
+            f"the training loss still falls steeply at the last epoch, from {history[0]:.6g} to "
+            f"{history[-1]:.6g} up to then: raise epochs, or lr{hint}{bound}"
+        )
     return (
-        f"the training loss still falls steeply at the last epoch, from {history[0]:.6g} to "
-        f"{history[-1]:.6g} up to then: raise epochs, or lr{hint}{bound}"
+        f"not converged: {params['epochs']} epochs took the training loss from {history[0]:.6g} to "
+        f"{history[-1]:.6g}, and it moves by more than tolerance {params['tolerance']:g} allows: "
+        f"raise epochs, or lr{hint}{bound}; where the loss wavers, lower lr"
     )
 
 
@@ -381,7 +399,7 @@ def train(
     *,
     callback: Callback = no_callback,
 ) -> tuple[Theta, Array]:
-    """Step along the gradient, batch by batch, until `epochs` or `loss_threshold` is reached.
+    """Step along the gradient, batch by batch, up to `epochs`, or until `convergence.Stop` ends it.
 
     Parameters
     ----------
@@ -401,7 +419,7 @@ def train(
     theta
         Weights after the last step.
     history : ndarray
-        See `Fit`; shorter where `loss_threshold` was reached.
+        See `Fit`; shorter where `loss_threshold` or `tolerance` ended it.
 
     Raises
     ------
@@ -410,8 +428,9 @@ def train(
     """
     whole = objective.batch_size is None
     epochs = (_on_all_rows if whole else _in_batches)(objective, step, theta)
+    stop = Stop(settings.loss_threshold, settings.tolerance, whole)
     history, most = list[float](), settings.epochs + whole
-    while not history or (settings.loss_threshold < history[-1] and len(history) < most):
+    while not history or (len(history) < most and not stop(history)):
         theta, loss, first, last = next(epochs)
         if not isfinite(loss):
             before = not history and not isfinite(first)

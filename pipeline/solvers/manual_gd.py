@@ -3,6 +3,7 @@
 from pipeline.core.params import Descent
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers import quadratic
+from pipeline.solvers.convergence import Stop
 from pipeline.solvers.descent import Fit, batch_size, descend, first_weights, train
 from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.optimizers import optimizer
@@ -68,7 +69,9 @@ def fit_moments(
     loss = quadratic.quadratic(pooled, settings.weight_decay, fit_intercept)
     start = first_weights(len(pooled.mean) - 1, settings, fit_intercept)
     if settings.optimizer == "sgd":
-        stop = settings.epochs, settings.loss_threshold
-        return Fit(*quadratic.descend(loss, start, settings.lr, *stop, callback=callback))
+        stop = Stop(settings.loss_threshold, settings.tolerance, whole=True)
+        return Fit(
+            *quadratic.descend(loss, start, settings.lr, settings.epochs, stop, callback=callback)
+        )
     step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
     return Fit(*train(loss, step, start, settings, lambda: None, callback=callback))

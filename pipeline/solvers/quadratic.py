@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.core.errors import Diverged
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
+from pipeline.solvers.convergence import Stop
 from pipeline.solvers.descent import Objective
 from pipeline.solvers.losses import penalized
 from pipeline.solvers.moments import Moments, moments
@@ -111,7 +112,7 @@ def descend(
     start: Array,
     lr: float,
     epochs: int,
-    threshold: float = 0.0,
+    stop: Stop | None = None,
     *,
     callback: Callback = no_callback,
 ) -> tuple[Array, Array]:
@@ -127,8 +128,8 @@ def descend(
         First weights, intercept last.
     lr : float
     epochs : int
-    threshold : float, optional
-        Descent ends once J is at or below it.
+    stop : Stop, optional
+        Is asked about many epochs at once; without one J = 0 ends it.
     callback : callable, optional
         Is told the first epoch of each run of 1024, and the last of all.
 
@@ -136,27 +137,32 @@ def descend(
     -------
     theta : ndarray of shape (n_features + 1,)
     history : ndarray of shape (epochs + 1,)
-        J before each step and after the last; shorter where J came down to `threshold`.
+        J before each step and after the last; shorter where `stop` ended it.
 
     Raises
     ------
     Diverged
         When J stops being finite; names the epoch and the largest stable lr.
     """
+    stop = stop or Stop(0.0, 0.0, whole=True)
     step = np.eye(len(start)) - lr * loss.hessian
     gap, theta, done = start - loss.minimizer, start, 0
     history = np.empty(epochs + 1)
     with np.errstate(over="ignore", invalid="ignore"):
         history[0] = loss.values(start)
+        ended = stop(history[:1])
         count = max(1, min(epochs, EPOCHS_AT_ONCE, POWERS_SIZE // step.size))
         powers = np.stack([*accumulate(repeat(step, count), np.matmul)])  # M, M^2, ..., M^count
-        while done < epochs and threshold < history[done] < np.inf:
+        while done < epochs and not ended and history[done] < np.inf:
             callback(done, float(history[done]))
             gaps = powers[: epochs - done] @ gap
             met = loss.values(loss.minimizer + gaps)
-            ends = np.flatnonzero(~((met > threshold) & (met < np.inf)))
-            count = int(ends[0]) + 1 if len(ends) else len(met)
+            broken = np.flatnonzero(~(met < np.inf))
+            count = int(broken[0]) + 1 if len(broken) else len(met)
             history[done + 1 : done + 1 + count] = met[:count]
+            last = stop.first(history[: done + 1 + count], done + 1)
+            if last is not None:
+                ended, count = True, last - done
             gap, theta = gaps[count - 1], loss.minimizer + gaps[count - 1]
             done += count
     if not np.isfinite(history[done]):

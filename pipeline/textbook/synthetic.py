@@ -21,6 +21,7 @@ SETTINGS = Descent.of(
     weight_decay=0,
     init="uniform",
     loss_threshold=0,
+    tolerance=0,
 )
 
 

@@ -49,6 +49,8 @@ MOST_REFUSED = 3
 REMARKS = {
     "grew": "the training failed, its loss grew",
     "falling": "its loss still falls steeply: more epochs, or a larger lr",
+    "unconverged": "not converged: more epochs",
+    "unmoved": "it took no step",
 }
 
 

@@ -33,7 +33,8 @@ def test_every_spelling_of_a_small_rate_is_the_same_number(workspace: Path, writ
         *[("lr", "0.1", bad) for bad in ("-1", "0", "abc", ".nan", ".inf", "true", "null", "[1]")],
         *[("epochs", "100", bad) for bad in ("0", "-1", "1.5", "true", "1e400", "10000000000")],
         *[("seed", "1234", bad) for bad in ("-1", "1.5", "4294967296", "abc")],
-        ("loss_threshold", "0.00001", "-1"),
+        *[("loss_threshold", "0.00001", bad) for bad in ("-1", "1")],
+        *[("tolerance", "0", bad) for bad in ("-1e-9", "1", ".nan", "null", "low")],
         *[("batch_size", "full", bad) for bad in ("0", "-3", "1.5", "true", "half", "null", "[1]")],
         ("optimizer", "sgd", "rmspropp"),
         *[("momentum", "0.9", bad) for bad in ("1", "-0.1", "null")],
@@ -179,7 +180,7 @@ def test_impossible_value_is_refused_by_name(
             "confidence: 95",
             r"intervals\.confidence: expected less than or equal to 0\.999",
         ),
-        ("tolerance: 0", "tolerance: -1", r"verdict\.tolerance: expected"),
+        ("  tolerance: 0", "  tolerance: -1", r"verdict\.tolerance: expected"),
         ("language: en", "language: de", r"report\.language: expected 'en' or 'zh', got"),
     ],
 )

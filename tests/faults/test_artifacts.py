@@ -248,7 +248,7 @@ def test_fault_100_a_model_of_an_older_version(say: Run, command: str) -> None:
     del content["sha256"], content["train_md5"]
     write_json(MODEL, content)
     assert_refused(
-        say, command, f"{MODEL}: has format 2, and this code reads 4", "`dvc repro` trains it again"
+        say, command, f"{MODEL}: has format 2, and this code reads 5", "`dvc repro` trains it again"
     )
 
 

@@ -24,7 +24,8 @@ ROLES = {
 }  # fmt: skip
 DESCENT = {
     "lr": 0.1, "epochs": 100, "batch_size": "full", "optimizer": "sgd", "momentum": 0.9,
-    "weight_decay": 0.0, "init": "zeros", "loss_threshold": 0.0, "seed": 1, "device": "cpu",
+    "weight_decay": 0.0, "init": "zeros", "loss_threshold": 0.0, "tolerance": 0.0, "seed": 1,
+    "device": "cpu",
 }  # fmt: skip
 
 JUDGED = ("classes", "positive", "metric", "threshold")

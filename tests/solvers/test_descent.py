@@ -52,14 +52,15 @@ def test_written_out_and_autograd_take_the_same_steps(
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_bcpm_in_batches_takes_the_steps_of_autograd(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("size", ["full", 16])
+def test_bcpm_takes_the_steps_of_autograd(name: str, size: int | str) -> None:
     rows = classification(3)
-    settings = descent(optimizer=name, batch_size=16, lr=0.02, epochs=20, init="uniform")
+    settings = descent(
+        optimizer=name, batch_size=size, lr=0.02, epochs=20, init="uniform", weight_decay=0.05
+    )
     written_out = bcpm.fit(rows, settings)
-    monkeypatch.setattr(bcpm, "written_out_serves", lambda rows, settings: False)
-    by_autograd = bcpm.fit(rows, settings)
+    layer = torch_sgd.linear_layer(rows.n_features, settings)
+    by_autograd = torch_sgd.train_layer(layer, bcpm.LOSS, rows, settings)
     np.testing.assert_allclose(written_out.theta, by_autograd.theta, rtol=1e-11, atol=1e-13)
     np.testing.assert_allclose(written_out.history, by_autograd.history, rtol=1e-11)
 
@@ -103,7 +104,7 @@ def test_training_stops_at_the_threshold(solver: object, size: int | str) -> Non
     rows = regression(3)
     full = solver.fit(rows, descent(batch_size=size, lr=0.01, epochs=50)).history
     short = solver.fit(
-        rows, descent(batch_size=size, lr=0.01, epochs=50, loss_threshold=float(full[20]))
+        rows, descent(batch_size=size, lr=0.01, epochs=50, loss_threshold=full[20] / full[0])
     )
     np.testing.assert_array_equal(short.history, full[:21])
 
@@ -231,10 +232,34 @@ def test_a_training_settles_or_falls_or_fails(history: Array, whole: bool, ended
     assert ending(history, descent(), whole) == ended
 
 
-def test_a_training_that_reached_its_threshold_has_settled() -> None:
-    history = 100 * 0.9**EPOCHS
-    assert ending(history, descent(), whole=True) == "falling"
-    assert ending(history, descent(loss_threshold=0.1), whole=True) == "settled"
+@pytest.mark.parametrize(
+    ("changes", "ended"),
+    [
+        ({}, "falling"),
+        ({"loss_threshold": 1e-3}, "settled"),
+        ({"loss_threshold": 1e-3, "tolerance": 1e-3}, "settled"),
+        ({"tolerance": 1e-3}, "unconverged"),
+        ({"tolerance": 0.5}, "settled"),
+    ],
+)
+def test_a_training_that_reached_its_threshold_or_converged_has_settled(
+    changes: dict[str, float], ended: str
+) -> None:
+    assert ending(100 * 0.9**EPOCHS, descent(**changes), whole=True) == ended
+    assert ending(100 * 0.9**EPOCHS, descent(**changes), whole=False) == ended
+
+
+def test_epochs_too_few_to_tell_have_not_converged() -> None:
+    settings = descent(tolerance=0.1, epochs=1)
+    assert ending(np.array([3.0]), settings, whole=False) == "unconverged"
+    assert ending(np.array([3.0, 3.0]), settings, whole=True) == "unconverged"
+
+
+@pytest.mark.parametrize("solver", [manual_gd, torch_sgd])
+def test_a_training_without_loss_takes_no_step(solver: object) -> None:
+    rows = regression(1)
+    history = solver.fit(ArrayRows(rows.X, np.zeros(60)), descent()).history
+    assert ending(history, descent(), whole=True) == "unmoved"
 
 
 @pytest.mark.parametrize(
@@ -245,12 +270,22 @@ def test_a_training_that_reached_its_threshold_has_settled() -> None:
         ("grew", "sgd", 1.0, "the training failed: the loss grew from 9 to 4; lower lr (params"),
         ("falling", "sgd", 1.0, "from 9 to 4 up to then: raise epochs, or lr (below 1, the large"),
         ("falling", "adam", None, "raise epochs, or lr, whose steps are about lr long with adam"),
+        ("unmoved", "sgd", 1.0, "the training took no step: the loss is 9 before the first"),
+        (
+            "unconverged",
+            "sgd",
+            1.0,
+            "not converged: 70 epochs took the training loss from 9 to 4, and it moves by more "
+            "than tolerance 0.001 allows: raise epochs, or lr (below 1, the largest stable one); "
+            "where the loss wavers, lower lr",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_training_comes_with_its_remedy(
     ended: Ending | None, optimizer: str, stable: float | None, text: str | None
 ) -> None:
-    said = trouble(ended, np.array([9.0, 4.0]), {"optimizer": optimizer}, stable)
+    params = {"optimizer": optimizer, "epochs": 70, "tolerance": 0.001}
+    said = trouble(ended, np.array([9.0, 4.0]), params, stable)
     assert said == text if text is None else text in (said or "")
 
 
@@ -300,16 +335,6 @@ def test_many_features_do_not_need_many_powers() -> None:
     plain = manual_gd.fit(rows, descent(lr=0.05, epochs=30, optimizer="momentum", momentum=0.0))
     np.testing.assert_allclose(quick.theta, plain.theta, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(quick.history, plain.history, rtol=1e-8)
-
-
-def test_written_out_gradients_are_for_batches_on_the_cpu() -> None:
-    rows = classification(1)
-    serves = [
-        bcpm.written_out_serves(rows, descent(batch_size=size, device=device))
-        for size in ("full", 16)
-        for device in ("cpu", "cuda")
-    ]
-    assert serves == [False, False, True, False]
 
 
 def test_fits_at_once_give_what_they_give_alone() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from pipeline.core.errors import Diverged
+from pipeline.solvers.convergence import Stop
 from pipeline.solvers.quadratic import (
     EPOCHS_AT_ONCE,
     analytic_iterate,
@@ -136,8 +137,8 @@ def test_descent_stops_at_the_threshold() -> None:
     lr = 0.1 * loss.max_stable_lr()
     _, full = descend(loss, np.zeros(4), lr, 3000)
     for k in (1, 5, 1024, 1500):
-        threshold = float(full[k])
-        if threshold < full[k - 1]:
-            theta, short = descend(loss, np.zeros(4), lr, 3000, threshold)
+        threshold = float(full[k] / full[0])
+        if full[k] <= threshold * full[0] < full[k - 1]:
+            theta, short = descend(loss, np.zeros(4), lr, 3000, Stop(threshold, 0, whole=True))
             np.testing.assert_array_equal(short, full[: k + 1])
             np.testing.assert_allclose(theta, analytic_iterate(loss, np.zeros(4), lr, k), rtol=1e-9)

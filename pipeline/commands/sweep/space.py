@@ -14,7 +14,8 @@ from pipeline.core.text import load_yaml
 from pipeline.core.trainers import Value
 
 MOST = 10_000  # points
-LOGARITHMIC = ("lr", "weight_decay")  # their size is not known: a decade is as likely as another
+# Their size is not known: a decade is as likely as another.
+LOGARITHMIC = ("lr", "weight_decay", "tolerance")
 EXAMPLE = "lr=0.001,0.01,0.1"
 
 

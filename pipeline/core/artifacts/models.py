@@ -21,7 +21,7 @@ from pipeline.core.params import Settings, Wanted
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Ending, Value
 
-FORMAT = 4
+FORMAT = 5
 
 
 class ModelFile(Settings):
@@ -37,7 +37,7 @@ class ModelFile(Settings):
         Of the 3_split/<dataset>/train.parquet that it was trained on.
     """
 
-    format: Literal[4]
+    format: Literal[5]
     sha256: str
     train_md5: str
     trainer: str

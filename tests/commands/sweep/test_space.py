@@ -20,6 +20,7 @@ def parsed(*arguments: str, trials: int | None = None) -> Space:
         ("batch_size=16,full", (16, "full")),
         ("optimizer=adam,sgd", ("adam", "sgd")),
         ("loss_threshold=0,1e-05", (0.0, 1e-05)),
+        ("tolerance=0,1e-4", (0.0, 1e-4)),
         ("seed=7", (7,)),
     ],
 )

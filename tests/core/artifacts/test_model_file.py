@@ -33,7 +33,7 @@ def test_a_model_of_other_features_is_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": None}, "damaged: format: Input should be 4"),
+        ({"format": None}, "damaged: format: Input should be 5"),
         ({"trainer": "../x"}, "damaged: its content is not that of its sha256"),
         ({"trainer": "manual_gd"}, "damaged: its content is not that of its sha256"),
         ({"params": {"lr": 0.1}}, "damaged: its content is not that of its sha256"),

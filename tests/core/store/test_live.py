@@ -52,7 +52,7 @@ TRAININGS: list[tuple[str, dict[str, object]]] = [
     ("manual_gd", {"optimizer": "adam"}),
     ("manual_gd", {"loss": "mae"}),
     ("manual_gd", {"batch_size": 16}),
-    ("manual_gd", {"batch_size": 16, "loss_threshold": 1.2}),
+    ("manual_gd", {"batch_size": 16, "loss_threshold": 0.5}),
     ("torch_sgd", {"lr": 0.01}),
     ("torch_sgd", {"batch_size": 16}),
     ("bcpm", {}),
