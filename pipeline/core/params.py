@@ -22,6 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
+from pipeline.core.oddities import Kind
 from pipeline.core.text import load_yaml
 from pipeline.core.trainers import TRAINERS, Task, Value, measures
 
@@ -159,11 +160,14 @@ class Ingest(Settings):
         How the file is written.
     make_regression : MakeRegression or None
         The arguments of the generator.
+    mute : list of str
+        Warnings about the data that validate and split only count: what is known to be all right.
     """
 
     source: Annotated[str, AfterValidator(_source)]
     csv: Dialect = Dialect()
     make_regression: MakeRegression | None = None
+    mute: list[Kind] = []
 
     @property
     def path(self) -> Path:
