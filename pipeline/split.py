@@ -2,7 +2,8 @@
 
 Categories become features, and missing values are filled. What fills them, which categories get a
 feature of their own, mean and scale are learned from the training rows alone. test_size: 0 trains
-on every row, features: {random: 20} keeps 20 columns. Warns of constant and of collinear features.
+on every row, features: {random: 20} keeps 20 columns. Warns of constant and of collinear features,
+and of those that together give the target away.
 
 Reads data/1_ingested/DATASET.parquet and the report of validate.
 Writes train.parquet, test.parquet, columns.json, scaler.json and rows.json to data/3_split/DATASET,
@@ -34,8 +35,15 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import md5, read_as, write_json
-from pipeline.core.params import Dataset, Kind, Order, load_params, nearest
-from pipeline.core.preprocessing import columns_to_doubt, draw_features, fit_scaler, split_rows
+from pipeline.core.oddities import Kind, Oddity, heard, hushed
+from pipeline.core.params import ColumnKind, Dataset, Order, load_params, nearest
+from pipeline.core.preprocessing import (
+    columns_to_doubt,
+    draw_features,
+    fit_scaler,
+    gives_away_together,
+    split_rows,
+)
 from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
 
 TINY = 1e-153  # a spread of which the square loses digits
@@ -59,7 +67,7 @@ def split(dataset: str) -> None:
     params = load_params()
     settings = params.dataset(dataset)
     where = f"{layout.PARAMS}: datasets.{dataset}"
-    _refuse_unvalidated(dataset)
+    muted = _muted_unless_unvalidated(dataset)
     table = read_table(layout.ingested(dataset))
     kinds = _kinds(table, settings, params.seed, where)
     raw, y = _raw(table, kinds, settings, where)
@@ -72,7 +80,10 @@ def split(dataset: str) -> None:
     mean, scale, Z = _standardized(names, X, train, where)
     Z_train = Z[train]
     found += _doubted_columns(names, Z_train, where)
-    for text in found:
+    if settings.task == "regression":
+        found += _together(names, Z_train, y[train], settings.target, where)
+    told = heard(found, muted)
+    for text in told:
         warnings.warn(text, PipelineWarning, stacklevel=2)
     for part, of_part, target in (("train", Z_train, y[train]), ("test", Z[test], y[test])):
         table = number_table([*names, settings.target], [*of_part.T, target])
@@ -80,17 +91,18 @@ def split(dataset: str) -> None:
     write_json(layout.columns(dataset), dumped(encoding))
     learned = zip(names, mean.tolist(), scale.tolist(), strict=True)
     write_json(layout.scaler(dataset), {n: {"mean": m, "scale": s} for n, m, s in learned})
-    write_json(
-        layout.split_rows(dataset), {"train": rows[train].tolist(), "test": rows[test].tolist()}
-    )
-    write_json(layout.split_warnings(dataset), found)
+    parts = {"train": rows[train].tolist(), "test": rows[test].tolist()}
+    write_json(layout.split_rows(dataset), parts)
+    write_json(layout.split_warnings(dataset), [*told, *hushed(found, muted, dataset)])
 
 
-def _refuse_unvalidated(dataset: str) -> None:
-    """Refuse a table other than the one that `validate` has seen."""
+def _muted_unless_unvalidated(dataset: str) -> list[Kind]:
+    """Which warnings are muted; refuses a table other than the one that `validate` has seen."""
     report, table = layout.validated(dataset), layout.ingested(dataset)
-    if read_as(report, Validated).data_md5 != md5(table):
+    validated = read_as(report, Validated)
+    if validated.data_md5 != md5(table):
         raise PipelineError(f"{report} is about other data than {table}; run `dvc repro`")
+    return validated.muted
 
 
 def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encoding:
@@ -124,7 +136,7 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
     return {name: _kind(declared.get(name, "number"), table[name], rare) for name in names}
 
 
-def _kind(declared: Kind | Order, column: pa.ChunkedArray, rare: int) -> Column:
+def _kind(declared: ColumnKind | Order, column: pa.ChunkedArray, rare: int) -> Column:
     if isinstance(declared, Order):
         return number(declared.order)
     text = pa.types.is_string(column.type)
@@ -148,20 +160,24 @@ def _raw(table: pa.Table, kinds: Encoding, settings: Dataset, where: str) -> tup
     return read_raw(table, kinds, where), y
 
 
-def _whole(raw: Raw, y: Array, settings: Dataset, where: str) -> tuple[NDArray[np.intp], list[str]]:
+def _whole(
+    raw: Raw, y: Array, settings: Dataset, where: str
+) -> tuple[NDArray[np.intp], list[Oddity]]:
     """The rows that can be used, and what to warn of the others.
 
     Rows without a target teach nothing, and say nothing of a model.
     """
-    known, found = ~np.isnan(y), list[str]()
+    known, found = ~np.isnan(y), list[Oddity]()
     if not known.all():
         gone = len(y) - int(known.sum())
-        found.append(f"{where}.target: {settings.target} is missing in {gone} rows: left out")
+        text = f"{where}.target: {settings.target} is missing in {gone} rows: left out"
+        found.append(Oddity("left_out", text))
     if settings.split.gaps == "leave_out":
         whole = known & ~np.isnan(raw.values).any(axis=1)
         gone = int(known.sum() - whole.sum())
         if gone:
-            found.append(f"{where}.split.gaps: {gone} rows with missing values are left out")
+            text = f"{where}.split.gaps: {gone} rows with missing values are left out"
+            found.append(Oddity("left_out", text))
         known = whole
     if not known.any():
         raise PipelineError(f"{where}: no row has all its values; see split.gaps and the target")
@@ -222,7 +238,7 @@ def _standardized(
     return mean, scale, Z
 
 
-def _doubted_columns(names: list[str], Z: Array, where: str) -> Iterator[str]:
+def _doubted_columns(names: list[str], Z: Array, where: str) -> Iterator[Oddity]:
     """Warnings of columns that leave a linear model undetermined over the training rows.
 
     Parameters
@@ -236,21 +252,43 @@ def _doubted_columns(names: list[str], Z: Array, where: str) -> Iterator[str]:
     constant, dependent, condition = columns_to_doubt(Z)
     if constant:
         shown = ", ".join(names[k] for k in constant[:SHOWN])
-        yield f"{where}: constant over the training rows: {shown}; nothing is learned from it"
+        text = f"constant over the training rows: {shown}; nothing is learned from it"
+        yield Oddity("constant", f"{where}: {text}")
     if len(Z) <= len(names):
-        yield (
+        yield Oddity(
+            "few_rows",
             f"{where}: {len(Z)} training rows do not determine {len(names)} features and an "
-            "intercept: of many solutions that fit, one is taken"
+            "intercept: of many solutions that fit, one is taken",
         )
     elif dependent:
         shown = ", ".join(names[k] for k in dependent[:SHOWN])
-        yield (
+        yield Oddity(
+            "collinear",
             f"{where}: columns {shown} depend on each other over the training rows (condition "
-            f"number {condition:.1e}): their weights are not determined; remove one"
+            f"number {condition:.1e}): their weights are not determined; remove one",
         )
 
 
-def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
+def _together(names: list[str], Z: Array, y: Array, target: str, where: str) -> Iterator[Oddity]:
+    """The warning that some columns give the target away, of which none does alone.
+
+    Of regressions only: classes that several columns tell apart are common in honest data.
+    """
+    found = gives_away_together(Z, y)
+    if found is None:
+        return
+    columns, together, alone = found
+    shown = ", ".join(names[k] for k in columns[:SHOWN])
+    more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+    yield Oddity(
+        "together",
+        f"{where}: columns {shown}{more} together give the target {target} away: least squares on "
+        f"them foretells rows left out with R2 {together:.6f}, each alone at most {alone:.4f}; "
+        f"remove what {target} is computed from, or what is computed from it",
+    )
+
+
+def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[Oddity]:
     """Refuse targets of training rows that no trainer could learn from.
 
     Parameters
@@ -262,7 +300,7 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
 
     Returns
     -------
-    list of str
+    list of Oddity
         What to warn of where they are taken.
     """
     if not len(y):
@@ -279,7 +317,8 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[str]:
                 "errors would lose their digits; rescale it"
             )
         if (y == y[0]).all():
-            return [f"{where}.target: {settings.target} is {y[0]:g} in all {len(y)} training rows"]
+            text = f"{settings.target} is {y[0]:g} in all {len(y)} training rows"
+            return [Oddity("one_value", f"{where}.target: {text}")]
         return []
     labels = sorted(set(y.tolist()))
     if not set(labels) <= {0, 1}:

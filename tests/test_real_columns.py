@@ -161,9 +161,7 @@ def test_mlflows_model_takes_raw_rows_and_says_the_same(
     assert loaded.predict(rows).tolist() == ["Yes" if p >= 0.3 else "No" for p in said]
     import mlflow.pyfunc
 
-    monkeypatch.setenv(
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true"
-    )  # of skops, too
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")  # of skops, too
     answers = mlflow.pyfunc.load_model(str(trained / "saved")).predict(rows)
     assert answers.tolist() == loaded.predict(rows).tolist()
 

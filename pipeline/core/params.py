@@ -22,6 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
+from pipeline.core.oddities import Kind
 from pipeline.core.text import load_yaml, pointed
 from pipeline.core.trainers import TRAINERS, Task, Value, measures
 
@@ -212,11 +213,14 @@ class Ingest(Settings):
         How the file is written.
     make_regression : MakeRegression or None
         The arguments of the generator.
+    mute : list of str
+        Warnings about the data that validate and split only count: what is known to be all right.
     """
 
     source: Annotated[str, AfterValidator(_source)]
     csv: Dialect = Dialect()
     make_regression: MakeRegression | None = None
+    mute: list[Kind] = []
 
     @property
     def path(self) -> Path:
@@ -247,12 +251,12 @@ class Order(Settings):
 def _kind_or_order(value: object) -> object:
     if isinstance(value, dict):
         return Order.model_validate(value)
-    if value not in get_args(Kind):
+    if value not in get_args(ColumnKind):
         raise _unfit("number, category, drop or {order: [from least, to greatest]}", value)
     return value
 
 
-Kind = Literal["number", "category", "drop"]
+ColumnKind = Literal["number", "category", "drop"]
 
 
 class SplitRows(Settings):
@@ -270,7 +274,7 @@ class SplitRows(Settings):
 
     features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    columns: dict[str, Annotated[Kind | Order, BeforeValidator(_kind_or_order)]] = {}
+    columns: dict[str, Annotated[ColumnKind | Order, BeforeValidator(_kind_or_order)]] = {}
     rare: Annotated[int, Field(ge=1)] = 5
     gaps: Literal["fill", "leave_out"] = "fill"
 

@@ -7,6 +7,9 @@ from pipeline.core.tables import Array
 
 FLAT = 1e-14  # of the largest eigenvalue: a direction without spread, to seven digits
 TAKES_PART = 0.01  # the least weight of a column in a unit vector along such a direction
+GIVEN_AWAY = 0.999  # R2 of rows left out
+MARGIN = 10  # rows beyond the unknowns, below which R2 says little
+ENOUGH = 10_000  # rows that decide it
 
 
 def split_rows(
@@ -138,6 +141,67 @@ def columns_to_doubt(Z: Array) -> tuple[list[int], list[int], float]:
     flat = vectors[:, values < FLAT * values[-1]]
     dependent = varying[(np.abs(flat) > TAKES_PART).any(axis=1)]
     return constant.tolist(), dependent.tolist(), condition
+
+
+def gives_away_together(Z: Array, y: Array) -> tuple[list[int], float, float] | None:
+    """Columns that together give the target away, where none does alone.
+
+    Least squares of y on Z and an intercept, each row foretold by a fit to the others: its residual
+    is e / (1 - h) with the leverage h (D. M. Allen, The relationship between variable selection and
+    data augmentation, Technometrics 16, 1974). Of more than 10,000 rows so many, evenly spaced.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_rows, n_features)
+        Standardized; rows with gaps are left out.
+    y : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    columns : list of int
+        The fewest columns of the largest weights that have R2 of at least 0.999.
+    together, alone : float
+        R2 of these columns, by rows left out, and of the best one alone.
+    None
+        Where they do not, or a single column does, or rows are too few to tell.
+    """
+    rows = thinned(len(y), ENOUGH)
+    rows = rows[np.isfinite(Z[rows]).all(axis=1) & np.isfinite(y[rows])]
+    n, features = len(rows), Z.shape[1]
+    if features < 2 or n <= features + 1 + MARGIN or is_constant(y[rows]):
+        return None
+    Z, y = Z[rows] - Z[rows].mean(axis=0), y[rows] - y[rows].mean()
+    y /= np.abs(y).max()  # squares stay finite
+    gram, products, total = Z.T @ Z, Z.T @ y, float(y @ y)
+    squares = np.diag(gram)
+    alone = float(np.max(products**2 / np.where(squares > 0, squares, 1)) / total)
+    if alone >= GIVEN_AWAY:
+        return None
+    if _r2_left_out(Z, y, gram, products) < GIVEN_AWAY:
+        return None
+    weights = np.abs(_inverse(gram) @ products) * np.sqrt(squares)
+    order = np.argsort(-weights, kind="stable")
+    low, high = 1, features  # more columns never fit worse
+    while low < high:
+        k = (low + high) // 2
+        some = order[:k]
+        fit = products[some] @ _inverse(gram[np.ix_(some, some)]) @ products[some]
+        low, high = (low, k) if fit >= GIVEN_AWAY * total else (k + 1, high)
+    some = np.sort(order[:low])
+    together = _r2_left_out(Z[:, some], y, gram[np.ix_(some, some)], products[some])
+    return some.tolist(), together, alone
+
+
+def _inverse(gram: Array) -> Array:
+    return np.asarray(np.linalg.pinv(gram, rcond=1e-12, hermitian=True))
+
+
+def _r2_left_out(Z: Array, y: Array, gram: Array, products: Array) -> float:
+    """R2 of each row by a fit to the others; Z and y are centred."""
+    inverse = _inverse(gram)
+    leverage = 1 / len(y) + np.sum((Z @ inverse) * Z, axis=1)
+    residuals = (y - Z @ (inverse @ products)) / np.maximum(1 - leverage, 1e-6)
+    return float(1 - residuals @ residuals / (y @ y))
 
 
 def thinned(count: int, most: int) -> NDArray[np.intp]:

@@ -105,9 +105,10 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
     if not full:
         undetermined = np.flatnonzero((vectors**2).sum(axis=1) < 1 - 1e-8)
         errors[[*undetermined, *([-1] if fit_intercept else [])]] = np.nan
-        shown = ", ".join(str(k) for k in undetermined[:SHOWN])
+        names, counted = rows.features, "" if rows.features else " (counted from 0)"
+        shown = ", ".join(names[k] if names else str(k) for k in undetermined[:SHOWN])
         warnings.warn(
-            f"rank {rank} of {len(scale)}: features {shown} (counted from 0) are constant or "
+            f"rank {rank} of {len(scale)}: features {shown}{counted} are constant or "
             "depend on each other; of all solutions this is the one of least norm",
             PipelineWarning,
             stacklevel=3,

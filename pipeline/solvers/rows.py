@@ -1,6 +1,6 @@
 """Rows to learn from: given a block at a time, so that memory does not grow with their number."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -53,10 +53,14 @@ class ArrayRows:
 
     Attributes
     ----------
+    features : None
+        They have no names.
     n_rows, n_features : int
     total_weight : float
         Sum of the rows' weights.
     """
+
+    features: Sequence[str] | None = None
 
     def __init__(
         self,

@@ -8,11 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.core.artifacts.trained_on import Range, TrainedOn
-from pipeline.core.tables import ROW_GROUP, Array, read_groups, table_schema
+from pipeline.core.preprocessing import thinned
+from pipeline.core.tables import (
+    ROW_GROUP,
+    TILE,
+    Array,
+    group_rows,
+    read_groups,
+    row_groups,
+    table_schema,
+)
+from pipeline.validate.totals import LABELS, Total
 
+SAMPLE = 4096  # rows, fewer where there are very many columns
 ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
 
 
@@ -66,6 +78,11 @@ class Numbers:
     parts: list[Part] = field(default_factory=list)
 
     @property
+    def total(self) -> float:
+        """The sum of all values."""
+        return sum((part.mean * part.rows for part in self.parts), 0.0)
+
+    @property
     def mean(self) -> float:
         """The mean of all parts."""
         shares = self._shares()
@@ -82,11 +99,11 @@ class Numbers:
 
     def correlation(self, target: "Numbers") -> float:
         """With the target; 0 where one of them has no spread, or misses values."""
-        if not (self.sd and target.sd) or self.missing or target.missing:
+        x, y, x_sd, y_sd = self.mean, target.mean, self.sd, target.sd
+        if not (x_sd and y_sd) or self.missing or target.missing:
             return 0.0
         products = [
-            p.r * (p.sd / self.sd) * (q.sd / target.sd)
-            + (p.mean - self.mean) / self.sd * ((q.mean - target.mean) / target.sd)
+            p.r * (p.sd / x_sd) * (q.sd / y_sd) + (p.mean - x) / x_sd * ((q.mean - y) / y_sd)
             for p, q in zip(self.parts, target.parts, strict=True)
         ]
         return float(np.dot(self._shares(), products))
@@ -96,8 +113,32 @@ class Numbers:
         return rows / np.sum(rows)
 
 
+@dataclass
+class Order:
+    """Whether values never fall, or never rise, from row to row, and how often they change."""
+
+    rises: bool = True
+    falls: bool = True
+    changes: int = 0
+    _last: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Take the next rows."""
+        if not len(values) or not (self.rises or self.falls):
+            return
+        before = np.concatenate([self._last, values[:-1]])
+        after = values[len(values) - len(before) :]
+        self.rises = self.rises and bool((after >= before).all())
+        self.falls = self.falls and bool((after <= before).all())
+        self.changes += int(np.count_nonzero(after != before))
+        self._last = values[-1:]
+
+
 class Profile:
     """Extremes, moments and correlations with the target of each column, and repeated rows.
+
+    For what sums cannot tell it keeps the numbers of 4,096 rows, evenly spaced, or of all where
+    there are fewer; nan where a value is missing.
 
     Memory grows by 8 bytes a row: a hash. Of n different rows two are taken for the same with a
     probability of n^2 / 2^65, 3e-8 for a million.
@@ -130,6 +171,14 @@ class Profile:
         }
         self.empty = {name: 0 for name in kinds if name not in self.numbers}  # cells of a text
         self.labels = dict.fromkeys(labels if target in self.numbers else (), 0)
+        self.floats = [name for name in self.numbers if kinds[name] == "double"]
+        self.order = Order()  # of the target
+        self.last = dict.fromkeys(self.numbers, np.nan)  # the values of the last row
+        self.labelled: Total | None = None  # the first row that a text calls a total
+        rows = row_groups(path)[1]
+        most = min(SAMPLE, max(TILE, group_rows(len(kinds) or 1)))
+        self._picked = thinned(rows[-1] if rows else 0, most)
+        self.sample = np.empty((len(self.numbers), len(self._picked)))  # a row for each column
         self._hashes: list[NDArray[np.uint64]] = []
         self._scratch, self._of_target = np.empty((2, ROW_GROUP))  # new ones cost page faults
         for group in read_groups(path):
@@ -137,11 +186,15 @@ class Profile:
 
     @np.errstate(invalid="ignore")  # infinite values: the schema refuses them
     def _add(self, group: pa.Table) -> None:
+        self._look_for_total(group)
+        start, stop = np.searchsorted(self._picked, [self.rows, self.rows + len(group)])
+        picked, place = self._picked[start:stop] - self.rows, 0
         self.rows += len(group)
         hashes = np.zeros(len(group), np.uint64)
         target = None
         if self.target in self.numbers:
             values = _known(group[self.target])
+            self.order.add(values)
             target = _standardized(values, self._of_target)[-1] if len(values) else values
             for label in self.labels:
                 self.labels[label] += int(np.sum(values == label))
@@ -151,6 +204,10 @@ class Profile:
                 self.numbers[name].missing += column.null_count
                 self._add_numbers(self.numbers[name], _known(column), target)
                 self._count_outside(self.numbers[name], values)
+                self.sample[place, start:stop] = values[picked]
+                if len(values):
+                    self.last[name] = float(values[-1])
+                place += 1
             else:
                 self.empty[name] += int(np.sum((values == "") | pd.isna(values)))
             self._mix(hashes, values)
@@ -168,6 +225,35 @@ class Profile:
         again = np.sort(order[~new])[:most]
         earlier = dict(zip(order.tolist(), first.tolist(), strict=True))
         return int(np.sum(~new)), [(row, earlier[row]) for row in again.tolist()]
+
+    def known(self, name: str) -> Array:
+        """The values of a column of numbers that the sample has."""
+        values: Array = self.sample[[*self.numbers].index(name)]
+        return values[~np.isnan(values)]
+
+    def totals(self) -> list[Total]:
+        """The rows that may be sums of those above: the first named so, and the last."""
+        if self.rows < 2:
+            return []
+        last_row = {name: np.nan_to_num(value) for name, value in self.last.items()}
+        above = {name: c.total - last_row[name] for name, c in self.numbers.items()}
+        last = Total(self.rows - 1, above, self.last)
+        if self.labelled is None:
+            return [last]
+        return [self.labelled] if self.labelled.row == last.row else [self.labelled, last]
+
+    def _look_for_total(self, group: pa.Table) -> None:
+        for name in self.empty:
+            if self.labelled is not None:
+                return
+            row = pc.index(pc.is_in(group[name], pa.array(LABELS)), True).as_py()
+            if row >= 0:
+                columns = {n: group[n].to_numpy() for n in self.numbers}
+                above = {
+                    n: c.total + float(np.nansum(columns[n][:row])) for n, c in self.numbers.items()
+                }
+                values = {n: float(column[row]) for n, column in columns.items()}
+                self.labelled = Total(self.rows + row, above, values, group[name][row].as_py())
 
     def _add_numbers(self, of: Numbers, values: Array, target: Array | None) -> None:
         if not len(values):

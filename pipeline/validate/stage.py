@@ -2,7 +2,8 @@
 
 Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
 No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
-classes, columns that count the rows, that give the target away or whose digits are lost.
+classes, columns that count the rows, that give the target away or whose digits are lost, values
+that stand for none, rows of totals (docs/your-data.md has all). What params mute is counted.
 
 Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
 the ranges on which the champion was trained; params task and target.
@@ -19,6 +20,7 @@ from pipeline.core.artifacts.trained_on import read_trained_on
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
+from pipeline.core.oddities import heard, hushed
 from pipeline.core.params import load_params
 from pipeline.core.tables import read_lines, table_schema
 from pipeline.validate.data_warnings import data_warnings
@@ -58,15 +60,17 @@ def validate(dataset: str) -> None:
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    found = data_warnings(profile, where)
-    for text in found:
+    found, muted = data_warnings(profile, where), settings.ingest.mute
+    told = heard(found, muted)
+    for text in told:
         warnings.warn(text, PipelineWarning, stacklevel=2)
     report = Validated(
         dataset=dataset,
         data_md5=md5(path),
         rows=profile.rows,
         repeated_rows=profile.repeated(0)[0],
-        warnings=found,
+        warnings=[*told, *hushed(found, muted, dataset)],
+        muted=muted,
         classes={str(label): n for label, n in profile.labels.items()},
         checks={name: _checks(column) for name, column in schema.columns.items()},
         columns={name: _summary(profile, name) for name in [*profile.numbers, *profile.empty]},

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.core.preprocessing import fit_scaler, split_rows, thinned
+from pipeline.core.preprocessing import fit_scaler, gives_away_together, split_rows, thinned
 
 
 @given(
@@ -46,3 +46,43 @@ def test_first_and_last_are_kept_and_no_more_than_asked_for(count: int) -> None:
     assert (kept[0], kept[-1]) == (0, count - 1)
     assert len(kept) == min(count, 1000)
     assert len(thinned(0, 1000)) == 0
+
+
+def together(X: np.ndarray, y: np.ndarray) -> tuple[list[int], float, float] | None:
+    mean, scale = fit_scaler(X)
+    return gives_away_together((X - mean) / scale, y)
+
+
+@pytest.mark.parametrize("rounded", [1, 8])
+def test_columns_of_which_the_target_is_the_mean_are_named(rounded: int) -> None:
+    X = np.random.default_rng(0).normal(70, 15, size=(30, 5)).round(1)
+    y = X[:, [1, 3]].mean(axis=1).round(rounded)
+    columns, r2, alone = together(X, y) or ([], 0, 0)
+    assert columns == [1, 3]
+    assert r2 >= 0.999
+    assert 0.3 < alone < 0.7
+
+
+def test_a_sum_of_very_different_columns_and_dependent_ones() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 6)) * [1, 1e3, 1e-3, 1, 1e150, 1]
+    X[:, 5] = 1  # constant
+    X[:, 3] = X[:, 0] * 2
+    columns, _, _ = together(X, X[:, 1] * 1e-3 + X[:, 2] * 1e3) or ([], 0, 0)
+    assert columns == [1, 2]
+
+
+@pytest.mark.parametrize("features", [2, 10, 29, 60])
+@pytest.mark.parametrize("n", [5, 30, 45, 300])
+def test_noise_and_honest_models_give_nothing_away_together(features: int, n: int) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n, features))
+        signal = X @ rng.normal(size=features)
+        assert together(X, rng.normal(size=n)) is None
+        assert together(X, signal + 0.1 * np.sqrt(features) * rng.normal(size=n)) is None
+
+
+def test_a_single_column_is_the_giveaway_audits() -> None:
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    assert together(X, 2 * X[:, 1]) is None

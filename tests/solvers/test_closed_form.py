@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from scipy.linalg import hilbert
 from sklearn.linear_model import LinearRegression
 
 from pipeline.core.errors import PipelineWarning
+from pipeline.core.tables import number_table, write_table
 from pipeline.solvers import blocks, closed_form
 from pipeline.solvers.closed_form import LeastSquares
-from pipeline.solvers.rows import ArrayRows
+from pipeline.solvers.rows import ArrayRows, ParquetRows
 from tests.conftest import ROOT
 
 NIST = ROOT / "tests/nist"
@@ -145,6 +147,14 @@ def test_dependent_columns_are_counted_and_predict_well() -> None:
         X[:, :4] @ reference.theta[:-1] + reference.theta[-1],
         rtol=1e-8, atol=1e-6,
     )  # fmt: skip
+
+
+def test_dependent_columns_of_a_table_are_named(tmp_path: Path) -> None:
+    X, y, _ = problem(3)
+    table = number_table([*"abcdy"], [*X[:, :3].T, X[:, 0] * 2, y])
+    write_table(tmp_path / "train.parquet", table)
+    with pytest.warns(PipelineWarning, match=r"rank 3 of 4: features a, d are constant or depend"):
+        closed_form.least_squares(ParquetRows(tmp_path / "train.parquet"))
 
 
 def test_fewer_rows_than_columns_fit_exactly() -> None:

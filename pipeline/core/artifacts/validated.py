@@ -1,5 +1,8 @@
 """data/2_validated/<dataset>/report.json, which validate writes, and split and report read."""
 
+from pydantic import Field
+
+from pipeline.core.oddities import Kind
 from pipeline.core.params import Settings
 
 
@@ -12,6 +15,8 @@ class Validated(Settings):
         Of the ingested table.
     repeated_rows : int
         How many repeat an earlier row in all columns.
+    muted : list of str
+        The kinds of warnings that are counted, not told; split keeps to it, too.
     classes : dict
         The number of rows by label.
     checks : dict
@@ -25,6 +30,7 @@ class Validated(Settings):
     rows: int
     repeated_rows: int
     warnings: list[str]
+    muted: list[Kind] = Field(default_factory=list)
     classes: dict[str, int]
     checks: dict[str, list[str]]
     columns: dict[str, dict[str, float]]
