@@ -90,6 +90,5 @@ def make_project(
                 assert main([stage, name]) == 0
             assert main(["train", name, *trainers]) == 0
             assert main(["evaluate", name]) == 0
-        assert main(["verdict"]) == 0
         assert main(["report"]) == 0
     return folder

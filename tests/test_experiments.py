@@ -27,7 +27,7 @@ def clone(house_alone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone
 
 def test_a_param_of_one_model_trains_that_model_alone_and_once(clone: Clone) -> None:
     output = clone.ok("dvc exp run -S +models.gradient.house-manual_gd.lr=0.3 --name one")
-    later = {"evaluate@house", "verdict", "report", "track"}
+    later = {"evaluate@house", "report", "track"}
     assert stages_run(output) == {"params", "train_gradient@house-manual_gd", *later}
     assert metric(clone, "house", "torch_sgd", "train_mse") == pytest.approx(42.869848)
     back_to_the_start(clone)
@@ -75,7 +75,7 @@ def test_a_dataset_is_one_block(clone: Clone) -> None:
     block = "{task: regression, target: price_wan, ingest: {source: data/raw/neu.csv}, split: {}"
     output = clone.ok(f"dvc exp run -S '+datasets.neu={block}, evaluate: {{}}}}' --name neu")
     ours = {f"{stage}@neu" for stage in ("ingest", "validate", "split")}
-    later = {"params", "evaluate@neu", "verdict", "report", "track"}
+    later = {"params", "evaluate@neu", "report", "track"}
     assert stages_run(output) == ours | later
     assert "neu: linear_regression undecided: params.yaml: models has no model of this" in output
     back_to_the_start(clone)

@@ -21,6 +21,7 @@ from pipeline.core.params import load_params
 from pipeline.core.run import STAGES
 from pipeline.core.tables import as_arrays, read_table
 from pipeline.core.trainers import TRAINERS
+from pipeline.report.verdict import give_verdicts
 from tests.conftest import ROOT, keep_datasets
 
 Run = Callable[[str], tuple[int, str]]
@@ -199,8 +200,9 @@ def test_a_training_that_failed_looks_failed_to_the_end(
     content["lr"] = 1.5
     YAML().dump(content, params)
     keep_datasets(params, "house")
-    for command in (f"train house {HOUSE}", "evaluate house", "verdict"):
+    for command in (f"train house {HOUSE}", "evaluate house"):
         assert run(command)[0] == 0
+    give_verdicts(load_params())
     model = json.loads((workspace / "data/4_models/house/house-manual_gd.json").read_text())
     assert model["ending"] == "grew"
     verdict = json.loads((workspace / "metrics/verdict.json").read_text())["datasets"]["house"]
@@ -228,8 +230,9 @@ def test_a_dataset_whose_trainings_all_failed_is_rejected(
     content = YAML().load(params.read_text())
     content["lr"], content["models"]["direct"] = 1.5, {}
     YAML().dump(content, params)
-    for command in ("train house manual_gd torch_sgd", "evaluate house", "verdict"):
+    for command in ("train house manual_gd torch_sgd", "evaluate house"):
         assert run(command)[0] == 0
+    give_verdicts(load_params())
     verdict = json.loads((workspace / "metrics/verdict.json").read_text())["datasets"]["house"]
     assert (verdict["verdict"], verdict["reason"]) == ("rejected", "its loss grew")
     (workspace / "in.csv").write_text("area_m2\n100\n")
@@ -362,7 +365,7 @@ def test_divergence_ends_with_3_and_no_model(run: Run, prepared: Prepare, worksp
         ("split house", "data/2_validated/house/report.json is missing"),
         ("train house manual_gd", "data/3_split/house/train.parquet is missing"),
         ("results", "metrics/verdict.json is missing"),
-        ("verdict", "data/5_evaluated/house/evaluated.json is missing"),
+        ("report", "data/5_evaluated/house/evaluated.json is missing"),
         ("promote house", "metrics/verdict.json is missing"),
     ],
 )

@@ -77,8 +77,8 @@ def test_a_fresh_clone_runs_every_stage_and_reproduces_every_byte(reproduced: Cl
     said, status = first_repro(reproduced)
     locked = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
     # params has nothing to make: the lock alone says that this very params.yaml was checked;
-    # all that textbook and verdict make is in git
-    assert stages_run(said) == set(locked) - {"params", "textbook", "verdict"}
+    # all that textbook makes is in git
+    assert stages_run(said) == set(locked) - {"params", "textbook"}
     assert status == ""
 
 
@@ -191,7 +191,7 @@ def test_an_experiment_reruns_what_depends_on_lr_and_adds_its_runs(clone: Clone)
     before = runs(clone)
     output = clone.ok("dvc exp run -S lr=0.01 --name slow")
     kinds = {stage.split("@")[0] for stage in stages_run(output)} - {"params", "track"}
-    assert kinds == {"train_gradient", "evaluate", "verdict", "report"}
+    assert kinds == {"train_gradient", "evaluate", "report"}
     assert metric(clone, "house", "manual_gd", "train_mse") > 900
     added = [run for run in runs(clone) if run["id"] not in {run["id"] for run in before}]
     assert len(added) == 5

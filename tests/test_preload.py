@@ -26,17 +26,17 @@ stages:
   params:
     cmd: %s exec python -m pipeline.core "$DVC_STAGE"
     outs: [params.out]
-  verdict:
+  report:
     cmd: %s exec python -m pipeline.core "$DVC_STAGE"
     deps: [params.out]
-    outs: [verdict.out]
+    outs: [report.out]
 """
 FACTS = """
 import json, os, resource, signal, sys
 from importlib import import_module
 from pipeline.core.preload import LEVEL_OF, LEVELS
 before = "numpy" in sys.modules
-for module in sum(LEVELS[:LEVEL_OF["verdict"] + 1], ()):  # some of them set variables
+for module in sum(LEVELS[:LEVEL_OF["report"] + 1], ()):  # some of them set variables
     import_module(module)
 limits = [name for name in dir(resource) if name.startswith("RLIMIT_")]
 handled = [s for s in signal.Signals if signal.getsignal(s) is signal.SIG_IGN]
@@ -50,12 +50,12 @@ facts = {
     "encodings": [sys.stdin.encoding, sys.stdout.encoding, sys.stdout.errors, sys.stderr.errors],
     "main": sys.modules["__main__"].__spec__.name, "blocked": list(signal.pthread_sigmask(0, [])),
 }
-json.dump([before, facts], open("verdict.out", "w"))
+json.dump([before, facts], open("report.out", "w"))
 """
 
 
 class Project(Clone):
-    """A folder with toy stages: `params`, and `verdict` after it."""
+    """A folder with toy stages: `params`, and `report` after it."""
 
     def __init__(self, folder: Path, of_dvc: Path) -> None:
         super().__init__(folder)
@@ -64,7 +64,7 @@ class Project(Clone):
         shutil.copytree(ROOT / "pipeline/core", folder / "pipeline/core")
         shutil.copy(ROOT / "pipeline/__main__.py", folder / "pipeline")
         self.stage("params", "open('params.out', 'w').write('1')")
-        self.stage("verdict", "open('verdict.out', 'w').write('1')")
+        self.stage("report", "open('report.out', 'w').write('1')")
         self.begin_with("")
 
     def begin_with(self, shell: str) -> None:
@@ -116,7 +116,7 @@ def project(tmp_path: Path, of_dvc: Path) -> Project:
 
 
 def test_a_stage_begins_with_what_it_would_have_alone(project: Project) -> None:
-    project.stage("verdict", FACTS)
+    project.stage("report", FACTS)
     project.begin_with("umask 027; ulimit -n 300; X=1")
     (alone, expected), (forked, found) = (
         _facts(project, **env) for env in ({"PIPELINE_PRELOAD": "0"}, {})
@@ -125,12 +125,12 @@ def test_a_stage_begins_with_what_it_would_have_alone(project: Project) -> None:
     assert found.pop("descriptors") == 1 + expected.pop("descriptors")  # to say that it is done
     assert found == expected
     assert (found["umask"], found["limits"]["RLIMIT_NOFILE"][0]) == (0o027, 300)
-    assert (found["arguments"], found["environment"]["X"]) == (["verdict"], "1")
+    assert (found["arguments"], found["environment"]["X"]) == (["report"], "1")
 
 
 def _facts(project: Project, **env: str) -> tuple[bool, dict[str, Any]]:
     project.ok("dvc repro -f", **env)
-    before, facts = json.loads((project.folder / "verdict.out").read_text())
+    before, facts = json.loads((project.folder / "report.out").read_text())
     return before, facts
 
 
@@ -227,10 +227,10 @@ def test_what_a_stage_says_arrives_in_order(project: Project) -> None:
 
 
 def test_code_that_is_edited_between_two_stages_is_what_runs(project: Project) -> None:
-    new = 'def verdict():\\n    print("edited")\\n    open("verdict.out", "w")\\n'
+    new = 'def report():\\n    print("edited")\\n    open("report.out", "w")\\n'
     project.stage(
         "params",
-        f"open('pipeline/evaluate/verdict.py', 'w').write('{new}')\nopen('params.out', 'w')",
+        f"open('pipeline/report/stage.py', 'w').write('{new}')\nopen('params.out', 'w')",
     )
     assert "edited" in project.ok("dvc repro")
 
@@ -349,7 +349,6 @@ OF_EACH_KIND = (
     "train_gradient@house-torch_sgd",
     "train_gradient@breast_cancer-bcpm",
     "evaluate@breast_cancer",
-    "verdict",
     "report",
 )
 

@@ -50,7 +50,7 @@ def test_what_runs_here_is_what_is_locked() -> None:
 
 def test_every_dataset_and_model_of_params_has_its_stages() -> None:
     params = load_params()
-    expected = {"params", "verdict", "report", "textbook", "track"}
+    expected = {"params", "report", "textbook", "track"}
     for stage in ("ingest", "validate", "split", "evaluate"):
         expected |= {f"{stage}@{dataset}" for dataset in params.datasets}
     expected |= {f"train_direct@{key}" for key in params.models.direct}

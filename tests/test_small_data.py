@@ -31,7 +31,7 @@ def through(run: Run, workspace: Path) -> Callable[..., tuple[int, str]]:
         params.write_text(params.read_text().replace("repeats: 10", "repeats: 2"))
         for command in (
             *("ingest small", "validate small", "split small", TRAIN[block]),
-            *("evaluate small", "verdict", "report", "results"),
+            *("evaluate small", "report", "results"),
         ):
             code, message = run(command)
             assert "Traceback" not in message

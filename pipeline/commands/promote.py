@@ -1,6 +1,6 @@
 """Make the accepted model of DATASET its champion, or the MODEL named.
 
-From then on `verdict` rejects what is worse, and `predict` uses it. Run `dvc repro` afterwards,
+From then on `report` rejects what is worse, and `predict` uses it. Run `dvc repro` afterwards,
 which moves the alias `champion` in MLflow's registry, and commit.
 
 Reads metrics/verdict.json and data/5_evaluated. Writes metrics/champion.json.

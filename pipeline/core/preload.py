@@ -95,7 +95,6 @@ LEVEL_OF = {
     "train_gradient": 2,
     "split": 3,
     "evaluate": 3,
-    "verdict": 3,
     "validate": 4,
     "report": 5,
     "textbook": 5,

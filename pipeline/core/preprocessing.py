@@ -35,7 +35,7 @@ def split_rows(
         return rows, rows[:0]
     if test_size * n_rows > n_rows - 1:  # scikit-learn refuses it, in words of its own
         return rows[:0], rows
-    from sklearn.model_selection import train_test_split  # a second that verdict need not wait
+    from sklearn.model_selection import train_test_split  # a second that report need not wait
 
     train, test = train_test_split(rows, test_size=test_size, random_state=seed)
     return train, test

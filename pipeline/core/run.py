@@ -27,7 +27,6 @@ STAGES = {
     "split": Stage("pipeline.split", 1),
     "train": Stage("pipeline.solvers.stage", 2),
     "evaluate": Stage("pipeline.evaluate.stage", 1),
-    "verdict": Stage("pipeline.evaluate.verdict", 0),
     "report": Stage("pipeline.report.stage", 0),
     "textbook": Stage("pipeline.textbook.stage", 0),
     "track": Stage("pipeline.tracking.stage", 0),

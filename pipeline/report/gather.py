@@ -168,15 +168,15 @@ class Gathered(Split):
         return scores.get(key), scores.get(f"{key}_low"), scores.get(f"{key}_high")
 
 
-def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gathered:
+def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
     """Read what the stages left of one dataset.
 
     Parameters
     ----------
     dataset : str
         A key of `datasets` in params.yaml.
-    verdicts : dict
-        The verdict of every dataset, by name.
+    verdict : Verdict
+        On its models.
 
     Raises
     ------
@@ -184,8 +184,6 @@ def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gather
         When a file is missing or damaged, or the files do not fit together.
     """
     settings, evaluated = params.dataset(dataset), read_evaluated(dataset)
-    if dataset not in verdicts:
-        raise PipelineError(f"{layout.VERDICT}: says nothing of {dataset}; run `dvc repro`")
     table = read_table(layout.ingested(dataset))
     split = read_split(dataset, settings, table)
     trained_on = md5(layout.split_part(dataset, "train"))
@@ -195,7 +193,7 @@ def gather(dataset: str, params: Params, verdicts: dict[str, Verdict]) -> Gather
         **vars(split),
         name=dataset,
         evaluated=evaluated,
-        verdict=verdicts[dataset],
+        verdict=verdict,
         columns=table.num_columns,
         checks=read_as(layout.validated(dataset), Validated).checks,
         warnings=read_warnings(dataset, evaluated),

@@ -1,22 +1,30 @@
-"""Write metrics/report.html.
+"""Accept or reject the best models, and write metrics/report.html.
 
-One page that opens from disk, with tables and pictures of every dataset; params.yaml: report has
-its language. Reads what the other stages wrote. Writes the single pictures to metrics/report.
+Compares the trainers of every dataset and accepts, rejects or leaves undecided the best; prints the
+verdicts that are not those of the last time. Then draws one page that opens from disk, with tables
+and pictures of every dataset; params.yaml: report has its language.
+
+Reads what the other stages wrote; the verdict, data/5_evaluated alone. Writes metrics/verdict.json
+and metrics/summary.json, metrics/report.html, and the single pictures to metrics/report.
 """
 
+from collections.abc import Mapping
+
 from pipeline.core import layout
-from pipeline.core.artifacts.evaluated import read_verdicts
+from pipeline.core.artifacts.evaluated import Verdict
+from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.files import write_text
-from pipeline.core.params import load_params
+from pipeline.core.params import Params, load_params
 from pipeline.figures.svg import alone
 from pipeline.report.gather import gather
 from pipeline.report.page import page
 from pipeline.report.pictures import draw_all
 from pipeline.report.texts import Texts
+from pipeline.report.verdict import give_verdicts
 
 
 def report() -> None:
-    """Write metrics/report.html, and its pictures to metrics/report.
+    """Write the verdicts, then metrics/report.html, and its pictures to metrics/report.
 
     Raises
     ------
@@ -24,9 +32,20 @@ def report() -> None:
         When a file is missing or damaged, or the files do not fit together.
     """
     params = load_params()
+    remove_strangers(params)
+    draw(params, give_verdicts(params))
+
+
+def draw(params: Params, verdicts: Mapping[str, Verdict]) -> None:
+    """Write the page and its pictures.
+
+    Raises
+    ------
+    PipelineError
+        When a file is missing or damaged, or the files do not fit together.
+    """
     t = Texts(params.report.language)
-    verdicts = read_verdicts()
-    gathered = [gather(name, params, verdicts) for name in params.datasets]
+    gathered = [gather(name, params, verdicts[name]) for name in params.datasets]
     pictures = draw_all(gathered, t)
     files = {layout.picture(p.dataset, p.name): alone(p.svg, p.finding) for p in pictures}
     for path, text in files.items():

@@ -171,8 +171,8 @@ def test_fault_97_a_model_cut_anywhere_is_found(project: Path) -> None:
         ("data/3_split/house/train.parquet", "train_direct@house-closed_form", 0o444),
         ("data/4_models/house/house-manual_gd.json", "evaluate@house", 0o444),
         ("data/4_models/house/house-manual_gd_history.csv", "report", 0o444),
-        ("data/5_evaluated/house/evaluated.json", "verdict", 0o444),
-        ("data/5_evaluated/house/evaluated.json", "verdict", 0o644),
+        ("data/5_evaluated/house/evaluated.json", "report", 0o444),
+        ("data/5_evaluated/house/evaluated.json", "report", 0o644),
         ("metrics/plots/house/residuals.csv", "report", 0o444),
     ],
 )
@@ -260,12 +260,12 @@ def test_a_file_that_was_altered_is_refused_where_dvcs_cache_is_elsewhere(copy: 
     whole = file.read_bytes()
     file.chmod(0o644)
     file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
-    env = {"DVC_STAGE": "verdict", "DVC_ROOT": str(copy.folder)}
-    refused = copy.run("python -m pipeline.core verdict", **env)
+    env = {"DVC_STAGE": "report", "DVC_ROOT": str(copy.folder)}
+    refused = copy.run("python -m pipeline.core report", **env)
     assert refused.returncode == 2
-    assert "error: verdict: data/5_evaluated/house: has md5 " in refused.stdout
+    assert "error: report: data/5_evaluated/house: has md5 " in refused.stdout
     file.write_bytes(whole)
-    copy.ok("python -m pipeline.core verdict", **env)
+    copy.ok("python -m pipeline.core report", **env)
 
 
 # What each command reads, and what it says of a file that is not of its form.
@@ -282,17 +282,9 @@ READ = {
     "split small": ["data/2_validated/small/report.json", "data/1_ingested/small.parquet"],
     "train small bcpm": ["data/3_split/small/train.parquet"],
     "evaluate small": [*SPLIT, *MODELS[:1], CHAMPION],
-    "verdict": EVALUATED,
     "report": [
-        *(
-            "data/2_validated/small/report.json",
-            *SPLIT,
-            *MODELS,
-            HISTORY,
-            *EVALUATED,
-            *PLOTS,
-            VERDICT,
-        )
+        "data/2_validated/small/report.json",
+        *(*SPLIT, *MODELS, HISTORY, *EVALUATED, *PLOTS),
     ],
     "track": [*SPLIT, *MODELS, HISTORY, *EVALUATED, VERDICT, CHAMPION],
     "predict small in.csv": [*SPLIT, *EVALUATED[:1], VERDICT, CHAMPION],

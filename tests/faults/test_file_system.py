@@ -24,7 +24,6 @@ STAGES = (
     "split house",
     "train house manual_gd",
     "evaluate house",
-    "verdict",
     "report",
 )
 

@@ -1,4 +1,4 @@
-"""Two small datasets as the stages before `report` leave them, with names that bite."""
+"""Two small datasets as `report` finds them once it has judged, with names that bite."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -9,10 +9,13 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import read_verdicts
 from pipeline.core.artifacts.models import Model, write_model
 from pipeline.core.files import md5, write_json, write_text
+from pipeline.core.params import load_params
 from pipeline.core.tables import number_table, write_table
 from pipeline.report.gather import PLOTS
+from pipeline.report.stage import draw
 
 BITING = ["<b>&\"'$x$", "面积 {0} $a", "a & b; url(x)", "tab\tbell\x07", "very_long_" * 12]
 WIDE = [*BITING, *(f"x{k}" for k in range(40))]
@@ -62,6 +65,11 @@ def write_sample(language: str = "en", rows: int = 30) -> None:
         "wide": _dataset("wide", wide, WIDE, rows),
     }
     write_json(layout.VERDICT, {"datasets": verdicts})
+
+
+def draw_sample() -> None:
+    """The page, with the sample's own verdicts."""
+    draw(load_params(), read_verdicts())
 
 
 def _dataset(name: str, settings: dict[str, Any], features: list[str], rows: int) -> dict[str, Any]:

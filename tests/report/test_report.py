@@ -15,9 +15,8 @@ from pipeline.core import layout
 from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
-from pipeline.report.stage import report
 from tests.conftest import ROOT
-from tests.report.sample import BITING, CLASSES, REASON, write_sample
+from tests.report.sample import BITING, CLASSES, REASON, draw_sample, write_sample
 
 Attributes = dict[str, str | None]
 
@@ -53,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_sample()
-        report()
+        draw_sample()
     return folder
 
 
@@ -70,7 +69,7 @@ def test_another_process_and_matplotlibrc_give_the_same_bytes(page: str) -> None
     here = written()
     Path("matplotlibrc").write_text("font.size: 30\nsvg.fonttype: path\n")
     subprocess.run(
-        [sys.executable, "-c", "from pipeline.report.stage import report; report()"],
+        [sys.executable, "-c", "import tests.report.sample as s; s.draw_sample()"],
         check=True,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
     )
@@ -113,7 +112,7 @@ def test_pictures_are_files_of_their_own(page: str) -> None:
 def test_pictures_of_datasets_that_are_gone_go_too(page: str) -> None:
     old = layout.picture("gone", "fit")
     old.write_text("<svg/>")
-    report()
+    draw_sample()
     assert not old.exists()
 
 
@@ -166,19 +165,19 @@ def test_the_least_squares_line_is_drawn_where_it_bounds_the_loss(page: str) -> 
     features, rows = [BITING[1]], md5(layout.split_part("line", "train"))
     model = read_model(path, "manual_gd", features, rows)
     write_model(path, features, replace(model, params={**model.params, "weight_decay": 0.1}), rows)
-    report()
+    draw_sample()
     assert "least-squares minimum" not in layout.REPORT.read_text()
 
 
 def test_many_rows_give_a_small_page(workspace: Path) -> None:
     write_sample(rows=5000)
-    report()
+    draw_sample()
     assert layout.REPORT.stat().st_size < 600_000
 
 
 def test_the_page_speaks_chinese(workspace: Path) -> None:
     write_sample(language="zh")
-    report()
+    draw_sample()
     page = layout.REPORT.read_text(encoding="utf-8")
     assert '<html lang="zh-Hans">' in page
     for word in ("混淆矩阵", "受试者工作特征曲线", "均方误差", "学习率", "交叉验证", "残差"):
@@ -188,7 +187,6 @@ def test_the_page_speaks_chinese(workspace: Path) -> None:
 @pytest.mark.parametrize(
     "lacking",
     [
-        lambda: layout.VERDICT,
         lambda: layout.evaluated("line"),
         lambda: layout.plot("wide", "calibration"),
         lambda: layout.history("line", "manual_gd"),
@@ -200,7 +198,7 @@ def test_a_missing_file_is_named(workspace: Path, lacking: Callable[[], Path]) -
     write_sample()
     lacking().unlink()
     with pytest.raises(PipelineError, match=f"{lacking()} is missing"):
-        report()
+        draw_sample()
     assert not layout.REPORT.exists()
 
 
@@ -209,4 +207,4 @@ def test_files_that_do_not_fit_together_are_named(workspace: Path) -> None:
     path = layout.plot("line", "predictions")
     path.write_text("trainer,actual,predicted\nmean,1,2\n")
     with pytest.raises(PipelineError, match=r"line/predictions.csv: has nothing of closed_form"):
-        report()
+        draw_sample()

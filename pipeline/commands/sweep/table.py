@@ -172,7 +172,7 @@ class Ranking:
         return [*swept, mean, sd, interval(point.scores, score), *more, mark]
 
     def _against_current(self) -> Comparison:
-        """The winner against the current params, as verdict compares models: fold by fold."""
+        """The winner against the current params, as the verdict compares models: fold by fold."""
         bench, metric = self.bench, self.bench.metric
         pair = {"best": self.points[0], "current": self.current}
         scores = {

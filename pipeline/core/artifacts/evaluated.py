@@ -1,4 +1,4 @@
-"""What evaluate finds of a dataset, and what verdict makes of it: the files that report shows."""
+"""What evaluate finds of a dataset, and the verdict that report gives on it."""
 
 from typing import Annotated, Literal, Self
 
@@ -202,5 +202,5 @@ def read_warnings(dataset: str, evaluated: Evaluated) -> list[str]:
 
 
 def read_verdicts() -> dict[str, Verdict]:
-    """Read what verdict wrote, by dataset."""
+    """Read the verdicts that report wrote, by dataset."""
     return read_as(layout.VERDICT, Verdicts).datasets

@@ -11,6 +11,7 @@ from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params, params_of
+from pipeline.report.verdict import give_verdicts
 from tests.conftest import descent, keep_datasets
 
 Run = Callable[[str], tuple[int, str]]
@@ -26,9 +27,10 @@ def judged(run: Run, prepared: Callable[[str], None], workspace: Path) -> Judge:
     prepared("synthetic")
 
     def judge(trainers: str = SYNTHETIC) -> dict[str, object]:
-        for command in (f"train synthetic {trainers}", "evaluate synthetic", "verdict"):
+        for command in (f"train synthetic {trainers}", "evaluate synthetic"):
             code, message = run(command)
             assert code == 0, message
+        give_verdicts(load_params())
         verdicts = json.loads((workspace / "metrics/verdict.json").read_text())
         found: dict[str, object] = verdicts["datasets"]["synthetic"]
         return found

@@ -1,36 +1,27 @@
-"""Compare the trainers of every dataset and accept, reject or leave undecided the best.
-
-Prints the verdicts that are not those of the last time.
-
-Reads data/5_evaluated. Writes metrics/verdict.json and metrics/summary.json.
-"""
+"""The trainers of every dataset compared, and the best accepted, rejected or left undecided."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 
 from pipeline.core import layout
-from pipeline.core.artifacts.evaluated import (
-    Evaluated,
-    Verdict,
-    Verdicts,
-    read_evaluated,
-    read_verdicts,
-)
-from pipeline.core.artifacts.strangers import remove_strangers
-from pipeline.core.errors import PipelineError
+from pipeline.core.artifacts.evaluated import Evaluated, Verdict, Verdicts, read_evaluated
 from pipeline.core.files import md5, write_json
-from pipeline.core.params import load_params
+from pipeline.core.params import Params
 from pipeline.core.run import say
 from pipeline.evaluate.comparison import verdict as judge
 
 
-def verdict() -> None:
-    """Compare the trainers of every dataset; write metrics/verdict.json and metrics/summary.json.
+def give_verdicts(params: Params) -> dict[str, Verdict]:
+    """Judge every dataset; write metrics/verdict.json and metrics/summary.json.
 
-    The summary is what `dvc exp show` and `dvc metrics diff` show: few numbers, short names.
+    Prints the verdicts that are not those of the last time. The summary is what `dvc exp show` and
+    `dvc metrics diff` show: few numbers, short names.
+
+    Returns
+    -------
+    dict
+        By dataset.
     """
-    params = load_params()
-    remove_strangers(params)
     evaluated = {name: read_evaluated(name) for name in params.datasets}
     verdicts = {
         name: judge(one, params.verdict.tolerance, md5(layout.evaluated(name)))
@@ -43,12 +34,16 @@ def verdict() -> None:
         if name not in before or _told(one) != _told(before[name]):
             say(f"{name}: {_told(one)}")
     write_json(layout.VERDICT, Verdicts(datasets=verdicts).model_dump())  # last: what was told
+    return verdicts
 
 
 def _before() -> Mapping[str, Verdict]:
-    """The verdicts of the last time; none where this code cannot read them."""
-    with suppress(PipelineError):
-        return read_verdicts()
+    """The verdicts of the last time; none where this code cannot read them.
+
+    Whatever dvc.lock says: it knows nothing of those that were told before a page failed.
+    """
+    with suppress(OSError, ValueError):
+        return Verdicts.model_validate_json(layout.VERDICT.read_bytes()).datasets
     return {}
 
 
