@@ -87,11 +87,10 @@ class Column:
         self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
         values = present.to_numpy()
         share = len(values) / self.values
-        self.mean += share * (float(np.sum(values / len(values))) - self.mean)  # stays finite
-        start = self.low if self.low in (0, 1) else None
-        self.counting &= start is not None and not self.missing and self.dtype == "int64"
+        self.mean = (1 - share) * self.mean + share * float(np.sum(values / len(values)))
+        self.counting &= self.low in (0, 1) and not self.missing and self.dtype == "int64"
         if self.counting:
-            expected = np.arange(start + before, start + self.rows)
+            expected = np.arange(before, self.rows) + self.low
             self.counting = bool((values == expected).all())
 
     def _count(self, column: pa.ChunkedArray) -> None:

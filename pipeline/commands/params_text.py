@@ -99,7 +99,7 @@ def removed(text: str, dataset: str) -> str:
         As `inserted`.
     """
     params = parse_params(text, str(layout.PARAMS))
-    expected, gone = params.model_dump(), {DATASETS: [dataset]}
+    expected, gone = params.model_dump(), dict[Place, list[str]]({DATASETS: [dataset]})
     for group, lines in params.models:
         gone["models", group] = [key for key, line in lines.items() if line.dataset == dataset]
     splices = list[Splice]()
@@ -178,14 +178,14 @@ class _File:
             return []
         name, block = self._found(mapping)
         first, of_keys = block.value[0][0], [pair for pair in block.value if pair[0].value in keys]
-        splices = [self._removal(*pair, pair[0] is first) for pair in of_keys]
+        splices = [self._removal(key, value, key is first) for key, value in of_keys]
         if len(of_keys) == len(block.value):
             colon = self._colon(name)
             splices.append(Splice(colon, colon, " {}"))
         return splices
 
     def _removal(self, key: Any, value: Any, first: bool) -> Splice:
-        """From the comments right above, with a blank line above these, or below the first entry."""
+        """With the comments right above it, and a blank line above these, or below the first."""
         column, start = key.start_mark.column, self._line_start(key.start_mark.index)
         end = self._entry_end(value, column)
         while (above := self._line_above(start)) is not None:
@@ -223,7 +223,7 @@ class _File:
         return self._entry_end(block.value[-1][1], block.start_mark.column)
 
     def _entry_end(self, value: Any, column: int) -> int:
-        end = _last(value).end_mark.index
+        end: int = _last(value).end_mark.index
         if self._text[end - 1] != "\n":  # a text of several lines ends behind its line break
             end = self._line_end(end)
         line = end

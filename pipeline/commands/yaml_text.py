@@ -23,9 +23,9 @@ class Remark(NamedTuple):
 
 
 def lines_of(block: Mapping[str, Any]) -> Iterator[str]:
-    """A block of keys and values, without an indent.
+    r"""A block of keys and values, without an indent.
 
-    >>> print("\\n".join(lines_of({"a": {}, "b": ["x", "no"], "c": {"d": 1e-05}, "e: f": None})))
+    >>> print("\n".join(lines_of({"a": {}, "b": ["x", "no"], "c": {"d": 1e-05}, "e: f": None})))
     a: {}
     b:
     - x

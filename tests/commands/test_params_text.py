@@ -1,4 +1,4 @@
-"""A dataset in the text of params.yaml: put there and taken away, it leaves every byte as it was."""
+"""A dataset in the text of params.yaml: put there and taken away, no byte changes."""
 
 import re
 from typing import Any
@@ -161,14 +161,9 @@ def test_a_group_without_models_is_written_in_braces() -> None:
     assert "  gradient: {}\n" in text
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("direct:\n    house-pairwise_mean: {dataset: house, trainer: pairwise_mean}\n", "direct: {\n    house-pairwise_mean: {dataset: house, trainer: pairwise_mean}}\n"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_edited_safely_is_said(old: str, new: str) -> None:
+def test_what_cannot_be_edited_safely_is_said() -> None:
+    line = "house-pairwise_mean: {dataset: house, trainer: pairwise_mean}"
     text = re.sub(r"(?m)^    (house|synthetic)-closed_form.*\n", "", COMMITTED)
-    assert text.count(old) == 1
+    text = text.replace(f"direct:\n    {line}\n", f"direct: {{{line}}}\n")
     with pytest.raises(PipelineError, match="cannot be edited safely as it is written; add"):
-        inserted(text.replace(old, new), lines("house"))
+        inserted(text, lines("house"))
