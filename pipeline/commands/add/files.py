@@ -74,18 +74,16 @@ def same(file: Path, source: Path) -> bool:
 def _all_or_none(paths: list[Path], params: str) -> Iterator[None]:
     """Remove what is new of some files, and of DVC's beside them, where the block does not end."""
     ignored = paths[0].with_name(".gitignore")
-    new = [path for path in (*paths, tracked(paths[0])) if not path.exists()]
+    new = [path for path in (*paths, tracked(paths[0]), ignored) if not path.exists()]
     listed = ignored.read_bytes() if ignored.exists() else None
     try:
         yield
     except BaseException:
         if layout.PARAMS.read_bytes() != params.encode():
-            for path in new:
-                path.unlink(missing_ok=True)
-            if listed is not None:
+            for path in filter(Path.exists, new):
+                path.unlink()
+            if listed is not None and ignored.read_bytes() != listed:
                 ignored.write_bytes(listed)
-            else:
-                ignored.unlink(missing_ok=True)
         raise
 
 

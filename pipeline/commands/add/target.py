@@ -110,7 +110,7 @@ def _task(column: Column, found: Kind) -> tuple[Task, str]:
         return "classification", "text"
     if counts is None or len(counts) > LABELS:
         return "regression", "numbers of many values"
-    if len(counts) == 2:
+    if len(counts) == 2 and column.repeats:
         return "classification", "two values"
     whole = all(value == int(value) for value in counts)
     if whole and min(counts.values()) > 1 and several_classes():
