@@ -80,8 +80,8 @@ def test_a_table_of_numbers_is_a_dataset(cli: Cli, tmp_path: Path) -> None:
         "missing     none",
         "target      price: regression (numbers of many values); 61.225 to 300.095, mean 186.519",
         "numbers     3: area, rooms, lift",
-        "models      closed_form, manual_gd, beside linear_regression and mean; 20% of the rows are "
-        "kept for testing",
+        "models      closed_form, manual_gd, beside linear_regression and mean; 20% of the rows "
+        "are kept for testing",
         "files       data/raw/flats.csv, data/schema/flats.yaml, params.yaml: datasets.flats",
         "next        dvc repro",
     ]
