@@ -24,7 +24,10 @@ Run from the folder of dvc.yaml. Usually DVC calls the stages, in order and only
 
 Exit codes: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130 interrupted.
 """
-COMMANDS = ("sync", "predict", "sweep", "run", "schema", "results", "doctor", "verify", "promote")
+COMMANDS = (
+    *("add", "remove", "sync", "predict", "sweep", "run", "schema", "results", "doctor", "verify"),
+    "promote",
+)
 MODULES = {"run": "runs", "schema": "schema_draft"}  # of commands that are not named as theirs
 
 

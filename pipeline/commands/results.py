@@ -1,18 +1,25 @@
-"""Print one table of all datasets and trainers.
+"""Print one table of all datasets and trainers; with --json a list for programs.
 
-Reads metrics/*.json and params.yaml.
+Reads metrics/*.json and params.yaml; with --json data/5_evaluated and the warnings, too.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tabulate import SEPARATING_LINE, tabulate
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
-from pipeline.core.artifacts.evaluated import Scores, Verdict, read_verdicts
+from pipeline.core.artifacts.evaluated import (
+    Scores,
+    Verdict,
+    read_evaluated,
+    read_verdicts,
+    read_warnings,
+)
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_as
+from pipeline.core.files import as_json, md5, read_as
 from pipeline.core.params import load_params
 from pipeline.core.run import say
 
@@ -41,9 +48,41 @@ def results(markdown: bool = False) -> str:
     PipelineError
         When metrics/ is of other datasets, trainers or metrics than params.yaml.
     """
-    params, verdicts = load_params(), read_verdicts()
     rows: list[Row | str] = []
     reasons: list[str] = []
+    for dataset, scores, verdict in _judged():
+        rows += [SEPARATING_LINE, *_rows(dataset, scores, verdict)]
+        reasons += _reasons(dataset, verdict)
+    if markdown:
+        return "\n".join([*_markdown(rows), "", *(f"- {reason}" for reason in reasons)])
+    table = tabulate(rows, HEADER, tablefmt="plain", disable_numparse=True)
+    return "\n".join([table, "", *reasons])
+
+
+def results_json() -> str:
+    """All that is judged, for programs: a list of objects, one for each model of a dataset.
+
+    `mean`, `sd` and `interval` are of the dataset's metric over held-out rows, `test` and
+    `test_interval` of the test rows; what there is not is null. `verdict` is what the table's last
+    column says, `warnings` are those of the dataset.
+
+    Raises
+    ------
+    PipelineError
+        As `results`, and when data/5_evaluated is missing or about other scores.
+    """
+    return as_json([one for judged in _judged() for one in _objects(*judged)])
+
+
+def _judged() -> Iterator[tuple[str, dict[str, Scores], Verdict]]:
+    """Each dataset with the scores of its models, and the verdict on them.
+
+    Raises
+    ------
+    PipelineError
+        When metrics/ is of other datasets, trainers or metrics than params.yaml.
+    """
+    params, verdicts = load_params(), read_verdicts()
     for dataset, settings in params.datasets.items():
         scores = read_as(layout.metrics(dataset), dict[str, Scores])
         if dataset not in verdicts or verdicts[dataset].metric != settings.evaluate.metric:
@@ -56,12 +95,44 @@ def results(markdown: bool = False) -> str:
                 f"{layout.metrics(dataset)}: is of other models ({', '.join(scores) or 'none'}) "
                 f"than {layout.PARAMS} has; run `dvc repro`"
             )
-        rows += [SEPARATING_LINE, *_rows(dataset, scores, verdicts[dataset])]
-        reasons += _reasons(dataset, verdicts[dataset])
-    if markdown:
-        return "\n".join([*_markdown(rows), "", *(f"- {reason}" for reason in reasons)])
-    table = tabulate(rows, HEADER, tablefmt="plain", disable_numparse=True)
-    return "\n".join([table, "", *reasons])
+        yield dataset, scores, verdicts[dataset]
+
+
+def _objects(dataset: str, scores: dict[str, Scores], verdict: Verdict) -> Iterator[dict[str, Any]]:
+    evaluated = read_evaluated(dataset)
+    if verdict.evaluated_md5 != md5(layout.evaluated(dataset)):
+        raise PipelineError(
+            f"{layout.VERDICT} is about other scores than {layout.evaluated(dataset)}; run "
+            "`dvc repro`"
+        )
+    found, test = read_warnings(dataset, evaluated), f"test_{evaluated.metric}"
+    for model, one in evaluated.judged.items():
+        of = scores.get(model, one.scores)
+        standing, reason = verdict.standing(model)
+        yield {
+            "dataset": dataset,
+            "task": evaluated.task,
+            "model": model,
+            "trainer": one.trainer,
+            "role": one.role,
+            "champion": model == evaluated.champion,
+            "metric": evaluated.metric,
+            "folds": evaluated.scheme.folds,
+            "repeats": evaluated.scheme.repeats,
+            "mean": of.get(evaluated.held),
+            "sd": of.get(f"{evaluated.held}_sd"),
+            "interval": _ends(of, evaluated.held),
+            "test": of.get(test),
+            "test_interval": _ends(of, test),
+            "verdict": standing,
+            "reason": reason,
+            "warnings": found,
+        }
+
+
+def _ends(scores: Scores, name: str) -> list[float] | None:
+    low, high = scores.get(f"{name}_low"), scores.get(f"{name}_high")
+    return None if low is None or high is None else [low, high]
 
 
 def _rows(dataset: str, scores: dict[str, Scores], verdict: Verdict) -> Iterator[Row]:
@@ -89,8 +160,8 @@ def number(value: float | None) -> str:
 
 def interval(scores: Scores, name: str) -> str:
     """The interval of a score as tables show it."""
-    low, high = scores.get(f"{name}_low"), scores.get(f"{name}_high")
-    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+    ends = _ends(scores, name)
+    return "-" if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}"
 
 
 def _markdown(rows: Sequence[Row | str]) -> Iterator[str]:
@@ -101,9 +172,11 @@ def _markdown(rows: Sequence[Row | str]) -> Iterator[str]:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `results`."""
-    parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    form.add_argument("--json", action="store_true", help="as a list of objects")
 
 
 def run(options: Namespace) -> None:
     """Run the command."""
-    say(results(options.markdown))
+    say(results_json().rstrip("\n") if options.json else results(options.markdown))

@@ -8,18 +8,18 @@ was seen and what to check. An existing file is never overwritten.
 Reads FILE, a CSV file. Writes data/schema/NAME.yaml, NAME as of FILE, or another file.
 """
 
-import re
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from pipeline.commands.contents import MOST, Column, contents
+from pipeline.commands.yaml_text import key, quoted
 from pipeline.core import layout
 from pipeline.core.errors import GAPS, PipelineError, PipelineWarning
 from pipeline.core.files import write_text
@@ -32,9 +32,6 @@ from pipeline.ingest.words import block
 
 FEW = 10  # different values of a column that is a choice between them
 LABEL = 60  # characters of a value that may be one of them
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-OTHER = {"true", "false", "yes", "no", "on", "off", "null"}  # what YAML takes for no text
-KEY = 1000  # characters of a key before its colon; YAML reads 1024
 HEADER = """\
 # The pandera schema of {path}, drafted from its {rows} rows. It says what was seen,
 # not what is right: check every line, and write what you know in place of it.
@@ -96,7 +93,7 @@ def draft(file: Path, output: Path | None = None) -> Path:
     gaps = f"; {GAPS}" * (found.dialect.missing != dialect.missing)
     for said in filter(None, [f"{hint}{gaps}" * bool(names), *found.notes]):
         warnings.warn(f"{file}: {said}; {again}", PipelineWarning, stacklevel=2)
-    write_text(path, drafted(table, str(file)))
+    write_text(path, drafted(contents([table]), str(file)))
     return path
 
 
@@ -119,64 +116,82 @@ def _gaps(dialect: Dialect) -> dict[str, Any]:
     return dialect.model_dump(include={"missing", "quoted_missing"}, exclude_defaults=True)
 
 
-def drafted(table: pa.Table, path: str) -> str:
+def drafted(
+    columns: Mapping[str, Column],
+    path: str,
+    categories: Collection[str] = (),
+    free: Collection[str] = (),
+) -> str:
     """The text of a schema that a table fits.
 
     Parameters
     ----------
-    table : Table
+    columns : dict
+        What each column holds, by name.
     path : str
         The file that it comes from, to name at the top.
+    categories : collection of str, optional
+        Columns that hold what was seen and nothing else, also where that is much.
+    free : collection of str, optional
+        Columns of which any value of the same type passes.
     """
-    name = path if path.isprintable() else _quoted(path)
-    lines = [HEADER.format(path=name, rows=table.num_rows)]
-    for column_name, column in zip(table.column_names, table.columns, strict=True):
-        lines += [f"  {line}\n" for line in _column(_key(column_name), column)]
+    rows = next(iter(columns.values())).rows
+    lines = [HEADER.format(path=path if path.isprintable() else quoted(path), rows=rows)]
+    for name, column in columns.items():
+        lines.append(f"  # {_seen(column)}\n")
+        lines += [f"  {line}\n" for line in key(name)]
+        checks = [] if name in free else _checks(column, name in categories)
+        lines += [f"    {line}\n" for line in (*_type(column), *checks)]
     return "".join([*lines, FOOTER])
 
 
-def _column(key: str, column: pa.ChunkedArray) -> Iterator[str]:
-    """The lines of one column: what was seen as a comment, then type and checks."""
-    values: NDArray[Any] = column.drop_null().to_numpy()
-    different = np.unique(values)
-    kind = {"double": "float64", "int64": "int64"}.get(str(column.type), "str")
-    if kind == "int64" and column.null_count:
-        kind = "float64"  # which has a place for what is missing
-    missing = column.null_count + (int(np.sum(values == "")) if kind == "str" else 0)
-    counts = f"{len(different)} different, {missing or 'none'} missing"
-    if not len(values):
-        yield f"# {counts}"
-    elif kind == "str":
-        sizes = [len(value) for value in different]
-        yield f"# text of {min(sizes)} to {max(sizes)} characters, {counts}"
-    else:
-        mean = np.sum(values / len(values))  # of values whose sum is beyond floats, too
-        yield f"# {different[0]:.6g} to {different[-1]:.6g}, mean {mean:.6g}, {counts}"
-    yield key
-    yield f"  dtype: {kind}"
-    if column.null_count:
-        yield "  nullable: true"
-    few = 0 < len(different) <= min(FEW, len(values) // 2)
-    if kind == "str" and few and max(len(value) for value in different) <= LABEL:
-        yield f"  isin: [{', '.join(_quoted(value) for value in different)}]"
-    elif kind == "int64" and few:
-        yield f"  isin: [{', '.join(map(str, different.tolist()))}]"
-    elif kind != "str" and len(values):
-        ends = _whole(different) if kind == "int64" else _wide(different)
-        yield f"  in_range: {{min_value: {ends[0]}, max_value: {ends[1]}}}"
+def _seen(column: Column) -> str:
+    different = f"more than {MOST:,}" if column.different is None else column.different
+    counts = f"{different} different, {column.missing + column.empty or 'none'} missing"
+    if not column.values:
+        return counts
+    if column.dtype == "str":
+        return f"text of {column.shortest} to {column.longest} characters, {counts}"
+    return f"{column.low:.6g} to {column.high:.6g}, mean {column.mean:.6g}, {counts}"
 
 
-def _whole(values: NDArray[np.int64]) -> tuple[int, int]:
+def _type(column: Column) -> Iterator[str]:
+    # an integer that is missing needs a float, which has a place for it
+    dtype = "float64" if column.dtype == "int64" and column.missing else column.dtype
+    yield f"dtype: {dtype}"
+    if column.missing:
+        yield "nullable: true"
+
+
+def _checks(column: Column, category: bool) -> Iterator[str]:
+    """The values seen where they are few, or ends around numbers."""
+    different = sorted(column.counts or ())
+    few = 0 < len(different) <= min(FEW, column.values // 2)
+    if column.dtype == "str" and (category or (few and column.longest <= LABEL)):
+        yield from _isin([quoted(value) for value in different])
+    elif column.dtype == "int64" and not column.missing and few:
+        yield from _isin([*map(str, different)])
+    elif column.dtype != "str" and column.values:
+        whole = column.dtype == "int64" and not column.missing
+        ends = _whole(column.low, column.high) if whole else _wide(column.low, column.high)
+        yield f"in_range: {{min_value: {ends[0]}, max_value: {ends[1]}}}"
+
+
+def _isin(values: Sequence[str]) -> list[str]:
+    if len(values) <= FEW:
+        return [f"isin: [{', '.join(values)}]"]
+    return ["isin:", *(f"- {value}" for value in values)]
+
+
+def _whole(low: int, high: int) -> tuple[int, int]:
     """Bounds of integers."""
-    low, high = int(values[0]), int(values[-1])
     more = (high - low + 1) // 2 or max(1, abs(low) // 2)
     below, above = _not_across_0(low - more, low, high, high + more)
     return max(INT64.start, int(below)), min(INT64.stop - 1, int(above))
 
 
-def _wide(values: NDArray[np.float64]) -> tuple[str, str]:
+def _wide(low: float, high: float) -> tuple[str, str]:
     """Bounds of numbers, with few digits."""
-    low, high = float(values[0]), float(values[-1])
     more = (high / 2 - low / 2) or abs(low) / 2 or 1.0
     below, above = _not_across_0(low - more, low, high, high + more)
     return _short(below, low, more), _short(above, high, more)
@@ -196,21 +211,6 @@ def _short(bound: float, seen: float, margin: float) -> str:
         repr(bound),
     )
     return text if "." in text or "e" not in text else text.replace("e", ".0e")  # YAML 1.1
-
-
-def _key(name: str) -> str:
-    """A column's name as a key of YAML."""
-    if PLAIN.fullmatch(name) and name.lower() not in OTHER:
-        return f"{name}:"
-    text = _quoted(name)
-    return f"{text}:" if len(text) < KEY else f"? {text}\n  :"
-
-
-def _quoted(text: str) -> str:
-    """Text as YAML reads it back, whatever is in it."""
-    escaped = {'"': '\\"', "\\": "\\\\"}
-    shown = (escaped.get(c, c) if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
-    return f'"{"".join(shown)}"'
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -145,6 +145,24 @@ def mended(cut: str, committed: str) -> str:
     return (committed_head or head) + "".join(f"  {stage}" for stage in entries.values())
 
 
+def without(text: str, names: Collection[str]) -> str:
+    r"""Leave out the stages of datasets and models.
+
+    Parameters
+    ----------
+    text : str
+        Of a dvc.lock that is whole.
+    names : collection of str
+        NAME, and DATASET-NAME, as they stand behind the @ of a stage.
+
+    >>> without("stages:\n  a@x:\n    1\n  a@y:\n    2\n  b:\n    3\n", ["x"])
+    'stages:\n  a@y:\n    2\n  b:\n    3\n'
+    """
+    head, *stages = STAGE.split(text)
+    kept = (one for one in stages if one.partition(":")[0].partition("@")[2] not in names)
+    return head + "".join(f"  {stage}" for stage in kept)
+
+
 def _stages(lock: Path) -> dict[str, Any]:
     """The entries of the stages, by ruamel's C parser where `ruamel.yaml.clib` is installed."""
     try:

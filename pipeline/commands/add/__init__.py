@@ -1,0 +1,60 @@
+"""Make a dataset of a file: find out how it is written, and what its columns are.
+
+  python -m pipeline add FILE --target COLUMN
+
+Says what it found: delimiter, decimal sign, quotes, header, missing values, what each column is,
+what is left out and why. Copies FILE to data/raw (more than 10 MB go to DVC), drafts a schema, and
+puts a block and model lines into params.yaml, whose other bytes stay; `dvc repro` trains then.
+Without --target it lists the columns that may be one. Where something is wrong nothing is changed.
+
+Reads FILE, a CSV file, also one that gzip has compressed (its name ends with .gz).
+Writes data/raw/NAME.csv, data/schema/NAME.yaml, params.yaml.
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import get_args
+
+from pipeline.commands.add.files import place
+from pipeline.commands.add.plan import Plan, planned
+from pipeline.commands.add.words import summary
+from pipeline.core import layout
+from pipeline.core.run import say
+from pipeline.core.trainers import Task
+
+
+def add(plan: Plan, dry_run: bool = False) -> str:
+    """Write the files of a new dataset; say what was found, and what to do next.
+
+    Raises
+    ------
+    PipelineError
+        When the disk refuses; nothing has changed then.
+    """
+    schema = layout.schema(plan.name)
+    files = f"{plan.source}, {schema}, {layout.PARAMS}: datasets.{plan.name}"
+    if dry_run:
+        done = [f"{'dry run':<12}nothing is written; else {files}"]
+    else:
+        place(plan.file, plan.before, plan.source, (schema, plan.schema), plan.params)
+        done = [f"{'files':<12}{files}", f"{'next':<12}dvc repro"]
+    return "\n".join([*summary(plan.told), *done])
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what stands behind `add`."""
+    parser.add_argument("FILE", type=Path, help="a CSV file, or NAME.csv.gz")
+    parser.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    named = "of the dataset: a-z, 0-9 and _; made of FILE's unless given"
+    parser.add_argument("--name", help=named)
+    told = "told by the target unless given"
+    parser.add_argument("--task", choices=get_args(Task), help=told)
+    cells = "what a cell without a value holds, beside what is found; may be given again"
+    parser.add_argument("--missing", action="append", default=[], metavar="TEXT", help=cells)
+    parser.add_argument("--dry-run", action="store_true", help="say it, and write nothing")
+
+
+def run(options: Namespace) -> None:
+    """Run the command."""
+    o = options
+    say(add(planned(o.FILE, o.target, o.name, o.task, o.missing), o.dry_run))

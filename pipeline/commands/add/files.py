@@ -1,0 +1,106 @@
+"""The files of a new dataset: all of them are there afterwards, or none is."""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from filecmp import cmp
+from pathlib import Path
+
+from pipeline.core import layout
+from pipeline.core.checked_inputs import State, refuse_changed
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import atomic_write
+
+LARGE = 10_000_000  # bytes, from which a file goes to DVC and not to git
+
+
+def suffix(file: Path) -> str:
+    """What kind of file it is, as the name of its copy in data/raw ends.
+
+    Raises
+    ------
+    PipelineError
+        When there is no such file.
+    """
+    if not file.is_file():
+        raise PipelineError(f"{file}: is {'a folder' if file.is_dir() else 'missing'}")
+    return ".csv.gz" if file.name.endswith(".gz") else ".csv"
+
+
+def place(file: Path, before: State, source: Path, schema: tuple[Path, str], params: str) -> None:
+    """Copy the file, hand a large one to DVC, and write schema and params.yaml.
+
+    All are written under other names first, and params.yaml, which makes a dataset of the rest,
+    gets its own last.
+
+    Parameters
+    ----------
+    file : Path
+    before : State
+        Of the file, when it was looked at.
+    source : Path
+        Its copy in data/raw; may be the file itself.
+    schema : (Path, str)
+        Where it goes, and its text.
+    params : str
+        The text of params.yaml.
+
+    Raises
+    ------
+    PipelineError
+        When the disk refuses, or the file has changed; everything is then as it was.
+    """
+    path, text = schema
+    with _all_or_none([source, path], params), contextlib.ExitStack() as last:
+        for target, content in ((layout.PARAMS, params), (path, text)):
+            part = last.enter_context(atomic_write(target))
+            part.write_bytes(content.encode())
+        if not same(file, source):
+            with atomic_write(source) as part:
+                shutil.copyfile(file, part)
+                refuse_changed(file, before)
+        if source.stat().st_size > LARGE:
+            dvc("add", "--quiet", str(source))
+
+
+def same(file: Path, source: Path) -> bool:
+    """Whether the copy is there already."""
+    return source.is_file() and (source.samefile(file) or cmp(file, source, shallow=False))
+
+
+@contextlib.contextmanager
+def _all_or_none(paths: list[Path], params: str) -> Iterator[None]:
+    """Remove what is new of some files, and of DVC's beside them, where the block does not end."""
+    ignored = paths[0].with_name(".gitignore")
+    new = [path for path in (*paths, tracked(paths[0]), ignored) if not path.exists()]
+    listed = ignored.read_bytes() if ignored.exists() else None
+    try:
+        yield
+    except BaseException:
+        if layout.PARAMS.read_bytes() != params.encode():
+            for path in filter(Path.exists, new):
+                path.unlink()
+            if listed is not None and ignored.read_bytes() != listed:
+                ignored.write_bytes(listed)
+        raise
+
+
+def tracked(source: Path) -> Path:
+    """The file by which DVC knows one that it was given."""
+    return source.with_name(f"{source.name}.dvc")
+
+
+def dvc(*words: str) -> None:
+    """Run dvc.
+
+    Raises
+    ------
+    PipelineError
+        With what it says, where it fails.
+    """
+    ended = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+    if ended.returncode:
+        said = (ended.stderr or ended.stdout).strip()
+        raise PipelineError(f"dvc {words[0]} {words[-1]}: {said.removeprefix('ERROR: ')}")

@@ -1,0 +1,201 @@
+"""What a new dataset is to be: found out of its file, and held against what is there already."""
+
+import re
+import unicodedata
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.commands.add.block import block, models
+from pipeline.commands.add.files import same, suffix
+from pipeline.commands.add.kinds import Kind, kinds
+from pipeline.commands.add.target import FEWEST, Target, find_target
+from pipeline.commands.add.words import Told
+from pipeline.commands.contents import Column, contents
+from pipeline.commands.params_text import Entry, dataset_entry, inserted, model_entry
+from pipeline.commands.schema_draft import drafted
+from pipeline.core import layout
+from pipeline.core.artifacts.champions import read_champions
+from pipeline.core.checked_inputs import State, state
+from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.params import NAMES_TAKEN, SOURCE, Dialect, Params, load_params
+from pipeline.core.trainers import Task
+from pipeline.ingest.detect import detect
+from pipeline.ingest.reader import CsvFile
+
+
+class Plan(NamedTuple):
+    """A dataset that is not there yet.
+
+    Attributes
+    ----------
+    name : str
+    file : Path
+        As given.
+    before : State
+        Of the file, before it was read.
+    source : Path
+        Where the file goes.
+    schema, params : str
+        The texts of data/schema/NAME.yaml, and of params.yaml with the dataset.
+    told : Told
+        What was found.
+    """
+
+    name: str
+    file: Path
+    before: State
+    source: Path
+    schema: str
+    params: str
+    told: Told
+
+
+def planned(
+    file: Path,
+    target: str | None,
+    name: str | None = None,
+    task: Task | None = None,
+    missing: Sequence[str] = (),
+) -> Plan:
+    """Find out what a dataset of a file would be.
+
+    Parameters
+    ----------
+    file : Path
+    target : str or None
+        The column to predict.
+    name : str, optional
+        Of the dataset; made of the file's unless given.
+    task : str, optional
+        Told by the target unless given.
+    missing : sequence of str, optional
+        Cells that have no value, beside those that are found.
+
+    Raises
+    ------
+    PipelineError
+        When the file, the target or the name cannot be used.
+    """
+    params, before, ending = load_params(), state(file), suffix(file)
+    name = name or named(file)
+    source = _source(file, name, ending)
+    _refuse_taken(name, params)
+    found = detect(file, Dialect(missing=[*missing]) if missing else None)
+    columns = _contents(file, found.dialect)
+    _refuse_short(columns)
+    wanted = find_target(target, columns, task, params.cross_validation.folds)
+    of_columns = kinds(columns)
+    _refuse_useless(columns, of_columns, wanted)
+    told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
+    text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
+    schema = drafted(columns, str(source), *(_of(of_columns, k) for k in ("category", "drop")))
+    _refuse_other(file, source, layout.schema(name), schema)
+    return Plan(name, file, before, source, schema, text, told)
+
+
+def named(file: Path) -> str:
+    """The name of a dataset, made of its file's.
+
+    >>> named(Path("Café 2024 (new).csv.gz")), named(Path("2024.csv"))
+    ('cafe_2024_new', 'data_2024')
+    """
+    stem = Path(file.name.removesuffix(".gz")).stem
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
+    name = re.sub("[^a-z0-9]+", "_", plain).strip("_")
+    return name if re.fullmatch(layout.NAME, name) else f"data_{name}".rstrip("_")
+
+
+def _source(file: Path, name: str, ending: str) -> Path:
+    """Where the file goes; it stays where it is in data/raw already.
+
+    Raises
+    ------
+    PipelineError
+        For a name of another form.
+    """
+    if not re.fullmatch(layout.NAME, name):
+        form = "expected a-z, 0-9 and _, with a letter at the beginning"
+        raise PipelineError(f"--name {name}: {form}")
+    raw = Path("data/raw")
+    there = raw / file.name
+    if SOURCE.fullmatch(str(there)) and there.exists() and there.samefile(file):
+        return there
+    return raw / f"{name}{ending}"
+
+
+def _refuse_taken(name: str, params: Params) -> None:
+    another = "choose another by --name"
+    if name in params.datasets:
+        remedy = f"{another}, or `python -m pipeline remove {name}` before"
+        raise PipelineError(f"there is a dataset {name} already (params.yaml); {remedy}")
+    if name in NAMES_TAKEN:
+        raise PipelineError(
+            f"the name {name} is taken: files beside a dataset's have it; {another}"
+        )
+    if name in read_champions():
+        raise PipelineError(f"{layout.CHAMPION} has a champion of {name}; remove it, or {another}")
+
+
+def _refuse_other(file: Path, source: Path, schema: Path, text: str) -> None:
+    """Refuse to overwrite; what an `add` that was killed has left is the same."""
+    other = [source] if source.exists() and not same(file, source) else []
+    if schema.exists() and schema.read_bytes() != text.encode():
+        other.append(schema)
+    if other:
+        raise PipelineError(f"{other[0]} is there already; choose another name by --name")
+
+
+def _contents(file: Path, dialect: Dialect) -> dict[str, Column]:
+    """What the columns hold; read again where later rows are of other types."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PipelineWarning)  # of lines that are skipped, as is said
+        rows = CsvFile(file, dialect, advise=False)
+        found = contents(rows.groups())
+        return found if rows.settled else contents(rows.groups())
+
+
+def _rows(columns: Mapping[str, Column]) -> int:
+    return next(iter(columns.values())).rows
+
+
+def _refuse_short(columns: Mapping[str, Column]) -> None:
+    if (rows := _rows(columns)) < FEWEST:
+        some = "1 row" if rows == 1 else f"{rows} rows"
+        raise PipelineError(
+            f"the file has {some}; {FEWEST} are the fewest that models are judged by"
+        )
+
+
+def _refuse_useless(
+    columns: Mapping[str, Column], kinds: Mapping[str, Kind], target: Target
+) -> None:
+    """Refuse a table in which no column says anything; warn where the target is not whole."""
+    others = {name: kind for name, kind in kinds.items() if name != target.name}
+    if others and all(kind.why for kind in others.values()):
+        reasons = "; ".join(f"{name}: {kind.why}" for name, kind in [*others.items()][:5])
+        more = f"; and {len(others) - 5} more" * (len(others) > 5)
+        raise PipelineError(f"no column is left to predict {target.name} by: {reasons}{more}")
+    if not others:
+        text = f"there is no column but the target {target.name}: nothing predicts it"
+        warnings.warn(text, PipelineWarning, stacklevel=2)
+    if gaps := columns[target.name].missing:
+        text = f"target {target.name} has no value in {gaps} rows: they cannot train a model"
+        warnings.warn(text, PipelineWarning, stacklevel=2)
+
+
+def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:
+    """What params.yaml gets."""
+    dialect, rows = told.found.dialect, told.rows
+    content = block(str(source), dialect, told.target, told.kinds, rows)
+    yield dataset_entry(
+        name, content, "As `python -m pipeline add` found it; every line may be edited."
+    )
+    for group, trainer, own in told.models:
+        line = {"dataset": name, "trainer": trainer, **own}
+        yield model_entry(group, f"{name}-{trainer}", line)
+
+
+def _of(kinds: Mapping[str, Kind], kind: str) -> list[str]:
+    return [name for name, one in kinds.items() if one.name == kind]

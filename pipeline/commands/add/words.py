@@ -1,0 +1,161 @@
+"""What was found of a file, in some twenty lines."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.commands.add.block import TEST_SIZE
+from pipeline.commands.add.kinds import Kind
+from pipeline.commands.add.target import FEW, Target
+from pipeline.commands.contents import Column
+from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
+from pipeline.core.text import in_one_line
+from pipeline.core.trainers import Value, measures
+from pipeline.ingest.detect import Found
+
+WIDTH, LINES = 100, 6  # characters of a line, lines of one subject
+CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", WHITESPACE: "blanks", "|": "bars"}
+
+
+class Told(NamedTuple):
+    """All that was found, and how it is going to be used.
+
+    Attributes
+    ----------
+    file : Path
+    found : Found
+        How it is written.
+    columns : dict
+        What each column holds.
+    kinds : dict
+        What each column is.
+    target : Target
+    models : list
+        Of each its group, trainer and params.
+    """
+
+    file: Path
+    found: Found
+    columns: Mapping[str, Column]
+    kinds: Mapping[str, Kind]
+    target: Target
+    models: Sequence[tuple[str, str, Mapping[str, Value]]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the file has."""
+        return self.columns[self.target.name].rows
+
+
+def summary(told: Told) -> Iterator[str]:
+    """The lines, each subject with its name in front."""
+    yield f"{in_one_line(str(told.file))}: {told.rows:,} rows, {len(told.columns)} columns"
+    for subject, parts in _subjects(told):
+        lines = textwrap.wrap(in_one_line(parts), WIDTH, break_on_hyphens=False)
+        if len(lines) > LINES:
+            lines = [*lines[: LINES - 1], "..."]
+        for k, line in enumerate(lines):
+            yield f"{subject * (k == 0):<12}{line}"
+
+
+def _subjects(told: Told) -> Iterator[tuple[str, str]]:
+    dialect, target = told.found.dialect, told.target
+    others = {name: column for name, column in told.columns.items() if name != target.name}
+    of = {
+        kind: {name: column for name, column in others.items() if told.kinds[name].name == kind}
+        for kind in ("number", "category", "drop")
+    }
+    yield "written", "; ".join(_written(dialect))
+    yield "header", _header(dialect, [*told.columns])
+    yield "missing", _missing(dialect, told.columns)
+    yield "target", f"{target.name}: {_target(told)}"
+    if of["number"]:
+        yield "numbers", _listed(f"{name}{_gaps(c)}" for name, c in of["number"].items())
+    if of["category"]:
+        few = (f"{name} ({c.different}{_gaps(c, '; ')})" for name, c in of["category"].items())
+        yield "categories", _listed(few)
+    for k, (why, names) in enumerate(_reasons(told, of["drop"]).items()):
+        yield "left out" * (k == 0), f"{', '.join(names)}: {why}"
+    for note in told.found.notes:
+        yield "note", note
+    yield "models", _models(told)
+
+
+def _written(dialect: Dialect) -> Iterator[str]:
+    d = dialect
+    yield f"{CALLED.get(d.delimiter, d.delimiter)} between cells"
+    yield f"decimal {'commas' if d.decimal == ',' else 'points'}"
+    escaped = f"escaped by {d.escape}" if d.escape else "doubled inside"
+    yield f"quotes {d.quote}, {escaped}" if d.quote else "no quotes"
+    yield d.encoding.upper()
+    others = {
+        f"thousands in groups by {d.thousands!r}": d.thousands,
+        "U+2212 for minus": d.minus != "-",
+        f"{', '.join(dict.fromkeys(d.units.values()))} beside numbers": d.units,
+        f"comments behind {d.comment}": d.comment and d.header != COMMENTED,
+        "blank lines skipped": d.skip_blank_lines,
+        "spaces beside cells left out": d.strip_spaces,
+    }
+    yield from (text for text, there in others.items() if there)
+
+
+def _header(dialect: Dialect, names: Sequence[str]) -> str:
+    row_names = ", row names in front of it left out" * dialect.row_names
+    if dialect.names:
+        return f"none: the columns are called {', '.join(names[:5])}{', ...' * (len(names) > 5)}"
+    if dialect.header == COMMENTED:
+        return f"behind {dialect.comment}{row_names}"
+    below = f", {dialect.skip_after_header} lines below it skipped" * bool(
+        dialect.skip_after_header
+    )
+    return f"line {dialect.skip_lines + 1}{below}{row_names}"
+
+
+def _missing(dialect: Dialect, columns: Mapping[str, Column]) -> str:
+    cells = sum(column.missing for column in columns.values())
+    if not dialect.missing:
+        return "none"
+    markers = ", ".join("empty cells" if m == "" else repr(m) for m in dialect.missing)
+    return f"{markers}: {cells:,} cells"
+
+
+def _target(told: Told) -> str:
+    target, column = told.target, told.columns[told.target.name]
+    if target.task == "regression":
+        ends = f"{column.low:.6g} to {column.high:.6g}"
+        return f"regression ({target.why}); {ends}, mean {column.mean:.6g}"
+    counts = ", ".join(f"{name} ({count:,} rows)" for name, count in target.classes.items())
+    positive = f"; positive: {[*target.classes][-1]}" * (len(target.classes) == 2)
+    return f"classification ({target.why}); {counts}{positive}"
+
+
+def _gaps(column: Column, before: str = " ") -> str:
+    if not column.missing:
+        return ""
+    text = f"{column.missing:,} missing"
+    return f"{before}({text})" if before == " " else f"{before}{text}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = [*names]
+    return f"{len(every)}: {', '.join(every)}"
+
+
+def _reasons(told: Told, dropped: Mapping[str, Column]) -> dict[str, list[str]]:
+    """The columns that are left out, by the reason."""
+    reasons = dict[str, list[str]]()
+    for name in dropped:
+        reasons.setdefault(told.kinds[name].why, []).append(name)
+    return reasons
+
+
+def _models(told: Told) -> str:
+    measured = " and ".join(measures(told.target.task))
+    how = (
+        "each row predicted by a model of the others (too few rows for a test set)"
+        if told.rows < FEW
+        else f"{TEST_SIZE:.0%} of the rows are kept for testing"
+    )
+    trained = ", ".join(trainer for _, trainer, _ in told.models)
+    return f"{trained}, beside {measured}; {how}"

@@ -1,0 +1,125 @@
+"""What the columns of a table hold, gathered a row group at a time: memory grows with neither."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.ingest.numbers import DATE
+
+MOST = 10_000  # different values that are counted
+
+
+@dataclass
+class Column:
+    """What one column holds.
+
+    Attributes
+    ----------
+    dtype : str
+        float64, int64, or str of text.
+    rows : int
+        How many cells there are.
+    missing : int
+        How many of them have no value.
+    empty : int
+        How many are empty text.
+    counts : Counter or None
+        How often each value stands there; None of more than 10,000 different ones.
+    repeats : bool
+        Whether a value stands there twice, as far as values were counted.
+    low, high : int, float or None
+        The smallest and the largest number; None of text, and where there is no value.
+    mean : float
+        Of numbers.
+    shortest, longest : int
+        Characters of texts.
+    counting : bool
+        Whether the values count the rows, from 0 or 1.
+    dates : bool
+        Whether all are dates or times, as far as values were counted.
+    """
+
+    dtype: str
+    rows: int = 0
+    missing: int = 0
+    empty: int = 0
+    counts: Counter[Any] | None = field(default_factory=Counter)
+    repeats: bool = False
+    low: Any = None
+    high: Any = None
+    mean: float = 0.0
+    shortest: int = 0
+    longest: int = 0
+    counting: bool = True
+    dates: bool = True
+
+    @property
+    def values(self) -> int:
+        """How many cells have a value."""
+        return self.rows - self.missing
+
+    @property
+    def different(self) -> int | None:
+        """How many values there are; None of more than 10,000."""
+        return None if self.counts is None else len(self.counts)
+
+    def add(self, column: pa.ChunkedArray) -> None:
+        """Take the column of one more row group."""
+        before, self.rows = self.rows, self.rows + len(column)
+        self.missing += column.null_count
+        self._count(column)
+        present = column.drop_null()
+        if not len(present):
+            return
+        if self.dtype == "str":
+            self.empty += pc.sum(pc.equal(present, "")).as_py()
+            sizes = pc.min_max(pc.utf8_length(present)).as_py()
+            self.shortest = min(self.shortest or sizes["min"], sizes["min"])
+            self.longest = max(self.longest, sizes["max"])
+            return
+        ends = pc.min_max(present).as_py()
+        self.low = ends["min"] if self.low is None else min(self.low, ends["min"])
+        self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
+        values = present.to_numpy()
+        share = len(values) / self.values
+        self.mean = (1 - share) * self.mean + share * float(np.sum(values / len(values)))
+        self.counting &= self.low in (0, 1) and not self.missing and self.dtype == "int64"
+        if self.counting:
+            expected = np.arange(before, self.rows) + self.low
+            self.counting = bool((values == expected).all())
+
+    def _count(self, column: pa.ChunkedArray) -> None:
+        if self.counts is None:
+            return
+        found = column.drop_null().value_counts()
+        values, counts = found.field(0), found.field(1)
+        self.repeats = self.repeats or bool(len(found) and pc.max(counts).as_py() > 1)
+        if len(found) > MOST:
+            self.dates &= self.dtype == "str" and _dates(values[:MOST].to_pylist())
+            self.counts = None
+            return
+        new = Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))
+        self.repeats = self.repeats or not new.keys().isdisjoint(self.counts)
+        self.dates &= self.dtype == "str" and _dates(new)
+        self.counts.update(new)
+        if len(self.counts) > MOST:
+            self.counts = None
+
+
+def _dates(values: Iterable[str]) -> bool:
+    return all(map(DATE.fullmatch, values))
+
+
+def contents(groups: Iterable[pa.Table]) -> dict[str, Column]:
+    """What each column of some row groups holds, by its name."""
+    found = dict[str, Column]()
+    for group in groups:
+        for name, column in zip(group.column_names, group.columns, strict=True):
+            dtype = {"double": "float64", "int64": "int64"}.get(str(column.type), "str")
+            found.setdefault(name, Column(dtype)).add(column)
+    return found

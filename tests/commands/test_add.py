@@ -1,0 +1,414 @@
+"""`add` makes a dataset of a file or changes nothing; `remove` takes all of it away."""
+
+import gzip
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.commands.add.kinds import kind
+from pipeline.commands.add.plan import planned
+from pipeline.commands.contents import contents
+from pipeline.core.dvc_lock import LOCK, outputs
+from pipeline.core.params import load_params
+from tests.conftest import ROOT, Clone, copied
+from tests.faults.test_file_system import full_disk, read_only
+
+Cli = Callable[..., tuple[int, str, str]]
+Rows = Sequence[Sequence[object]]
+
+
+@pytest.fixture
+def cli(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command in the workspace: exit code, and what it printed on stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = main([*map(str, words)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def write(path: Path, names: str, rows: Rows, delimiter: str = ",") -> Path:
+    """A CSV file; names stand behind one another."""
+    lines = [names.split(), *rows]
+    path.write_text("".join(f"{delimiter.join(map(str, line))}\n" for line in lines))
+    return path
+
+
+def flats(count: int = 60) -> Rows:
+    """Area, rooms, whether there is a lift, and the price."""
+    draw = random.Random(0)
+    areas = [draw.randint(300, 1500) / 10 for _ in range(count)]
+    return [(a, k % 5, k % 2, round(2 * a + draw.gauss(0, 5), 3)) for k, a in enumerate(areas)]
+
+
+def every_file() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def unchanged(workspace: Path) -> Iterator[None]:
+    """Nothing in the workspace is another when the test has ended."""
+    yield
+    lines = {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
+    names = {path.relative_to(workspace) for path in lines} - {Path("new.csv")}
+    of_root = {
+        p.relative_to(ROOT) for f in ("raw", "schema") for p in (ROOT / "data" / f).iterdir()
+    }
+    assert names == of_root | {Path("params.yaml"), Path("metrics/champion.json")}
+    assert Path("params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_a_table_of_numbers_is_a_dataset(cli: Cli, tmp_path: Path) -> None:
+    file, params = (
+        write(tmp_path / "Flats.csv", "area rooms lift price", flats()),
+        Path("params.yaml"),
+    )
+    before = params.read_text()
+    code, said, errors = cli("add", file, "--target", "price")
+    assert (code, errors) == (0, "")
+    assert said.splitlines()[1:] == [
+        'written     commas between cells; decimal points; quotes ", doubled inside; UTF-8',
+        "header      line 1",
+        "missing     none",
+        "target      price: regression (numbers of many values); 61.225 to 300.095, mean 186.519",
+        "numbers     3: area, rooms, lift",
+        "models      closed_form, manual_gd, beside linear_regression and mean; 20% of the rows "
+        "are kept for testing",
+        "files       data/raw/flats.csv, data/schema/flats.yaml, params.yaml: datasets.flats",
+        "next        dvc repro",
+    ]
+    assert Path("data/raw/flats.csv").read_bytes() == file.read_bytes()
+    added = set(params.read_text().splitlines()) - set(before.splitlines())
+    assert "    flats-closed_form: {dataset: flats, trainer: closed_form}" in added
+    for stage in ("params", "ingest flats", "validate flats", "split flats"):
+        assert cli(*stage.split())[0] == 0
+    assert cli("remove", "flats")[0] == 0
+    assert params.read_text() == before
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("rows", "target", "task", "classes"),
+    [
+        ([(k, k % 2) for k in range(40)], "b", "classification", ["0", "1"]),
+        ([(k, 1 + k % 2) for k in range(40)], "b", "classification", ["1", "2"]),
+        ([(k, 2 * (k % 2) - 1) for k in range(40)], "b", "classification", ["-1", "1"]),
+        ([(k, "MR"[k % 3 > 0]) for k in range(40)], "b", "classification", ["R", "M"]),
+        ([(k, "Yes" if k % 3 else "No") for k in range(40)], "b", "classification", ["No", "Yes"]),
+        ([(k, k % 7 + 0.5) for k in range(40)], "b", "regression", None),
+        ([(k, k**2) for k in range(40)], "b", "regression", None),
+    ],
+)
+def test_the_target_tells_the_task(
+    workspace: Path, rows: Rows, target: str, task: str, classes: list[str] | None
+) -> None:
+    plan = planned(write(workspace / "new.csv", "a b", rows), target)
+    assert (plan.told.target.task, [*plan.told.target.classes] or None) == (task, classes)
+
+
+def test_the_task_may_be_asked_for(cli: Cli, tmp_path: Path) -> None:
+    file = write(tmp_path / "new.csv", "a b", [(k, k % 2) for k in range(40)])
+    assert cli("add", file, "--target", "b", "--task", "regression", "--name", "two")[0] == 0
+    found = load_params().datasets["two"]
+    assert (found.task, found.evaluate.metric, found.evaluate.classes) == (
+        "regression",
+        "mse",
+        None,
+    )
+
+
+ROWS = [(k, (k * 37) % 41, k % 3) for k in range(40)]
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("names", "rows", "words", "message"),
+    [
+        ("a b c", ROWS, ["--target", "bb"], "there is no column 'bb' (did you mean b?)"),
+        ("a b c", ROWS, [], "name the column to predict, --target COLUMN:\n  a: numbers"),
+        ("a b c", ROWS, ["--target", "b", "--name", "house"], "there is a dataset house already"),
+        ("a b c", ROWS, ["--target", "b", "--name", "champion"], "the name champion is taken"),
+        ("a b c", ROWS, ["--target", "b", "--name", "A b"], "--name A b: expected a-z, 0-9 and _"),
+        ("a b c", ROWS[:1], ["--target", "b"], "the file has 1 row; 3 are the fewest"),
+        ("a id c", ROWS, ["--target", "id"], "target id cannot be predicted: an identifier"),
+        ("a b c", [(k, 7, k) for k in range(40)], ["--target", "b"], "target b has one class: 7"),
+        (
+            "a b c", [(k, k % 3, k == 5) for k in range(40)], ["--target", "c"],
+            "target c: class 'True' has 1 of 40 rows, and 5 folds need 5 of each class",
+        ),
+        (
+            "a b c", [(k, k % 3, int(k == 5)) for k in range(40)], ["--target", "c"],
+            "target c: class '1' has 1 of 40 rows, and 5 folds need 5 of each class",
+        ),
+        (
+            "a b", [(7, k) for k in range(40)], ["--target", "b"],
+            "no column is left to predict b by: a: 7 in all rows",
+        ),
+        ("a b", [(k, f"w{k}") for k in range(40)], ["--target", "b"], "target b cannot be pre"),
+        (
+            "a b", [(k, "xy"[k % 2]) for k in range(40)], ["--target", "b", "--task", "regression"],
+            "target b is text, and a regression predicts numbers",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_added_is_said_in_one_message(
+    cli: Cli, names: str, rows: Rows, words: list[str], message: str
+) -> None:
+    code, said, errors = cli("add", write(Path("new.csv"), names, rows), *words)
+    assert (code, said) == (2, "")
+    assert errors.startswith(f"error: add: {message}")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_dry_run_writes_nothing(cli: Cli) -> None:
+    code, said, errors = cli(
+        "add", write(Path("new.csv"), "a b c", ROWS), "--target", "b", "--dry-run"
+    )
+    assert (code, errors) == (0, "")
+    assert "dry run     nothing is written; else data/raw/new.csv" in said
+
+
+@pytest.mark.parametrize("file", ["none.csv", "data"])
+def test_no_file_is_said(cli: Cli, file: str) -> None:
+    code, _, errors = cli("add", file, "--target", "b")
+    assert (code, errors[: errors.index(": is ")]) == (2, f"error: add: {file}")
+
+
+def test_a_file_that_cannot_be_read_changes_nothing(cli: Cli) -> None:
+    Path("new.csv").write_text("a,b\n1,2\n3\n")
+    before = every_file()
+    code, said, errors = cli("add", "new.csv", "--target", "b")
+    assert (code, said) == (2, "")
+    assert errors.startswith("error: add: new.csv, line 3")
+    assert every_file() == before
+
+
+@pytest.mark.parametrize("end", [1000, 4000])
+def test_half_a_params_yaml_changes_nothing(cli: Cli, end: int) -> None:
+    params, file = Path("params.yaml"), write(Path("new.csv"), "a b c", ROWS)
+    params.write_text(params.read_text()[:end])
+    before = every_file()
+    for words in (("add", file, "--target", "b"), ("remove", "house")):
+        code, said, errors = cli(*words)
+        assert (code, said) == (2, "")
+        assert errors.startswith(f"error: {words[0]}: params.yaml")
+    assert every_file() == before
+
+
+@pytest.mark.parametrize("folder", ["data/raw", "data/schema"])
+@pytest.mark.parametrize("broken", [full_disk, read_only])
+def test_a_disk_that_refuses_leaves_all_as_it_was(
+    cli: Cli, folder: str, broken: Callable[[Path], object]
+) -> None:
+    file = write(Path("new.csv"), "a b c", [(k, k * k % 97, k % 3) for k in range(2000)])
+    Path(folder).rename("elsewhere")
+    before = every_file()
+    with broken(Path(folder)):  # type: ignore[attr-defined]
+        code, said, errors = cli("add", file, "--target", "b")
+        left = {path.name for path in Path(folder).iterdir()}
+    assert (code, said) == (2, "")
+    assert errors.startswith(f"error: add: {folder}/new.")
+    assert errors.count("\n") == 1
+    assert left <= {"full"}
+    Path(folder).rmdir()
+    assert every_file() == before
+
+
+def test_what_a_killed_add_has_left_is_taken(cli: Cli) -> None:
+    file, params = write(Path("new.csv"), "a b c", ROWS), Path("params.yaml")
+    before = params.read_bytes()
+    assert cli("add", file, "--target", "b")[0] == 0
+    after = params.read_bytes()
+    params.write_bytes(before)  # which gets its name last
+    assert cli("add", file, "--target", "b")[0] == 0
+    assert params.read_bytes() == after
+
+
+@pytest.mark.parametrize("path", ["data/raw/new.csv", "data/schema/new.yaml"])
+def test_another_file_of_the_name_stays(cli: Cli, path: str) -> None:
+    file = write(Path("new.csv"), "a b c", ROWS)
+    Path(path).write_text("mine")
+    before = every_file()
+    code, _, errors = cli("add", file, "--target", "b")
+    assert (code, errors) == (
+        2,
+        f"error: add: {path} is there already; choose another name by --name\n",
+    )
+    assert every_file() == before
+
+
+def test_a_file_in_data_raw_stays_where_it_is(cli: Cli) -> None:
+    file = write(Path("data/raw/other.csv"), "a b c", ROWS)
+    assert cli("add", file, "--target", "b", "--name", "new")[0] == 0
+    assert load_params().datasets["new"].ingest.source == "data/raw/other.csv"
+    assert not Path("data/raw/new.csv").exists()
+
+
+def test_gzip_stays_gzip(cli: Cli) -> None:
+    text = write(Path("new.csv"), "a b c", ROWS).read_bytes()
+    Path("new.csv.gz").write_bytes(gzip.compress(text))
+    assert cli("add", "new.csv.gz", "--target", "b")[0] == 0
+    assert gzip.decompress(Path("data/raw/new.csv.gz").read_bytes()) == text
+    assert cli("ingest", "new")[0] == 0
+
+
+def test_how_the_file_is_written_is_declared(cli: Cli) -> None:
+    rows = [(f"{k},5", f"{k * k},25", "?" if k % 9 == 2 else k) for k in range(40)]
+    file = write(Path("new.txt"), "a b c", rows, ";")
+    code, said, errors = cli("add", file, "--target", "b", "--missing", "-999")
+    assert (code, errors) == (0, "")
+    assert "written     semicolons between cells; decimal commas" in said
+    assert "missing     '-999', '?': 5 cells" in said
+    csv = load_params().datasets["new"].ingest.csv
+    assert (csv.delimiter, csv.decimal, csv.missing) == (";", ",", ["-999", "?"])
+    assert "    nullable: true\n" in Path("data/schema/new.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "why"),
+    [
+        ("rownames", [3, 1, 2] * 10, "row numbers"),
+        ("X", range(1, 31), "row numbers"),
+        ("PassengerId", range(30, 0, -1), "an identifier: another number in each row"),
+        ("fluid", range(30, 0, -1), ""),
+        ("time", range(1, 31), ""),
+        ("a", [7] * 30, "7 in all rows"),
+        ("a", [None] * 30, "without any value"),
+        ("a", [2**53, *range(29)], "integers beyond 2^53, of which floats lose digits"),
+        ("a", [f"2024-01-{k:02}" for k in range(1, 31)], "dates or times"),
+        ("a", [f"w{k}" for k in range(30)], "an identifier: another text in each row"),
+        ("a", [*(f"w{k}" for k in range(29)), "w1"], "free text: 29 different in 30 rows"),
+        ("a", ["yes", None] * 15, ""),
+        ("a", ["TRUE", "FALSE", None] * 10, ""),
+    ],
+)
+def test_a_column_that_tells_nothing_is_left_out(
+    name: str, cells: Sequence[object], why: str
+) -> None:
+    import pyarrow as pa
+
+    table = pa.table({name: pa.array([*cells], None if any(cells) else pa.float64())})
+    column = contents([table.slice(k, 7) for k in range(0, 30, 7)])[name]
+    assert kind(name, column).why == why
+
+
+def test_remove_names_what_there_is(cli: Cli) -> None:
+    code, _, errors = cli("remove", "hous")
+    assert code == 2
+    assert "unknown dataset 'hous' (did you mean house?)" in errors
+
+
+def test_the_last_dataset_stays(cli: Cli) -> None:
+    assert cli("remove", "synthetic")[0] == cli("remove", "breast_cancer")[0] == 0
+    code, _, errors = cli("remove", "house")
+    assert (code, errors) == (
+        2,
+        "error: remove: house is the only dataset; params.yaml needs one: add another\n",
+    )
+
+
+def test_a_file_of_two_datasets_goes_with_the_second(cli: Cli) -> None:
+    file = write(Path("data/raw/new.csv"), "a b c", ROWS)
+    for name in ("one", "two"):
+        assert cli("add", file, "--target", "b", "--name", name)[0] == 0
+    assert cli("remove", "one")[0] == 0
+    assert file.exists()
+    assert cli("remove", "two")[0] == 0
+    assert not file.exists()
+
+
+def test_generated_rows_keep_the_code_that_makes_them(cli: Cli) -> None:
+    generator = Path("pipeline/ingest/make_regression.py")
+    generator.parent.mkdir(parents=True)
+    generator.touch()
+    assert cli("remove", "synthetic")[0] == 0
+    assert generator.exists()
+    assert not Path("data/schema/synthetic.yaml").exists()
+
+
+def test_a_champion_goes_with_its_dataset(cli: Cli) -> None:
+    entry = {"trainer": "closed_form", "params": {}, "features": ["area_m2"]}
+    Path("metrics/champion.json").write_text(json.dumps({"house": entry, "synthetic": entry}))
+    assert cli("remove", "house")[0] == 0
+    assert json.loads(Path("metrics/champion.json").read_text()) == {"synthetic": entry}
+
+
+@pytest.fixture(scope="module")
+def clone(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = copied(reproduced, tmp_path_factory.mktemp("add"))
+    clone.ok("python -m pipeline remove breast_cancer && python -m pipeline remove synthetic")
+    clone.ok("dvc repro -q && git add -A && git commit -qm house")
+    return clone
+
+
+@pytest.mark.slow
+def test_from_a_file_to_a_tracked_model_in_two_commands(clone: Clone) -> None:
+    before = stages(clone)
+    write(clone.folder / "../new flats.csv", "area rooms lift price", flats())
+    clone.ok("python -m pipeline add '../new flats.csv' --target price")
+    assert "new_flats" in clone.ok("dvc repro")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "results", "--json"],
+        cwd=clone.folder, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    found = json.loads(done.stdout, parse_constant=pytest.fail)
+    roles = {one["model"]: one["role"] for one in found if one["dataset"] == "new_flats"}
+    assert roles == {
+        "closed_form": "trainer", "manual_gd": "trainer", "linear_regression": "reference",
+        "mean": "baseline",
+    }  # fmt: skip
+    mean = {one["model"]: one["mean"] for one in found if one["dataset"] == "new_flats"}
+    assert mean["manual_gd"] == pytest.approx(mean["closed_form"], rel=1e-3)
+    assert mean["closed_form"] < mean["mean"] / 10
+    assert clone.ok("git status --porcelain data/raw data/schema params.yaml").splitlines() == [
+        " M params.yaml",
+        "?? data/raw/new_flats.csv",
+        "?? data/schema/new_flats.yaml",
+    ]
+    clone.ok("python -m pipeline remove new_flats")
+    assert clone.ok("git status --porcelain data params.yaml dvc.yaml") == ""
+    assert not [*clone.folder.glob("data/*/new_flats*")]
+    assert stages(clone) == before
+    clone.ok("dvc repro")
+    assert clone.ok("git status --porcelain") == ""
+
+
+def stages(clone: Clone) -> list[str]:
+    return [output.stage for output in outputs(clone.folder / LOCK)]
+
+
+@pytest.mark.slow
+def test_a_large_file_goes_to_dvc(clone: Clone) -> None:
+    rows = [(k * 0.001, (k * 7919) % 10007, k % 3) for k in range(700_000)]
+    write(clone.folder / "../large.csv", "a b c", rows)
+    assert "next        dvc repro" in clone.ok("python -m pipeline add ../large.csv --target b")
+    assert clone.ok("git status --porcelain data").splitlines() == [
+        "?? data/raw/.gitignore",
+        "?? data/raw/large.csv.dvc",
+        "?? data/schema/large.yaml",
+    ]
+    clone.ok("dvc status data/raw/large.csv.dvc")
+    clone.ok("python -m pipeline remove large")
+    assert clone.ok("git status --porcelain") == ""
+    assert not [*clone.folder.glob("data/*/*large*")]
+
+
+@pytest.mark.slow
+def test_where_dvc_refuses_all_is_as_it_was(clone: Clone) -> None:
+    write(clone.folder / "../large.csv", "a b c", [(k * 0.001, k % 99, k) for k in range(900_000)])
+    clone.ok("mv .dvc ../away")
+    done = clone.run("python -m pipeline add ../large.csv --target b")
+    clone.ok("mv ../away .dvc")
+    assert done.returncode == 2
+    assert done.stdout.startswith("error: add: dvc add data/raw/large.csv: ")
+    assert clone.ok("git status --porcelain") == ""
+    assert not [*clone.folder.glob("data/*/*large*")]
