@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 Task = Literal["regression", "classification"]
 Value = float | int | str  # of a param
 Role = Literal["trainer", "reference", "baseline"]
+Classes = Literal["two", "several"]  # more than two
 Ending = Literal["settled", "falling", "unconverged", "unmoved", "grew"]  # of a training's losses
 # Is told an epoch, numbered as in the history, and its loss.
 Callback = Callable[[int, float], None]
@@ -47,12 +48,15 @@ class Trainer(NamedTuple):
     role : str
         `trainer`: a line of params.yaml asks for it; `reference`: scikit-learn's counterpart, and
         `baseline`: the trivial model, are trained for every dataset, to measure the others by.
+    classes : str or None
+        Of which classifications it is, where it is not of all: of `two` classes, or of `several`.
     """
 
     task: Task
     params: tuple[str, ...]
     loss: str | None
     role: Role = "trainer"
+    classes: Classes | None = None
 
 
 TRAINERS: dict[str, Trainer] = {
@@ -60,7 +64,8 @@ TRAINERS: dict[str, Trainer] = {
     "closed_form": Trainer("regression", (), None),
     "manual_gd": Trainer("regression", (*DESCENT, "loss"), "choice"),
     "torch_sgd": Trainer("regression", (*DESCENT, "loss", "device"), "choice"),
-    "bcpm": Trainer("classification", (*DESCENT, "device"), "bce_with_logits"),
+    "bcpm": Trainer("classification", (*DESCENT, "device"), "bce_with_logits", classes="two"),
+    "softmax": Trainer("classification", (*DESCENT, "device"), "cross_entropy", classes="several"),
     "linear_regression": Trainer("regression", (), None, "reference"),
     "mean": Trainer("regression", (), None, "baseline"),
     "logistic_regression": Trainer("classification", (), None, "reference"),

@@ -52,5 +52,5 @@ def fit(
         ended = ending(history, settings, whole=batch_size(rows, settings) is None)
         warn_of(trouble(ended, history, params, stable))
         facts = {"stable_lr": stable}
-    w, b = theta[:-1], float(theta[-1])
+    w, b = theta[..., :-1].T, theta[..., -1]
     return Model(trainer, dict(params), dict(facts), w, b, ended), history

@@ -195,3 +195,14 @@ def in_memory(rows: Rows) -> tuple[Array, Array]:
     parts = [rows.read(part) for part in rows.parts()]
     X = np.concatenate([standardized(part.X, rows.mean, rows.scale) for part in parts])
     return X, np.concatenate([part.y for part in parts])
+
+
+def class_counts(rows: Rows) -> Array:
+    """The weight of the rows of each label, from 0 to the largest there is, shape (n_classes,)."""
+    counts = np.zeros(0)
+    for part in rows.parts():
+        block = rows.read(part)
+        found = np.bincount(block.y.astype(np.intp), block.weights, len(counts)).astype(float)
+        found[: len(counts)] += counts
+        counts = found
+    return counts

@@ -32,7 +32,16 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
-from pipeline.core.params import Dataset, Descent, Goal, Settings, TrainerName, load_params, nearest
+from pipeline.core.params import (
+    Dataset,
+    Descent,
+    Goal,
+    Settings,
+    TrainerName,
+    cannot_do,
+    load_params,
+    nearest,
+)
 from pipeline.core.tables import column_values, read_table
 from pipeline.core.trainers import TRAINERS, Value
 
@@ -94,8 +103,8 @@ def read_champions() -> dict[str, Champion]:
 def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> Iterator[str]:
     """What keeps a champion from being trained on these columns."""
     features, trainer = champion.features, TRAINERS[champion.trainer]
-    if trainer.task != settings.task:
-        yield f".trainer: {champion.trainer} cannot do task: {settings.task}"
+    if problem := cannot_do(champion.trainer, settings):
+        yield f".trainer: {problem}"
     if missing := [name for name in features if name not in columns]:
         yield f".features: the data have no {', '.join(missing)}"
     seen = champion.trained_on
@@ -108,7 +117,8 @@ def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> I
     if set(champion.params) != set(trainer.params):
         yield f".params: {champion.trainer} takes {', '.join(sorted(trainer.params)) or 'none'}"
     if (champion.threshold is None) != (settings.evaluate.threshold is None):
-        yield f".threshold: does not go with task: {settings.task}"
+        several = " into several classes" * settings.evaluate.several
+        yield f".threshold: does not go with task: {settings.task}{several}"
     try:
         if trainer.params:
             Descent.of(**champion.params)
@@ -257,7 +267,9 @@ def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
     train, path = layout.split_part(dataset, "train"), layout.model(dataset, name)
     model = read_model(path, judged.trainer, split.features, md5(train))
     weights = [coefficient.value for coefficient in judged.coefficients]
-    if model.params != judged.params or not np.allclose(model.coef, weights, rtol=1e-6, atol=0):
+    if model.params != judged.params or not np.allclose(
+        model.coef.ravel(), weights, rtol=1e-6, atol=0
+    ):
         raise PipelineError(
             f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
         )

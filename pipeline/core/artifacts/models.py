@@ -9,9 +9,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from pipeline.core import layout
 from pipeline.core.checked_inputs import refuse_altered
@@ -35,6 +36,8 @@ class ModelFile(Settings):
         Of the text that `write_json` gives all the rest.
     train_md5 : str
         Of the 3_split/<dataset>/train.parquet that it was trained on.
+    intercept, coef
+        A number, of several classes a list with one of each; coef by feature.
     """
 
     format: Literal[5]
@@ -44,8 +47,14 @@ class ModelFile(Settings):
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     ending: Ending | None
-    intercept: float
-    coef: dict[str, float]
+    intercept: float | list[float]
+    coef: dict[str, float | list[float]]
+
+    @model_validator(mode="after")
+    def _one_of_each_class(self) -> Self:
+        if len({np.shape(one) for one in (self.intercept, *self.coef.values())}) > 1:
+            raise ValueError("coef: expected as many numbers of each feature as intercept has")
+        return self
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,8 @@ class Model:
 
     Attributes
     ----------
-    coef : ndarray of shape (n_features,)
+    coef : ndarray of shape (n_features,) or (n_features, n_classes)
+    intercept : float, or ndarray of shape (n_classes,)
     params : dict
         The params that made it, and no others.
     trainer : str
@@ -70,11 +80,16 @@ class Model:
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     coef: Array
-    intercept: float
+    intercept: float | Array
     ending: Ending | None = None
 
     def predict(self, X: Array) -> Array:
-        """The target (regression) or the logit of label 1 (classification), shape (n_rows,)."""
+        """The target (regression), the logit of label 1, or those of several classes.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_classes)
+        """
         return X @ self.coef + self.intercept
 
 
@@ -88,7 +103,7 @@ def write_model(path: Path, features: Sequence[str], model: Model, train_md5: st
         "params": model.params,
         "facts": model.facts,
         "ending": model.ending,
-        "intercept": model.intercept,
+        "intercept": np.asarray(model.intercept).tolist(),
         "coef": dict(zip(features, model.coef.tolist(), strict=True)),
     }
     write_json(path, _sealed(content))
@@ -128,7 +143,7 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
         content.params,
         content.facts,
         np.array(list(content.coef.values())),
-        content.intercept,
+        np.array(content.intercept),
         content.ending,
     )
 
