@@ -338,13 +338,19 @@ class Dataset(Settings):
             )
         if task == "classification":
             _refuse_unfit_classes(judged)
-        known = [m for m in METRICS[task] if not (judged.several and m in OF_TWO_CLASSES)]
-        if judged.metric not in known:
+        if judged.metric not in self.metrics:
             of = f"{len(judged.classes or [])} classes" if judged.several else f"task: {task}"
             raise ValueError(
-                f"evaluate.metric: expected one of {', '.join(known)} for {of}, got {judged.metric}"
+                f"evaluate.metric: expected one of {', '.join(self.metrics)} for {of}, "
+                f"got {judged.metric}"
             )
         return self
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What its models may be judged by."""
+        of_two = OF_TWO_CLASSES if self.evaluate.several else ()
+        return [metric for metric in METRICS[self.task] if metric not in of_two]
 
 
 def _refuse_unfit_classes(judged: Evaluate) -> None:

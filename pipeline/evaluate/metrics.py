@@ -14,7 +14,7 @@ from pipeline.core.artifacts.evaluated import Scores
 from pipeline.core.preprocessing import is_constant
 from pipeline.core.tables import Array
 from pipeline.evaluate.intervals import placements
-from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid
+from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid, softmax
 
 
 def regression_scores(y: Array, predicted: Array) -> Scores:
@@ -112,12 +112,12 @@ def scores_of_several(y: Array, z: Array, classes: Sequence[str]) -> Scores:
         np.bincount(of.astype(np.intp), minlength=len(classes)) for of in (y[label == y], y, label)
     )
     whole = bool(is_.all())
-    areas = [auc((y == k).astype(float), z[:, k]) for k in range(len(classes))] if whole else []
-    known = [area for area in areas if area is not None]
+    of_each = enumerate(softmax(z).T) if whole else ()
+    areas = [placements(p[y == k], p[y != k]).mean() for k, p in of_each]
     recall = right / np.maximum(is_, 1)
     return {
         "accuracy": float(np.mean(label == y)),
-        "roc_auc": float(np.mean(known)) if known else None,
+        "roc_auc": float(np.mean(areas)) if whole else None,
         "log_loss": float(np.mean(cross_entropy(z, y))),
         "macro_precision": float(np.mean(right / np.maximum(told, 1))) if whole else None,
         "macro_recall": float(np.mean(recall)) if whole else None,

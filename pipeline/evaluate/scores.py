@@ -109,7 +109,7 @@ def cross_validated(
         low, high = _fold_interval(name, known, y, scheme, settings, sure) or (None, None)
         result |= {
             key: float(np.mean(known)),
-            f"{key}_sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+            f"{key}_sd": _deviation(known),
             f"{key}_min": min(known),
             f"{key}_max": max(known),
             f"{key}_low": low,
@@ -130,6 +130,13 @@ def _pooled(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Scores:
     over = np.concatenate([fold.z - float(logit(fold.threshold or 0.5)) for fold in held])
     scores = score(over, y[rows], settings, 0.5)
     return {"precision": scores["precision"], "f1": scores["f1"], "roc_auc": auc(y[rows], z)}
+
+
+def _deviation(scores: Sequence[float]) -> float | None:
+    """The standard deviation; 0 where all are alike, without what rounding makes of it."""
+    if len(scores) < 2:
+        return None
+    return float(np.std(scores, ddof=1)) if min(scores) < max(scores) else 0.0
 
 
 def _fold_interval(

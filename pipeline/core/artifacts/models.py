@@ -95,7 +95,7 @@ class Model:
 
 def write_model(path: Path, features: Sequence[str], model: Model, train_md5: str) -> None:
     """Write the weights, by feature name, on standardized features."""
-    if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept)):
+    if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept).all()):
         raise PipelineError(f"{path}: the weights of {model.trainer} are not finite; not written")
     content = {
         "train_md5": train_md5,
