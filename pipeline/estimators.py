@@ -551,7 +551,8 @@ class SoftmaxClassifier(ClassifierMixin, _Descending):
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class, shape (n_rows,)."""
         best = self._decide(X).argmax(axis=1)
-        return np.take(self.classes_, best)
+        labels: NDArray[Any] = np.take(self.classes_, best)
+        return labels
 
 
 def _two_classes(classes: NDArray[Any]) -> NDArray[Any]:

@@ -24,7 +24,7 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.oddities import Kind
 from pipeline.core.text import load_yaml, pointed
-from pipeline.core.trainers import TRAINERS, Task, Value, measures
+from pipeline.core.trainers import TRAINERS, UNLESS_NAMED, Task, Value, measures
 
 Name = Annotated[str, Field(pattern=f"^{layout.NAME}$")]
 ModelKey = Annotated[str, Field(pattern=f"^{layout.NAME}-{layout.NAME}$")]
@@ -407,10 +407,11 @@ class Descent(Settings):
     loss_threshold: Annotated[float, Field(ge=0, lt=1)]
     tolerance: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["cpu", "cuda"]
+    class_weight: Literal["none", "balanced"]
 
     @classmethod
     def of(cls, **params: Any) -> "Descent":
-        """The settings of a trainer, which may have no choice of loss or device.
+        """The settings of a trainer, which may have no choice of loss, device or class weights.
 
         Raises
         ------
@@ -419,14 +420,17 @@ class Descent(Settings):
         """
         given = {k: v.item() if hasattr(v, "item") else v for k, v in params.items()}
         try:
-            return cls.model_validate({"loss": "mse", "device": "cpu"} | given)
+            return cls.model_validate(
+                {"loss": "mse", "device": "cpu", "class_weight": "none"} | given
+            )
         except ValidationError as error:
             raise ValueError(_problems(error, "")) from None
 
 
 def params_of(trainer: str, settings: Descent) -> dict[str, Value]:
     """The part of the settings that reaches a trainer."""
-    return {name: getattr(settings, name) for name in TRAINERS[trainer].params}
+    named = {name: getattr(settings, name) for name in TRAINERS[trainer].params}
+    return {k: v for k, v in named.items() if k not in UNLESS_NAMED or v != UNLESS_NAMED[k]}
 
 
 class CrossValidation(Settings):

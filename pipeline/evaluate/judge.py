@@ -88,11 +88,11 @@ class Judge:
             coefficients=coefficients(
                 model,
                 rows.features,
-                settings.evaluate.classes or [],
                 rows.scale,
                 held,
                 len(rows.train),
                 self.intervals.confidence,
+                settings.evaluate.classes or [],
             ),
         )
 
@@ -146,11 +146,11 @@ class Judge:
 def coefficients(
     model: Model,
     features: Sequence[str],
-    classes: Sequence[str],
     scale: Array,
     held: Sequence[OutOfFold],
     n_train: int,
     confidence: float,
+    classes: Sequence[str] = (),
 ) -> list[Coefficient]:
     """The model's weights on standardized features, each with its interval.
 
@@ -165,8 +165,6 @@ def coefficients(
     model : Model
     features : sequence of str
         The names of its features.
-    classes : sequence of str
-        Those of several classes have a weight of each feature each.
     scale : ndarray of shape (n_features,)
         Of the training rows: the folds' weights are on features in their own units.
     held : sequence of OutOfFold
@@ -176,6 +174,8 @@ def coefficients(
         Rows the model was trained on; its weights vary more than those of all rows.
     confidence : float
         Share of all cases in which an interval should hold the weight.
+    classes : sequence of str, optional
+        Several of them have a weight of each feature each.
 
     Returns
     -------

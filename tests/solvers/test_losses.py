@@ -59,7 +59,7 @@ def test_the_gradient_is_that_of_autograd_and_of_differences(
     Z = torch.tensor((rows.X - rows.mean) / rows.scale)
     w = torch.ones(25) if rows.weights is None else torch.tensor(rows.weights)
     traced = torch.tensor(theta, requires_grad=True)
-    z = torch.nn.functional.linear(Z, traced[..., :3], traced[..., 3])
+    z = torch.nn.functional.linear(Z, traced[..., :3]) + traced[..., 3]
     each = TORCH[loss](z, torch.tensor(rows.y), reduction="none")
     theirs = (w * each).sum() / w.sum() + decay / 2 * (traced[..., :3] ** 2).sum()
     theirs.backward()

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from pipeline.core.errors import Diverged
 from pipeline.core.tables import number_table, write_table
 from pipeline.solvers import references, softmax
 from pipeline.solvers.descent import stable_lr
+from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import softmax as probabilities
 from pipeline.solvers.rows import ArrayRows, ParquetRows, class_counts
 from pipeline.solvers.torch_sgd import linear_layer, train_layer
@@ -95,7 +98,27 @@ def test_divergence_is_named() -> None:
         softmax.fit(labelled(), descent(lr=1e308, epochs=10))
 
 
-def test_the_references_know_several_classes(tmp_path) -> None:
+@pytest.mark.parametrize("trainer", ["softmax", "bcpm"])
+@pytest.mark.parametrize("from_file", [False, True])
+def test_balanced_classes_are_those_of_scikit_learn(
+    trainer: str, from_file: bool, tmp_path: Path
+) -> None:
+    rows = labelled(n_classes=2 if trainer == "bcpm" else 4)
+    rare = np.flatnonzero((rows.y > 0) | (rows.X[:, 0] > 0))  # fewer rows of label 0
+    X, y = rows.X[rare], rows.y[rare]
+    write_table(tmp_path / "train.parquet", number_table(["a", "b", "c", "y"], [*X.T, y]))
+    rows = ParquetRows(tmp_path / "train.parquet") if from_file else ArrayRows(X, y)
+    settings = descent(lr=2.0, epochs=3000, weight_decay=1 / len(y)).model_dump()
+    model, _ = fit(trainer, settings | {"class_weight": "balanced"}, rows)
+    theirs = LogisticRegression(class_weight="balanced", tol=1e-12, max_iter=10_000).fit(X, y)
+    np.testing.assert_allclose(np.atleast_2d(model.coef.T), theirs.coef_, atol=1e-6)
+    np.testing.assert_allclose(np.atleast_1d(model.intercept), theirs.intercept_, atol=1e-6)
+    batches = settings | {"class_weight": "balanced", "batch_size": 32, "epochs": 200, "lr": 0.05}
+    model, _ = fit(trainer, batches, rows)
+    np.testing.assert_allclose(np.atleast_2d(model.coef.T), theirs.coef_, atol=0.3)
+
+
+def test_the_references_know_several_classes(tmp_path: Path) -> None:
     rows = labelled()
     names = ["a", "b", "c", "y"]
     write_table(tmp_path / "train.parquet", number_table(names, [*rows.X.T, rows.y]))

@@ -43,7 +43,7 @@ from pipeline.core.params import (
     nearest,
 )
 from pipeline.core.tables import column_values, read_table
-from pipeline.core.trainers import TRAINERS, Value
+from pipeline.core.trainers import TRAINERS, Value, takes
 
 
 class Champion(Settings):
@@ -114,7 +114,7 @@ def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> I
         yield f".kinds: {', '.join(strange)} is none of features"
     if len(set(features)) < len(features) or settings.target in features:
         yield ".features: a name stands twice, or is that of the target"
-    if set(champion.params) != set(trainer.params):
+    if not takes(champion.trainer, champion.params):
         yield f".params: {champion.trainer} takes {', '.join(sorted(trainer.params)) or 'none'}"
     if (champion.threshold is None) != (settings.evaluate.threshold is None):
         several = " into several classes" * settings.evaluate.several
