@@ -20,6 +20,7 @@ from pipeline.core.params import load_params
 from pipeline.tracking.sklearn_model import save_model
 
 Run = Callable[[str], tuple[int, str]]
+COLUMNS = [*"dbca"]  # in no order, which a model has to keep
 SPECIES = ["setosa", "versicolor", "virginica"]
 SCHEMA = """\
 schema_type: dataframe
@@ -47,7 +48,7 @@ LINE = {
 
 def flowers() -> pd.DataFrame:
     X, y = load_iris(return_X_y=True)
-    table = pd.DataFrame(X, columns=[*"abcd"]).assign(species=np.array(SPECIES)[y])
+    table = pd.DataFrame(X, columns=COLUMNS).assign(species=np.array(SPECIES)[y])
     return table.sample(frac=1, random_state=0).drop_duplicates()
 
 
@@ -78,7 +79,7 @@ def trained(iris: Path, run: Run) -> Path:
 
 
 def predicted(run: Run) -> pd.DataFrame:
-    flowers()[[*"abcd"]].head(20).to_csv("new.csv", index=False)
+    flowers()[COLUMNS].head(20).to_csv("new.csv", index=False)
     code, said = run("predict iris new.csv --model softmax -o out.csv")
     assert code == 0, said
     return pd.read_csv("out.csv")
@@ -89,7 +90,7 @@ def test_softmax_is_judged_as_scikit_learns_model_is(trained: Path) -> None:
     table = flowers()
     cut = RepeatedStratifiedKFold(n_splits=5, n_repeats=1, random_state=0)
     theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000))
-    X, y = table[[*"abcd"]].to_numpy(), table["species"].map(SPECIES.index)
+    X, y = table[COLUMNS].to_numpy(), table["species"].map(SPECIES.index)
     for ours, name in (
         ("accuracy", "accuracy"),
         ("log_loss", "neg_log_loss"),
@@ -110,7 +111,7 @@ def test_softmax_is_judged_as_scikit_learns_model_is(trained: Path) -> None:
     assert all(audit["passed"] for audit in found["audits"])
     weights = {c["feature"]: c["value"] for c in found["judged"]["softmax"]["coefficients"]}
     written = json.loads(layout.model("iris", "softmax").read_text())["coef"]
-    assert weights["d (virginica)"] == pytest.approx(written["d"][2])
+    assert weights["a (virginica)"] == pytest.approx(written["a"][2])
     assert len(weights) == 12
 
 
@@ -127,10 +128,10 @@ def test_the_confusion_counts_every_test_row(trained: Path) -> None:
 def test_mlflows_model_says_what_predict_says(
     trained: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.commands.predict.model import Metadata, _predictor
+    from pipeline.commands.predict.model import _load, _predictor
     from pipeline.core.artifacts.models import read_model
     from pipeline.core.artifacts.splits import read_split
-    from pipeline.core.columns import dumped, label_names
+    from pipeline.core.columns import label_names
     from pipeline.core.files import md5
     from pipeline.core.tables import read_table
     from pipeline.tracking.entry import Fitted
@@ -152,12 +153,7 @@ def test_mlflows_model_says_what_predict_says(
     shown = out[[f"probability_{name}" for name in SPECIES]].to_numpy()
     np.testing.assert_allclose(loaded.predict_proba(rows), shown, rtol=1e-10)
     assert loaded.predict(rows).tolist() == [*out["predicted_species"]] == [*out["class"]]
-    metadata = Metadata(
-        dataset="iris", task="classification", target="species", classes=SPECIES, threshold=None,
-        labels=SPECIES, columns=dumped(split.encoding),
-        ranges={n: [*ends] for n, ends in split.ranges().items()},
-    )  # fmt: skip
-    back = _predictor(loaded, metadata, "r")
+    back = _predictor(*_load(trained / "saved", "r"), "r")
     raw = split.raw[split.test]
     np.testing.assert_allclose(back.predict(raw), model.predict(split.part(split.test)[0]))
     import mlflow.pyfunc

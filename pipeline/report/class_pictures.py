@@ -33,7 +33,7 @@ def draw_confusion(d: Gathered, t: Texts) -> Drawn:
         axes.set_xlabel(t("predicted_class"), fontsize=8)
         axes.set_yticks([])
         if k % per_row == 0:
-            names = [short(c, min(6, most)) for c in classes]
+            names = [short(c, min(6.0, height / len(classes) / 7.5)) for c in classes]
             axes.set_yticks(places, names, rotation=90, va="center", size=7.5)
             axes.set_ylabel(t("actual_class"), fontsize=8)
     best = tables[d.best]

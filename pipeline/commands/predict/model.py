@@ -244,7 +244,8 @@ def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
         frozen = getattr(estimator, "estimator_", estimator)  # of a FixedThresholdClassifier
         pipeline = getattr(frozen, "estimator", frozen)
         *_, (_, scaler), (_, linear) = pipeline.steps
-        encoding = metadata.columns or {str(name): PLAIN for name in scaler.feature_names_in_}
+        names = map(str, pipeline[0].feature_names_in_)  # in order; MLflow sorts its metadata
+        encoding = {name: metadata.columns[name] if metadata.columns else PLAIN for name in names}
         ranges = {n: (low, high) for n, (low, high) in metadata.ranges.items() if n in encoding}
         if len(feature_names(encoding)) != len(scaler.mean_):
             raise ValueError("its columns make other features than it takes")
