@@ -32,8 +32,14 @@ def customers(count: int = 400) -> Iterable[Sequence[object]]:
         since = f"{k % 28 + 1:02}.{k % 12 + 1:02}.{2025 - months[k] // 12}"
         price = "" if no_fee[k] else f"{fee[k]:.2f}".replace(".", ",")
         paid = "" if no_payment[k] else payment[k]
-        yield f"K-{7919 * k % 10007:05}", since, months[k], price, contract[k], paid, (
-            "yes" if leaves[k] else "no"
+        yield (
+            f"K-{7919 * k % 10007:05}",
+            since,
+            months[k],
+            price,
+            contract[k],
+            paid,
+            ("yes" if leaves[k] else "no"),
         )
 
 
@@ -46,6 +52,7 @@ def wine() -> Iterable[Sequence[object]]:
 
 
 def write(path: Path, rows: Iterable[Sequence[object]], delimiter: str) -> None:
+    """Write a CSV file."""
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
 
