@@ -6,7 +6,7 @@ classes, columns that count the rows, that give the target away or whose digits 
 that stand for none, rows of totals (docs/your-data.md has all). What params mute is counted.
 
 Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
-the ranges on which the champion was trained; params task and target.
+what the rows that the champion was trained on were like; params task and target.
 Writes data/2_validated/DATASET/report.json, and report.txt, the same for people, when all is well;
 rejected.csv, where ingest has set damaged records aside.
 """
@@ -39,7 +39,7 @@ def validate(dataset: str) -> None:
     All failures are reported at once, with file, line and column, and end with exit code 2. Where
     there is none, a report goes to data/2_validated, as JSON and as text, and the later stages may
     run. It has the warnings, too: repeated rows, rare classes, columns that count the rows or tell
-    the target, values that have left the ranges on which the champion was trained.
+    the target, columns that are not as in the rows on which the champion was trained.
 
     Raises
     ------
