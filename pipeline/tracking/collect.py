@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import holder
 from pipeline.core.artifacts.evaluated import (
@@ -172,7 +174,7 @@ class _Collector:
             mean=split.mean.tolist(),
             scale=split.scale.tolist(),
             coef=model.coef.tolist(),
-            intercept=model.intercept,
+            intercept=np.asarray(model.intercept).tolist(),
             n_train=len(split.train),
             ranges=split.ranges(),
             example=[[*row.values()] for row in example],

@@ -22,7 +22,7 @@ from pipeline.validate.values import Source
 
 BY_CHANCE = 1e-6  # less often than this is not taken for chance; tables have many columns
 FAR_BY_CHANCE = 1e-2  # where all lie farther outside than the range is wide
-RARE = 0.05  # share of a class
+RARE = 0.1  # of the share that a class would have if all were of one size
 PERFECT = 1 - 1e-9  # correlation; what is left is rounding
 RISING = 20  # rows from which integers that only rise are no chance
 LEFT = 1e6  # values that a float can take within a spread, at least
@@ -209,7 +209,7 @@ def _ordered(profile: Profile) -> Iterator[Oddity]:
     order, target = profile.order, profile.numbers.get(profile.target)
     if target is None or profile.rows <= ORDERED or not order.changes:
         return
-    classes = [count for count in profile.labels.values() if count]
+    classes = profile.labels.values()
     several = min(classes) >= SMALL_CLASS if classes else order.changes + 1 >= SMALL_CLASS
     if several and (order.rises or order.falls):
         yield Oddity(
@@ -242,16 +242,25 @@ def _repeated_rows(profile: Profile, source: Source) -> Iterator[Oddity]:
 
 
 def _rare_classes(profile: Profile) -> Iterator[Oddity]:
-    """Classes with less than 5 % of the rows: accuracy says little about them."""
-    for label, count in profile.labels.items():
-        if 0 < count < RARE * profile.rows:
-            other = 1 - count / profile.rows
-            yield Oddity(
-                "rare_class",
-                f"{count} of {profile.rows} rows have {profile.target} {label}: to "
-                f"foretell the other class always has accuracy {other:.3f}; judge by roc_auc or "
-                "log_loss (params.yaml: evaluate.metric)",
-            )
+    """Classes of less than a tenth of an equal share: accuracy says little about them."""
+    several, equal = len(profile.labels) > 2, profile.rows / max(2, len(profile.labels))
+    rare = {label: n for label, n in sorted(profile.labels.items()) if n < RARE * equal}
+    for label, count in rare.items() if not several else ():
+        other = 1 - count / profile.rows
+        yield Oddity(
+            "rare_class",
+            f"{count} of {profile.rows} rows have {profile.target} {label}: to "
+            f"foretell the other class always has accuracy {other:.3f}; judge by roc_auc or "
+            "log_loss (params.yaml: evaluate.metric)",
+        )
+    if several and rare:
+        first = ", ".join(f"{label} ({n})" for label, n in [*rare.items()][:SHOWN])
+        more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
+        yield Oddity(
+            "rare_class",
+            f"of {profile.rows} rows few have {profile.target} {first}{more}: accuracy hardly "
+            "counts them; judge by roc_auc or log_loss (params.yaml: evaluate.metric)",
+        )
 
 
 def _equal_ids(profile: Profile) -> Iterator[Oddity]:

@@ -1,6 +1,6 @@
 """What a table is like, gathered a row group at a time."""
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.core.artifacts.trained_on import Range, TrainedOn
+from pipeline.core.columns import as_text
 from pipeline.core.preprocessing import thinned
 from pipeline.core.tables import (
     ROW_GROUP,
@@ -149,8 +150,8 @@ class Profile:
     path : Path
         A Parquet file.
     target : str
-    labels : sequence of int
-        The labels of the target to count.
+    labels : bool
+        Whether the target's are counted, as the file has them: `labels` has the rows of each.
     trained_on : TrainedOn or None
         The ranges and the categories that are expected.
     """
@@ -159,7 +160,7 @@ class Profile:
         self,
         path: Path,
         target: str,
-        labels: Sequence[int] = (),
+        labels: bool = False,
         trained_on: TrainedOn | None = None,
     ) -> None:
         kinds = {column.name: str(column.type) for column in table_schema(path)}
@@ -173,7 +174,8 @@ class Profile:
         categories = trained_on.categories if trained_on else {}
         self.words = {name: Words(known) for name, known in categories.items() if name in kinds}
         self.empty = {name: 0 for name in kinds if name not in self.numbers}  # cells of a text
-        self.labels = dict.fromkeys(labels if target in self.numbers else (), 0)
+        self.labels = Counter[str]()
+        self._labelled = labels and target in kinds
         self.floats = [name for name in self.numbers if kinds[name] == "double"]
         self.order = Order()  # of the target
         self.last = dict.fromkeys(self.numbers, np.nan)  # the values of the last row
@@ -199,8 +201,8 @@ class Profile:
             values = _known(group[self.target])
             self.order.add(values)
             target = _standardized(values, self._of_target)[-1] if len(values) else values
-            for label in self.labels:
-                self.labels[label] += int(np.sum(values == label))
+        if self._labelled:
+            self._count_labels(group[self.target])
         for name, column in zip(group.column_names, group.columns, strict=True):
             values = column.to_numpy()
             if name in self.words:
@@ -246,6 +248,11 @@ class Profile:
         if self.labelled is None:
             return [last]
         return [self.labelled] if self.labelled.row == last.row else [self.labelled, last]
+
+    def _count_labels(self, column: pa.ChunkedArray) -> None:
+        counts = pc.value_counts(column.drop_null().combine_chunks())
+        labels = as_text(pa.chunked_array([counts.field("values")])).to_pylist()
+        self.labels.update(dict(zip(labels, counts.field("counts").to_pylist(), strict=True)))
 
     def _look_for_total(self, group: pa.Table) -> None:
         for name in self.empty:

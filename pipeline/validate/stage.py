@@ -12,6 +12,7 @@ rejected.csv, where ingest has set damaged records aside.
 """
 
 import warnings
+from math import inf
 from typing import Any
 
 import pandera.pandas as pa
@@ -25,6 +26,7 @@ from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.oddities import heard, hushed
 from pipeline.core.params import load_params
 from pipeline.core.tables import read_lines, read_rejected, table_schema
+from pipeline.core.text import is_number
 from pipeline.validate.data_warnings import data_warnings
 from pipeline.validate.profile import Profile
 from pipeline.validate.schema import load_schema
@@ -49,8 +51,8 @@ def validate(dataset: str) -> None:
     """
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
-    labels = (0, 1) if settings.task == "classification" else ()
-    profile = Profile(path, settings.target, labels, read_trained_on(dataset))
+    labelled = settings.task == "classification"
+    profile = Profile(path, settings.target, labelled, read_trained_on(dataset))
     where = (
         Source(path, "row", range(1, profile.rows + 1))
         if settings.ingest.make_regression
@@ -76,7 +78,7 @@ def validate(dataset: str) -> None:
         set_aside=len(rejected),
         warnings=[*told, *hushed(found, muted, dataset)],
         muted=muted,
-        classes={str(label): n for label, n in profile.labels.items()},
+        classes=dict(sorted(profile.labels.items(), key=_in_order)),
         checks={name: _checks(column) for name, column in schema.columns.items()},
         columns={name: _summary(profile, name) for name in [*profile.numbers, *profile.empty]},
     )
@@ -84,6 +86,12 @@ def validate(dataset: str) -> None:
     write_json(layout.validated(dataset), report.model_dump(exclude=unsaid))
     write_rejected(dataset, rejected)
     write_text(layout.validated_text(dataset), as_text(report, str(layout.schema(dataset))))
+
+
+def _in_order(counted: tuple[str, int]) -> tuple[float, str]:
+    """Labels that are numbers by their size, others by the alphabet behind them."""
+    label, _ = counted
+    return (float(label) if is_number(label) else inf), label
 
 
 def _checks(column: pa.Column) -> list[str]:

@@ -48,6 +48,17 @@ def test_noise_is_warned_of_nothing(tmp_path: Path) -> None:
     assert warned(tmp_path, {"t": words, **table, "a": with_gaps(table["a"])}) == {}
 
 
+def test_rare_classes_are_named(tmp_path: Path) -> None:
+    words = np.repeat(["a", "b", "c", "d"], [96, 2, 100, 2])
+    write_table(tmp_path / "a.parquet", pa.table({"x": np.arange(200.0), "y": words}))
+    profile = Profile(tmp_path / "a.parquet", "y", labels=True)
+    found = dict(data_warnings(profile, Source(tmp_path, "line", range(2, 202))))
+    assert "of 200 rows few have y b (2), d (2): accuracy hardly counts" in found["rare_class"]
+    write_table(tmp_path / "a.parquet", pa.table({"x": np.arange(192.0), "y": words[4:196]}))
+    profile = Profile(tmp_path / "a.parquet", "y", labels=True)
+    assert "rare_class" in dict(data_warnings(profile, Source(tmp_path, "line", range(2, 194))))
+
+
 def test_sentinels_are_named_with_what_to_declare(tmp_path: Path) -> None:
     table = noise()
     table["a"][[3, 8, 20]] = -200

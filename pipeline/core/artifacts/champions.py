@@ -39,9 +39,18 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
-from pipeline.core.params import Dataset, Descent, Goal, Settings, TrainerName, load_params, nearest
+from pipeline.core.params import (
+    Dataset,
+    Descent,
+    Goal,
+    Settings,
+    TrainerName,
+    cannot_do,
+    load_params,
+    nearest,
+)
 from pipeline.core.tables import column_values, read_table
-from pipeline.core.trainers import TRAINERS, Value
+from pipeline.core.trainers import TRAINERS, Value, takes
 
 
 class Champion(Settings):
@@ -101,8 +110,8 @@ def read_champions() -> dict[str, Champion]:
 def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> Iterator[str]:
     """What keeps a champion from being trained on these columns."""
     features, trainer = champion.features, TRAINERS[champion.trainer]
-    if trainer.task != settings.task:
-        yield f".trainer: {champion.trainer} cannot do task: {settings.task}"
+    if problem := cannot_do(champion.trainer, settings):
+        yield f".trainer: {problem}"
     if missing := [name for name in features if name not in columns]:
         yield f".features: the data have no {', '.join(missing)}"
     seen = champion.trained_on
@@ -112,10 +121,11 @@ def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> I
         yield f".kinds: {', '.join(strange)} is none of features"
     if len(set(features)) < len(features) or settings.target in features:
         yield ".features: a name stands twice, or is that of the target"
-    if set(champion.params) != set(trainer.params):
+    if not takes(champion.trainer, champion.params):
         yield f".params: {champion.trainer} takes {', '.join(sorted(trainer.params)) or 'none'}"
     if (champion.threshold is None) != (settings.evaluate.threshold is None):
-        yield f".threshold: does not go with task: {settings.task}"
+        several = " into several classes" * settings.evaluate.several
+        yield f".threshold: does not go with task: {settings.task}{several}"
     try:
         if trainer.params:
             Descent.of(**champion.params)
@@ -264,7 +274,9 @@ def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
     train, path = layout.split_part(dataset, "train"), layout.model(dataset, name)
     model = read_model(path, judged.trainer, split.features, md5(train))
     weights = [coefficient.value for coefficient in judged.coefficients]
-    if model.params != judged.params or not np.allclose(model.coef, weights, rtol=1e-6, atol=0):
+    if model.params != judged.params or not np.allclose(
+        model.coef.ravel(), weights, rtol=1e-6, atol=0
+    ):
         raise PipelineError(
             f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
         )
