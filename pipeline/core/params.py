@@ -94,6 +94,20 @@ def _unit(value: str) -> str:
     return value
 
 
+class SetAside(Settings):
+    """The share of all records that may be damaged: those are left out, and listed."""
+
+    set_aside: Share
+
+
+def _refuse_or_share(value: object) -> object:
+    if isinstance(value, dict):
+        return SetAside.model_validate(value)
+    if value != "refuse" and not isinstance(value, SetAside):
+        raise _unfit("refuse or {set_aside: a share such as 0.01}", value)
+    return value
+
+
 class Dialect(Settings):
     """How a CSV file is written. Nothing is stripped, skipped or filled unless it says so."""
 
@@ -116,6 +130,9 @@ class Dialect(Settings):
     skip_after_header: Annotated[int, Field(ge=0)] = 0
     skip_blank_lines: bool = False
     strip_spaces: bool = False
+    bad_records: Annotated[Literal["refuse"] | SetAside, BeforeValidator(_refuse_or_share)] = (
+        "refuse"
+    )
 
     @model_validator(mode="after")
     def _characters_differ(self) -> Self:
@@ -145,6 +162,11 @@ class Dialect(Settings):
     def names(self) -> list[str]:
         """The names of columns that are declared; none where a line of the file has them."""
         return self.header if isinstance(self.header, list) else []
+
+    @property
+    def bad_share(self) -> float:
+        """The share of the records that may be set aside; 0 where none may."""
+        return self.bad_records.set_aside if isinstance(self.bad_records, SetAside) else 0.0
 
     @property
     def headed(self) -> bool:

@@ -16,12 +16,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.core.artifacts.rejected import said
 from pipeline.core.checked_inputs import refuse_changed, state
-from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, Problems
+from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import atomic_write
 from pipeline.core.params import Dialect
-from pipeline.core.tables import LINES, Lines, group_rows, writer
+from pipeline.core.tables import LINES, REJECTED, Lines, group_rows, writer
 from pipeline.core.text import is_number
+from pipeline.ingest.bad_records import BadRecords
 from pipeline.ingest.cells import FLOAT, NULL, TEXT, Kind, column, united
 from pipeline.ingest.fast import Batch, fast_batches, serves
 from pipeline.ingest.numbers import NO_NAMES
@@ -68,6 +70,8 @@ class CsvFile:
         The column names.
     lines : Lines
         Where the rows that were read last stand in the file.
+    bad : BadRecords
+        The damaged records among them.
     settled : bool
         Whether the columns held to the end what they held in the first rows. If not, `groups` has
         stopped giving rows, and gives all of them when it is called again.
@@ -87,6 +91,7 @@ class CsvFile:
         self.state = state(self.path)  # before the header is read
         self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
         dialect = self.dialect
+        self.bad = BadRecords(self.path, dialect.bad_share)
         first = next(records(self.path, dialect), None)
         if first is None:
             raise PipelineError(f"{self.path}: is empty; expected a header line and rows")
@@ -123,8 +128,8 @@ class CsvFile:
         Raises
         ------
         PipelineError
-            At the end of a file with problems, with the first 20, each with its line, and a count;
-            for a file without rows.
+            At the end of a file with problems, with the first 20, each with its line, and a count,
+            unless all of them may be set aside; for a file without rows.
         """
         self.lines, self.settled, first = Lines(), True, not self._kinds
         self._kinds = self._kinds or [NULL] * len(self.header)
@@ -198,21 +203,27 @@ class CsvFile:
         return pa.Table.from_arrays(cast, names=self.header)
 
     def _batches(self) -> Iterator[Batch]:
-        start, problems = FIRST, Problems()
+        start, self.bad = FIRST, BadRecords(self.path, self.dialect.bad_share)
         if serves(self.dialect, self.header):
             start = behind(self.path, self.dialect, self._above)
             start = yield from fast_batches(
-                self.path, self.dialect, start, self.header, self._kinds
+                self.path, self.dialect, start, self.header, self._kinds, self._reject
             )
-        found = self.records(start)
+        found, bad = self.records(start), self.bad
+        count = len(self.lines) + len(bad.problems)
         while some := [*islice(found, BATCH)]:
+            count += len(some)
             for record in some:
                 if record.problem:
-                    problems.add(self.problem(record), final=record.line == ENDED)
-            if not problems:
-                yield self._batch(some)
-        if problems:
-            raise self._refused(str(problems))
+                    self._reject(record)
+            good = [record for record in some if not record.problem] if bad.rejected else some
+            if good and not bad.refused:
+                yield self._batch(good)
+        if problem := str(bad.refused) or bad.too_many(count):
+            raise self._refused(problem, bad.offer(count), bad.few(count))
+
+    def _reject(self, record: Record) -> None:
+        self.bad.add(record, self.problem(record))
 
     def _batch(self, batch: list[Record]) -> Batch:
         cells = zip(*(record.cells for record in batch), strict=True)
@@ -220,12 +231,16 @@ class CsvFile:
         arrays = [column(c, kind, self.dialect, name) for c, kind, name in columns]
         return [(record.line, 1) for record in batch], arrays
 
-    def _refused(self, problems: str) -> PipelineError:
+    def _refused(self, problems: str, offer: str = "", few: bool = False) -> PipelineError:
+        """The error, with what would read the file: where few records are bad, only if certain."""
         if not self.advise:
             return PipelineError(problems)
         from pipeline.ingest.detect import advice  # which reads by this module
 
-        return PipelineError(advice(self.path, self.dialect, problems, self.like))
+        advised = advice(self.path, self.dialect, problems, self.like)
+        if few and not self.like and "declare csv" not in advised.removeprefix(problems):
+            advised = "\n".join(filter(None, [problems, offer]))
+        return PipelineError(advised)
 
 
 def read_csv(path: Path, dialect: Dialect | None = None) -> pa.Table:
@@ -254,6 +269,10 @@ def write_csv(path: Path, file: CsvFile) -> None:
         while not _written(part, file):
             pass  # again, now that all rows have told what their columns hold
         refuse_changed(file.path, file.state)
+    if file.bad.rejected:
+        rejected = file.bad.rejected
+        text = said(file.path, rejected, len(file.lines) + len(rejected))
+        warnings.warn(text, PipelineWarning, stacklevel=2)
 
 
 def _written(path: Path, file: CsvFile) -> bool:
@@ -265,6 +284,8 @@ def _written(path: Path, file: CsvFile) -> bool:
                 output.write_table(group, row_group_size=len(group))
             if file.lines.steps != [(0, 2)]:
                 output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
+            if file.bad.rejected:
+                output.add_key_value_metadata({REJECTED: json.dumps(file.bad.rejected)})
     return file.settled
 
 

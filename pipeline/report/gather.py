@@ -58,6 +58,8 @@ class Gathered(Split):
         Columns of the ingested table; `features` are those that the models use.
     checks : dict
         By column: its type, and what `validate` checked.
+    set_aside : int
+        Damaged records of the file that are not among the rows.
     warnings : list of str
         Of `validate`, `split` and `evaluate`.
     histories : dict
@@ -73,6 +75,7 @@ class Gathered(Split):
     verdict: Verdict
     columns: int
     checks: dict[str, list[str]]
+    set_aside: int
     warnings: list[str]
     models: dict[str, Model]
     histories: dict[str, Array]
@@ -188,6 +191,7 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
     split = read_split(dataset, settings, table)
     trained_on = md5(layout.split_part(dataset, "train"))
     models = read_models(dataset, params.models_of(dataset), split.features, trained_on)
+    validated = read_as(layout.validated(dataset), Validated)
     descending = [name for name, model in models.items() if "lr" in model.params]
     gathered = Gathered(
         **vars(split),
@@ -195,7 +199,8 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
         evaluated=evaluated,
         verdict=verdict,
         columns=table.num_columns,
-        checks=read_as(layout.validated(dataset), Validated).checks,
+        checks=validated.checks,
+        set_aside=validated.set_aside,
         warnings=read_warnings(dataset, evaluated),
         models=models,
         histories={name: read_history(layout.history(dataset, name)) for name in descending},

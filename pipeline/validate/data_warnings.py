@@ -13,6 +13,7 @@ from pipeline.core.artifacts.trained_on import Range
 from pipeline.core.errors import SHOWN
 from pipeline.core.oddities import Oddity
 from pipeline.core.tables import Array
+from pipeline.validate.drift import chance, moved
 from pipeline.validate.multiples import multiples
 from pipeline.validate.profile import Numbers, Profile
 from pipeline.validate.sentinels import sentinels
@@ -65,63 +66,46 @@ def data_warnings(profile: Profile, source: Source) -> list[Oddity]:
 
 
 def drifts(profile: Profile) -> Iterator[Oddity]:
-    """A warning for each column with too many values outside its range.
+    """A warning for each column that is not as the champion's training rows were: one a column."""
+    found = {name: one for name in profile.numbers if (one := _out_of_range(profile, name))}
+    yield from found.values()
+    yield from moved(profile, found)
+
+
+def _out_of_range(profile: Profile, name: str) -> Oddity | None:
+    """A warning of a column with too many values outside its range.
 
     Too many of all, as in a new file, or of the rows behind those that the table had when the
     champion was trained, as in one that has grown. In few rows even all of them are no proof; they
     are taken for it where all lie far away, as in another unit. The kind is `unit` where a power of
     ten brings nearly all of them back.
     """
-    before = profile.trained_on
-    for name, column in profile.numbers.items():
-        if before is None or column.expected is None or not column.outside:
-            continue
-        trained, known = before.rows, profile.rows - column.missing
-        low, high = column.expected.min, column.expected.max
-        width = high - low  # infinite for the largest floats: then nothing is far
-        far = column.high < low - width or column.low > high + width
-        added = max(profile.rows - before.of, column.outside_behind)
-        rare = min(
-            chance(column.outside, known, trained), chance(column.outside_behind, added, trained)
-        )
-        if rare < (FAR_BY_CHANCE if far else BY_CHANCE):
-            lie = "lies" if column.outside == 1 else "lie"
-            power = power_of_ten(profile.known(name), column, column.expected)
-            tens = f"1{'0' * abs(power)}"
-            factor = f"{tens} times too {'large' if power > 0 else 'small'}" if power else ""
-            yield Oddity(
-                "unit" if power else "drift",
-                f"column {name}: {column.outside} of {known} values {lie} outside "
-                f"{low:.6g} to {high:.6g}, the range of the {trained} rows that the champion was "
-                f"trained on ({layout.CHAMPION}); now it is {column.low:.6g} to {column.high:.6g}: "
-                f"{f'nearly all are {factor}, ' if factor else ''}"
-                "look for another unit or source; once a champion is trained on these data, "
-                "`promote` it",
-            )
-
-
-def chance(outside: int, rows: int, trained: int) -> float:
-    """The probability of so many values, or more, outside the range of earlier ones.
-
-    Without drift the rows to come have a share outside the extremes of `trained` continuous values
-    that follows Beta(2, trained - 1), whatever their distribution (S. S. Wilks, Determination of
-    sample sizes for setting tolerance limits, Annals of Mathematical Statistics 12, 1941); their
-    number is then beta-binomial.
-
-    Parameters
-    ----------
-    outside : int
-        Of the `rows` new values, from 0 to `rows`.
-    trained : int
-        At least 2; of one value the range says nothing, and the probability is 1.
-    """
-    if trained < 2:
-        return 1.0
-    k = np.arange(rows, dtype=float)
-    none = trained * (trained - 1) / (rows + trained) / (rows + trained - 1)
-    ratios = (rows - k) / (k + 1) * ((k + 2) / (rows - k + trained - 2))
-    logs = np.cumsum(np.append(np.log(none), np.log(ratios)))
-    return float(min(1.0, np.exp(logs[outside:]).sum()))
+    before, column = profile.trained_on, profile.numbers[name]
+    if before is None or column.expected is None or not column.outside:
+        return None
+    trained, known = before.rows, profile.rows - column.missing
+    low, high = column.expected.min, column.expected.max
+    width = high - low  # infinite for the largest floats: then nothing is far
+    far = column.high < low - width or column.low > high + width
+    added = max(profile.rows - before.of, column.outside_behind)
+    rare = min(
+        chance(column.outside, known, trained), chance(column.outside_behind, added, trained)
+    )
+    if rare >= (FAR_BY_CHANCE if far else BY_CHANCE):
+        return None
+    lie = "lies" if column.outside == 1 else "lie"
+    power = power_of_ten(profile.known(name), column, column.expected)
+    tens = f"1{'0' * abs(power)}"
+    factor = f"{tens} times too {'large' if power > 0 else 'small'}" if power else ""
+    return Oddity(
+        "unit" if power else "drift",
+        f"column {name}: {column.outside} of {known} values {lie} outside "
+        f"{low:.6g} to {high:.6g}, the range of the {trained} rows that the champion was "
+        f"trained on ({layout.CHAMPION}); now it is {column.low:.6g} to {column.high:.6g}: "
+        f"{f'nearly all are {factor}, ' if factor else ''}"
+        "look for another unit or source; once a champion is trained on these data, "
+        "`promote` it",
+    )
 
 
 def power_of_ten(values: Array, now: Numbers, before: Range) -> int:

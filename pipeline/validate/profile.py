@@ -24,6 +24,7 @@ from pipeline.core.tables import (
     table_schema,
 )
 from pipeline.validate.totals import LABELS, Total
+from pipeline.validate.words import Words
 
 SAMPLE = 4096  # rows, fewer where there are very many columns
 ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
@@ -152,7 +153,7 @@ class Profile:
     labels : bool
         Whether the target's are counted, as the file has them: `labels` has the rows of each.
     trained_on : TrainedOn or None
-        The ranges that are expected.
+        The ranges and the categories that are expected.
     """
 
     def __init__(
@@ -170,6 +171,8 @@ class Profile:
             for name, kind in kinds.items()
             if kind in ("double", "int64")
         }
+        categories = trained_on.categories if trained_on else {}
+        self.words = {name: Words(known) for name, known in categories.items() if name in kinds}
         self.empty = {name: 0 for name in kinds if name not in self.numbers}  # cells of a text
         self.labels = Counter[str]()
         self._labelled = labels and target in kinds
@@ -202,6 +205,8 @@ class Profile:
             self._count_labels(group[self.target])
         for name, column in zip(group.column_names, group.columns, strict=True):
             values = column.to_numpy()
+            if name in self.words:
+                self.words[name].add(column)
             if name in self.numbers:
                 self.numbers[name].missing += column.null_count
                 self._add_numbers(self.numbers[name], _known(column), target)

@@ -142,7 +142,7 @@ class Rows:
 
 def _dialect(settings: Dataset) -> Dialect:
     """That of the dataset's own file; without a header it lacks the target's name, too."""
-    dialect = settings.ingest.csv
+    dialect = settings.ingest.csv.model_copy(update={"bad_records": "refuse"})
     names = [name for name in dialect.names if name != settings.target]
     return dialect.model_copy(update={"header": names}) if names else dialect
 

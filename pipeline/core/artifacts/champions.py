@@ -17,8 +17,15 @@ from pipeline.core.artifacts.evaluated import (
     read_verdicts,
 )
 from pipeline.core.artifacts.models import Model, read_model
-from pipeline.core.artifacts.splits import read_split
-from pipeline.core.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
+from pipeline.core.artifacts.splits import Split, read_split
+from pipeline.core.artifacts.trained_on import (
+    REMEDY,
+    Range,
+    Sketch,
+    TrainedOn,
+    refuse_no_champions,
+    sketched,
+)
 from pipeline.core.columns import (
     PLAIN,
     Column,
@@ -58,7 +65,7 @@ class Champion(Settings):
     override : str or None
         The verdict that a person set aside; None where the verdict was `accepted`.
     trained_on : TrainedOn or None
-        The ranges of its training rows, in which `validate` expects later data.
+        What its training rows are like, which `validate` expects of later data.
     """
 
     trainer: TrainerName
@@ -255,7 +262,7 @@ def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
 
 
 def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
-    """The ranges of the rows that the judged model was trained on.
+    """What the rows are like that the judged model was trained on.
 
     Raises
     ------
@@ -273,14 +280,39 @@ def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
         raise PipelineError(
             f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
         )
-    ranges = split.ranges()
+    ranges, sketches = split.ranges(), _sketches(split)
     if table[settings.target].type != pa.string():
-        ranges[settings.target] = ends(
-            column_values(table[settings.target])[split.used[split.train]]
-        )
+        target = column_values(table[settings.target])[split.used[split.train]]
+        ranges[settings.target], sketches[settings.target] = ends(target), sketched(target)
+    gaps = {name: table[name].null_count / table.num_rows for name in split.encoding}
     return TrainedOn(
         rows=len(split.train),
         of=len(split.y),
         columns={name: Range(min=low, max=high) for name, (low, high) in ranges.items()},
         categories={n: known(one) for n, one in split.encoding.items() if not in_range(one)},
+        sketches=sketches,
+        counts=_counts(split),
+        missing={name: share for name, share in gaps.items() if share},
     )
+
+
+def _sketches(split: Split) -> dict[str, Sketch]:
+    """How the training rows are distributed in each column of numbers."""
+    columns = zip(split.encoding.items(), split.raw.values[split.train].T, strict=True)
+    found = {name: values[~np.isnan(values)] for (name, one), values in columns if in_range(one)}
+    return {name: sketched(values) for name, values in found.items() if len(values)}
+
+
+def _counts(split: Split) -> dict[str, list[int]]:
+    """How many training rows have each category of a column."""
+    rows, found = split.raw.values[split.train], dict[str, list[int]]()
+    for (name, one), words, values in zip(
+        split.encoding.items(), split.raw.words, rows.T, strict=True
+    ):
+        if not in_range(one):
+            places = values[~np.isnan(values)].astype(np.intp)
+            count = dict(
+                zip(words, np.bincount(places, minlength=len(words)).tolist(), strict=True)
+            )
+            found[name] = [count.get(word, 0) for word in known(one)]
+    return found
