@@ -14,6 +14,15 @@ TEST_SIZE = 0.2
 RARE = 5  # training rows of a category that has a feature of its own
 SHARE_OF_ROWS, SHARE_OF_FEATURES = "1 / rows", "0.5 / features"
 SEVERAL = "several classes"
+# Of 33 tables all come within 0.005 of scikit-learn's accuracy by these, most in some 100 epochs.
+LOGISTIC: dict[str, Value] = {
+    "batch_size": "full",
+    "optimizer": "adam",
+    "lr": 0.2,
+    "epochs": 1000,
+    "tolerance": 3e-6,
+    "weight_decay": SHARE_OF_ROWS,
+}
 # Trainers and their params, by task. Rows are those that train. At 0.5 / features every step on
 # standardized features goes downhill, whatever these are.
 MODELS: dict[str, dict[str, dict[str, Value]]] = {
@@ -21,12 +30,8 @@ MODELS: dict[str, dict[str, dict[str, Value]]] = {
         "closed_form": {},
         "manual_gd": {"lr": SHARE_OF_FEATURES, "epochs": 10_000},
     },
-    "classification": {
-        "bcpm": {"optimizer": "adam", "lr": 0.05, "epochs": 1000, "weight_decay": SHARE_OF_ROWS},
-    },
-    SEVERAL: {
-        "softmax": {"optimizer": "adam", "lr": 0.05, "epochs": 1000, "weight_decay": SHARE_OF_ROWS},
-    },
+    "classification": {"bcpm": LOGISTIC},
+    SEVERAL: {"softmax": LOGISTIC},
 }
 
 
