@@ -26,6 +26,8 @@ class Column:
         How many cells there are.
     missing : int
         How many of them have no value.
+    gap : int or None
+        The first row that has none, from 0.
     empty : int
         How many are empty text.
     counts : Counter or None
@@ -47,6 +49,7 @@ class Column:
     dtype: str
     rows: int = 0
     missing: int = 0
+    gap: int | None = None
     empty: int = 0
     counts: Counter[Any] | None = field(default_factory=Counter)
     repeats: bool = False
@@ -72,6 +75,8 @@ class Column:
         """Take the column of one more row group."""
         before, self.rows = self.rows, self.rows + len(column)
         self.missing += column.null_count
+        if column.null_count and self.gap is None:
+            self.gap = before + pc.index(column.is_null(), True).as_py()
         self._count(column)
         present = column.drop_null()
         if not len(present):

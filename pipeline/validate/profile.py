@@ -1,6 +1,6 @@
 """What a table is like, gathered a row group at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,8 @@ class Profile:
         The labels of the target to count.
     trained_on : TrainedOn or None
         The ranges that are expected.
+    dropped : collection of str
+        The columns that no feature is made of: of their values nothing is to be warned.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class Profile:
         target: str,
         labels: Sequence[int] = (),
         trained_on: TrainedOn | None = None,
+        dropped: Collection[str] = (),
     ) -> None:
         kinds = {column.name: str(column.type) for column in table_schema(path)}
         self.target, self.rows, self.trained_on = target, 0, trained_on
@@ -169,9 +172,10 @@ class Profile:
             for name, kind in kinds.items()
             if kind in ("double", "int64")
         }
+        self.used = {name: one for name, one in self.numbers.items() if name not in dropped}
         self.empty = {name: 0 for name in kinds if name not in self.numbers}  # cells of a text
         self.labels = dict.fromkeys(labels if target in self.numbers else (), 0)
-        self.floats = [name for name in self.numbers if kinds[name] == "double"]
+        self.floats = [name for name in self.used if kinds[name] == "double"]
         self.order = Order()  # of the target
         self.last = dict.fromkeys(self.numbers, np.nan)  # the values of the last row
         self.labelled: Total | None = None  # the first row that a text calls a total

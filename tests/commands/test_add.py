@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.__main__ import main
@@ -154,6 +155,10 @@ ROWS = [(k, (k * 37) % 41, k % 3) for k in range(40)]
         ),
         ("a b", [(k, f"w{k}") for k in range(40)], ["--target", "b"], "target b cannot be pre"),
         (
+            "a b", [(k, k**2 if k < 2 else "") for k in range(40)], ["--target", "b"],
+            "target b has a value in 2 of 40 rows; 3 are the fewest",
+        ),
+        (
             "a b", [(k, "xy"[k % 2]) for k in range(40)], ["--target", "b", "--task", "regression"],
             "target b is text, and a regression predicts numbers",
         ),
@@ -165,6 +170,36 @@ def test_what_cannot_be_added_is_said_in_one_message(
     code, said, errors = cli("add", write(Path("new.csv"), names, rows), *words)
     assert (code, said) == (2, "")
     assert errors.startswith(f"error: add: {message}")
+
+
+def test_a_target_with_gaps_is_taken_and_they_are_said(cli: Cli) -> None:
+    rows = [(k, "" if k % 20 == 7 else k * k) for k in range(45)]
+    code, _, errors = cli("add", write(Path("new.csv"), "a b", rows), "--target", "b")
+    text = "target b has no value in 2 rows, first on line 9: left out by `split`"
+    assert (code, errors) == (0, f"warning: add: {text}\n")
+    for stage in ("ingest", "validate", "split"):
+        code, _, errors = cli(stage, "new")
+        assert code == 0
+    assert "b is missing in 2 rows: left out" in errors
+    assert pq.read_table("data/3_split/new/train.parquet").num_rows == 34
+
+
+def test_a_target_alone_is_taken_with_a_warning(cli: Cli) -> None:
+    code, _, errors = cli(
+        "add", write(Path("new.csv"), "a", [[k * k] for k in range(40)]), "--target", "a"
+    )
+    text = "there is no column but the target a: no model can be trained; add others to the file"
+    assert (code, errors) == (0, f"warning: add: {text}\n")
+
+
+def test_nothing_is_said_of_the_values_of_columns_that_are_left_out(cli: Cli) -> None:
+    rows = [(k, k * k % 97 / 7, 3 * k * k, k * k) for k in range(1, 46)]
+    file = write(Path("new.csv"), "rownames a c b", rows)
+    assert cli("add", file, "--target", "b")[0] == cli("ingest", "new")[0] == 0
+    code, _, errors = cli("validate", "new")
+    assert (code, "column rownames" in errors, "column c gives the target b away" in errors) == (
+        0, False, True,
+    )  # fmt: skip
 
 
 @pytest.mark.usefixtures("unchanged")

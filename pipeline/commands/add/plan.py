@@ -20,6 +20,7 @@ from pipeline.core.artifacts.champions import read_champions
 from pipeline.core.checked_inputs import State, state
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import NAMES_TAKEN, SOURCE, Dialect, Params, load_params
+from pipeline.core.tables import Lines
 from pipeline.core.trainers import Task
 from pipeline.ingest.detect import detect
 from pipeline.ingest.reader import CsvFile
@@ -83,11 +84,12 @@ def planned(
     source = _source(file, name, ending)
     _refuse_taken(name, params)
     found = detect(file, Dialect(missing=[*missing]) if missing else None)
-    columns = _contents(file, found.dialect)
+    columns, lines = _contents(file, found.dialect)
     _refuse_short(columns)
     wanted = find_target(target, columns, task, params.cross_validation.folds)
     of_columns = kinds(columns)
-    _refuse_useless(columns, of_columns, wanted)
+    _refuse_useless(of_columns, wanted)
+    _warn_of_gaps(columns[wanted.name], wanted, lines)
     told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
     text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
     schema = drafted(columns, str(source), *(_of(of_columns, k) for k in ("category", "drop")))
@@ -147,13 +149,15 @@ def _refuse_other(file: Path, source: Path, schema: Path, text: str) -> None:
         raise PipelineError(f"{other[0]} is there already; choose another name by --name")
 
 
-def _contents(file: Path, dialect: Dialect) -> dict[str, Column]:
-    """What the columns hold; read again where later rows are of other types."""
+def _contents(file: Path, dialect: Dialect) -> tuple[dict[str, Column], Lines]:
+    """What the columns hold, and on which lines; read again where later rows are of other types."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PipelineWarning)  # of lines that are skipped, as is said
         rows = CsvFile(file, dialect, advise=False)
         found = contents(rows.groups())
-        return found if rows.settled else contents(rows.groups())
+        if not rows.settled:
+            found = contents(rows.groups())
+    return found, rows.lines
 
 
 def _rows(columns: Mapping[str, Column]) -> int:
@@ -168,21 +172,23 @@ def _refuse_short(columns: Mapping[str, Column]) -> None:
         )
 
 
-def _refuse_useless(
-    columns: Mapping[str, Column], kinds: Mapping[str, Kind], target: Target
-) -> None:
-    """Refuse a table in which no column says anything; warn where the target is not whole."""
+def _refuse_useless(kinds: Mapping[str, Kind], target: Target) -> None:
+    """Refuse a table in which no column says anything; warn where there is no other column."""
     others = {name: kind for name, kind in kinds.items() if name != target.name}
     if others and all(kind.why for kind in others.values()):
         reasons = "; ".join(f"{name}: {kind.why}" for name, kind in [*others.items()][:5])
         more = f"; and {len(others) - 5} more" * (len(others) > 5)
         raise PipelineError(f"no column is left to predict {target.name} by: {reasons}{more}")
     if not others:
-        text = f"there is no column but the target {target.name}: nothing predicts it"
-        warnings.warn(text, PipelineWarning, stacklevel=2)
-    if gaps := columns[target.name].missing:
-        text = f"target {target.name} has no value in {gaps} rows: they cannot train a model"
-        warnings.warn(text, PipelineWarning, stacklevel=2)
+        text = f"there is no column but the target {target.name}: no model can be trained"
+        warnings.warn(f"{text}; add others to the file", PipelineWarning, stacklevel=3)
+
+
+def _warn_of_gaps(column: Column, target: Target, lines: Lines) -> None:
+    if column.gap is not None:
+        rows = "1 row" if column.missing == 1 else f"{column.missing:,} rows"
+        text = f"target {target.name} has no value in {rows}, first on line {lines[column.gap]}"
+        warnings.warn(f"{text}: left out by `split`", PipelineWarning, stacklevel=3)
 
 
 def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:
