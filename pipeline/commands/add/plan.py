@@ -83,13 +83,14 @@ def planned(
     name = name or named(file)
     source = _source(file, name, ending)
     _refuse_taken(name, params)
-    found = detect(file, Dialect(missing=[*missing]) if missing else None)
-    columns, lines = _contents(file, found.dialect)
+    read = _Read()
+    found = detect(file, Dialect(missing=[*missing]) if missing else None, read)
+    columns = read.columns
     _refuse_short(columns)
     wanted = find_target(target, columns, task, params.cross_validation.folds)
     of_columns = kinds(columns)
     _refuse_useless(of_columns, wanted)
-    _warn_of_gaps(columns[wanted.name], wanted, lines)
+    _warn_of_gaps(columns[wanted.name], wanted, read.lines)
     told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
     text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
     schema = drafted(columns, str(source), *(_of(of_columns, k) for k in ("category", "drop")))
@@ -149,15 +150,26 @@ def _refuse_other(file: Path, source: Path, schema: Path, text: str) -> None:
         raise PipelineError(f"{other[0]} is there already; choose another name by --name")
 
 
-def _contents(file: Path, dialect: Dialect) -> tuple[dict[str, Column], Lines]:
-    """What the columns hold, and on which lines; read again where later rows are of other types."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PipelineWarning)  # of lines that are skipped, as is said
-        rows = CsvFile(file, dialect, advise=False)
-        found = contents(rows.groups())
-        if not rows.settled:
-            found = contents(rows.groups())
-    return found, rows.lines
+class _Read:
+    """What the columns of a file hold, and where its rows stand, learned in a single reading.
+
+    Attributes
+    ----------
+    columns : dict
+        By name.
+    lines : Lines
+        The line of each row.
+    """
+
+    columns: dict[str, Column]
+    lines: Lines
+
+    def __call__(self, file: CsvFile) -> None:
+        """Read a file; again where later rows are of other types."""
+        self.columns = contents(file.groups())
+        if not file.settled:
+            self.columns = contents(file.groups())
+        self.lines = file.lines
 
 
 def _rows(columns: Mapping[str, Column]) -> int:
