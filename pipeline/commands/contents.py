@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipeline.ingest.numbers import DATE
 
@@ -92,7 +93,7 @@ class Column:
         self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
         values = present.to_numpy()
         share = len(values) / self.values
-        self.mean = (1 - share) * self.mean + share * float(np.sum(values / len(values)))
+        self.mean = (1 - share) * self.mean + share * _mean(values)
         self.counting &= self.low in (0, 1) and not self.missing and self.dtype == "int64"
         if self.counting:
             expected = np.arange(before, self.rows) + self.low
@@ -114,6 +115,12 @@ class Column:
         self.counts.update(new)
         if len(self.counts) > MOST:
             self.counts = None
+
+
+def _mean(values: NDArray[Any]) -> float:
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(values, dtype=np.float64))
+    return mean if np.isfinite(mean) else float(np.sum(values / len(values)))
 
 
 def _dates(values: Iterable[str]) -> bool:
