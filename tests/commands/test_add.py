@@ -1,5 +1,6 @@
 """`add` makes a dataset of a file or changes nothing; `remove` takes all of it away."""
 
+import csv
 import gzip
 import json
 import random
@@ -13,7 +14,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.commands.add.kinds import kind
-from pipeline.commands.add.plan import planned
+from pipeline.commands.add.plan import named, planned
 from pipeline.commands.contents import contents
 from pipeline.core.dvc_lock import LOCK, outputs
 from pipeline.core.params import load_params
@@ -190,6 +191,44 @@ def test_a_target_alone_is_taken_with_a_warning(cli: Cli) -> None:
     )
     text = "there is no column but the target a: no model can be trained; add others to the file"
     assert (code, errors) == (0, f"warning: add: {text}\n")
+
+
+def test_a_row_of_totals_is_refused(cli: Cli) -> None:
+    rows = [(k + 0.5, "xy"[k % 2], k * k % 13) for k in range(40)]
+    total = ("Total", "", sum(row[2] for row in rows))
+    before = every_file()
+    code, _, errors = cli("add", write(Path("new.csv"), "a b c", [*rows, total]), "--target", "c")
+    Path("new.csv").unlink()
+    text = "new.csv, line 42: 'Total' is the sum of the rows above in c: a total is no observation"
+    assert (code, errors) == (2, f"error: add: {text}; remove the line\n")
+    assert every_file() == before
+    other = write(Path("new.csv"), "a b c", [*rows, (7, "Total", 5)])
+    assert cli("add", other, "--target", "a")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Ödd  Names (v1.2).CSV", "odd_names_v1_2"), ("a.b.csv.gz", "a_b"),
+        ("2024.csv", "data_2024"), ("日本.csv", "data"), ("--x--.tsv", "x"), ("${x}.csv", "x"), ("IRIS", "iris"),
+    ],
+)  # fmt: skip
+def test_a_dataset_is_called_as_its_file(file: str, name: str) -> None:
+    assert named(Path(file)) == name
+
+
+def test_a_file_whose_name_is_taken_needs_another(cli: Cli) -> None:
+    file = write(Path("Champion.csv"), "a b c", ROWS)
+    code, _, errors = cli("add", file, "--target", "b")
+    assert (code, "the name champion is taken" in errors, "--name" in errors) == (2, True, True)
+    assert cli("add", file, "--target", "b", "--name", "other")[0] == 0
+
+
+def test_a_very_long_name_is_cut_where_it_is_told(cli: Cli) -> None:
+    long = "l" * 1500
+    code, said, _ = cli("add", write(Path("new.csv"), f"{long} b c", ROWS), "--target", "b")
+    assert (code, f"numbers     2: {'l' * 40}..., c" in said) == (0, True)
+    assert [cli(stage, "new")[0] for stage in ("ingest", "validate", "split")] == [0, 0, 0]
 
 
 def test_nothing_is_said_of_the_values_of_columns_that_are_left_out(cli: Cli) -> None:
@@ -419,6 +458,35 @@ def test_from_a_file_to_a_tracked_model_in_two_commands(clone: Clone) -> None:
 
 def stages(clone: Clone) -> list[str]:
     return [output.stage for output in outputs(clone.folder / LOCK)]
+
+
+ODD = (
+    "${x}", "a.b", "x: y", "q\"uo'te", "l" * 1500, "ünï", "#c", "{a}", "%d", "a,b", "- dash", "yes",
+    "null", "&a", "*b", "!t", "|", "a\tb", "$(touch gone)", "`id`", "${item.key}", "rownames",
+    "targ${et}",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_odd_names_pass_through_dvc(clone: Clone) -> None:
+    draw, words = random.Random(0), ["u${v}", "v: w", "x#y", "$(touch gone)"]
+    with (clone.folder / "../Ödd  Names (v1.2).csv").open(
+        "w", newline="", encoding="utf-8"
+    ) as file:
+        rows = csv.writer(file)
+        rows.writerow(ODD)
+        for k in range(60):
+            numbers = [round(draw.gauss(), 3) for _ in ODD[3:]]
+            rows.writerow([*draw.choices(words, k=3), *numbers[:-2], k, words[k % 2]])
+    clone.ok("python -m pipeline add '../Ödd  Names (v1.2).csv' --target 'targ${et}'")
+    clone.ok("dvc repro evaluate@odd_names_v1_2")
+    assert "cv accuracy" in clone.ok("dvc repro report && python -m pipeline results")
+    assert not (clone.folder / "gone").exists()
+    page = (clone.folder / "metrics/report.html").read_text(encoding="utf-8")
+    assert "made of 21 columns: 3 of categories." in page
+    assert "Left out, 1: rownames." in page
+    clone.ok("python -m pipeline remove odd_names_v1_2")
+    assert clone.ok("git status --porcelain data params.yaml dvc.yaml") == ""
 
 
 @pytest.mark.slow

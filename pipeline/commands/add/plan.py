@@ -4,8 +4,11 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from pipeline.commands.add.block import block, models
 from pipeline.commands.add.files import same, suffix
@@ -24,6 +27,7 @@ from pipeline.core.tables import Lines
 from pipeline.core.trainers import Task
 from pipeline.ingest.detect import detect
 from pipeline.ingest.reader import CsvFile
+from pipeline.validate.totals import LABELS, Total, summed
 
 
 class Plan(NamedTuple):
@@ -87,6 +91,7 @@ def planned(
     found = detect(file, Dialect(missing=[*missing]) if missing else None, read)
     columns = read.columns
     _refuse_short(columns)
+    _refuse_total(file, read)
     wanted = find_target(target, columns, task, params.cross_validation.folds)
     of_columns = kinds(columns)
     _refuse_useless(of_columns, wanted)
@@ -159,17 +164,33 @@ class _Read:
         By name.
     lines : Lines
         The line of each row.
+    last : dict
+        The values of the last row.
     """
 
     columns: dict[str, Column]
     lines: Lines
+    last: dict[str, Any]
 
     def __call__(self, file: CsvFile) -> None:
         """Read a file; again where later rows are of other types."""
-        self.columns = contents(file.groups())
+        self.columns = contents(self._groups(file))
         if not file.settled:
-            self.columns = contents(file.groups())
+            self.columns = contents(self._groups(file))
         self.lines = file.lines
+
+    def _groups(self, file: CsvFile) -> Iterator[pa.Table]:
+        for group in file.groups():
+            [self.last] = group.slice(len(group) - 1).to_pylist()
+            yield group
+
+    def total(self) -> Total:
+        """The last row as what may be the sum of those above."""
+        numbers = {n: c for n, c in self.columns.items() if c.dtype != "str" and c.values}
+        values = {n: float(nan if self.last[n] is None else self.last[n]) for n in numbers}
+        above = {n: c.mean * c.values - values[n] for n, c in numbers.items()}
+        words = [v for v in self.last.values() if isinstance(v, str) and v in LABELS]
+        return Total(len(self.lines) - 1, above, values, words[0] if words else None)
 
 
 def _rows(columns: Mapping[str, Column]) -> int:
@@ -181,6 +202,16 @@ def _refuse_short(columns: Mapping[str, Column]) -> None:
         some = "1 row" if rows == 1 else f"{rows} rows"
         raise PipelineError(
             f"the file has {some}; {FEWEST} are the fewest that models are judged by"
+        )
+
+
+def _refuse_total(file: Path, read: _Read) -> None:
+    """Refuse a last row that is called a total and is one: beside numbers its name is text."""
+    total = read.total()
+    if total.label and (names := summed(total)):
+        raise PipelineError(
+            f"{file}, line {read.lines[total.row]}: {total.label!r} is the sum of the rows above "
+            f"in {', '.join(names[:5])}: a total is no observation; remove the line"
         )
 
 
