@@ -210,7 +210,8 @@ def test_a_row_of_totals_is_refused(cli: Cli) -> None:
     ("file", "name"),
     [
         ("Ödd  Names (v1.2).CSV", "odd_names_v1_2"), ("a.b.csv.gz", "a_b"),
-        ("2024.csv", "data_2024"), ("日本.csv", "data"), ("--x--.tsv", "x"), ("${x}.csv", "x"), ("IRIS", "iris"),
+        ("2024.csv", "data_2024"), ("日本.csv", "data"), ("--x--.tsv", "x"), ("${x}.csv", "x"),
+        ("IRIS", "iris"),
     ],
 )  # fmt: skip
 def test_a_dataset_is_called_as_its_file(file: str, name: str) -> None:
