@@ -16,9 +16,9 @@ SEVERAL = "several classes"
 # Trainers and their params, by task. Rows are those that train.
 # The penalty is that of ridge regression, k |w|^2 beside the squared errors, for k features: Hoerl,
 # Kennard and Baldwin's (Communications in Statistics 4, 1975) where R2 is 1/2. It holds weights in
-# bounds that few rows or alike columns leave free; closed_form beside it has none. At 0.5 / features
-# every step goes downhill, whatever standardized features are; momentum converges in some 200. No
-# loss_threshold, since a target far from 0 begins with a large loss.
+# bounds that few rows or alike columns leave free; closed_form beside it has none. At an lr of
+# 0.5 / features every step goes downhill, whatever standardized features are; momentum converges in
+# some 200. No loss_threshold, since a target far from 0 begins with a large loss.
 LEAST_SQUARES: dict[str, Value] = {
     "optimizer": "momentum",
     "lr": SHARE_OF_FEATURES,
