@@ -442,8 +442,7 @@ def test_from_a_file_to_a_tracked_model_in_two_commands(clone: Clone) -> None:
         "mean": "baseline",
     }  # fmt: skip
     mean = {one["model"]: one["mean"] for one in found if one["dataset"] == "new_flats"}
-    assert mean["manual_gd"] == pytest.approx(mean["closed_form"], rel=1e-3)
-    assert mean["closed_form"] < mean["mean"] / 10
+    assert mean["closed_form"] < mean["manual_gd"] < mean["mean"] / 10  # which has a penalty
     assert clone.ok("git status --porcelain data/raw data/schema params.yaml").splitlines() == [
         " M params.yaml",
         "?? data/raw/new_flats.csv",
