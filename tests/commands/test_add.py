@@ -225,6 +225,16 @@ def test_a_file_whose_name_is_taken_needs_another(cli: Cli) -> None:
     assert cli("add", file, "--target", "b", "--name", "other")[0] == 0
 
 
+def test_a_word_among_numbers_is_said_with_the_option_for_it(cli: Cli) -> None:
+    rows = [(k % 7 + 0.5 if k != 9 else "closed", k % 5, k * k) for k in range(40)]
+    file = write(Path("new.csv"), "a b c", rows)
+    code, said, _ = cli("add", file, "--target", "c", "--dry-run")
+    assert (code, "note        column a is text: 'closed' is no finite" in said) == (0, True)
+    assert "            `add` with --missing TEXT declares it" in said
+    _, said, _ = cli("add", file, "--target", "c", "--missing", "closed")
+    assert "numbers     2: a (1 missing), b" in said
+
+
 def test_a_very_long_name_is_cut_where_it_is_told(cli: Cli) -> None:
     long = "l" * 1500
     code, said, _ = cli("add", write(Path("new.csv"), f"{long} b c", ROWS), "--target", "b")

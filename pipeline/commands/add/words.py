@@ -82,6 +82,8 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
         yield "left out" * (k == 0), f"{', '.join(names)}: {why}"
     for note in told.found.notes:
         yield "note", note
+    if any("declare missing" in note for note in told.found.notes):
+        yield "", "`add` with --missing TEXT declares it, in the schema, too"
     yield "models", _models(told)
 
 
