@@ -497,6 +497,8 @@ def test_odd_names_pass_through_dvc(clone: Clone) -> None:
     assert "Left out, 1: rownames." in page
     clone.ok("python -m pipeline remove odd_names_v1_2")
     assert clone.ok("git status --porcelain data params.yaml dvc.yaml") == ""
+    clone.ok("git checkout -q dvc.lock metrics")
+    assert clone.ok("git status --porcelain") == ""
 
 
 @pytest.mark.slow
