@@ -242,6 +242,12 @@ def test_a_very_long_name_is_cut_where_it_is_told(cli: Cli) -> None:
     assert [cli(stage, "new")[0] for stage in ("ingest", "validate", "split")] == [0, 0, 0]
 
 
+def test_of_a_target_alone_two_values_are_enough(cli: Cli) -> None:
+    Path("new.csv").write_text("x\n0.5\n\n0.25\n")
+    code, _, errors = cli("add", "new.csv", "--target", "x")
+    assert (code, errors.count("warning: add: ")) == (0, 2)
+
+
 def test_nothing_is_said_of_the_values_of_columns_that_are_left_out(cli: Cli) -> None:
     rows = [(k, k * k % 97 / 7, 3 * k * k, k * k) for k in range(1, 46)]
     file = write(Path("new.csv"), "rownames a c b", rows)

@@ -68,7 +68,7 @@ def find_target(
     if (found := kind(name, column)).name == "drop":
         what = "has one class" if column.different == 1 else "cannot be predicted"
         raise PipelineError(f"target {name} {what}: {found.why}")
-    if column.values < FEWEST:
+    if column.values < FEWEST and len(columns) > 1:  # alone it cannot be predicted anyway
         raise PipelineError(
             f"target {name} has a value in {column.values} of {column.rows} rows; {FEWEST} are the "
             "fewest that models are judged by"
