@@ -138,9 +138,9 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
 
 def _kind(declared: ColumnKind | Order, column: pa.ChunkedArray, rare: int) -> Column:
     if isinstance(declared, Order):
-        return number(declared.order)
+        return number(declared.order, rare)
     text = pa.types.is_string(column.type)
-    return category(rare, numbers=not text) if declared == "category" else number()
+    return category(rare, numbers=not text) if declared == "category" else number(least=rare)
 
 
 def _raw(table: pa.Table, kinds: Encoding, settings: Dataset, where: str) -> tuple[Raw, Array]:

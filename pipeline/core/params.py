@@ -41,6 +41,7 @@ NAMES_TAKEN = ("textbook", "champion", "verdict", "summary", "report")
 ASKED_FOR = [name for name, one in TRAINERS.items() if one.role == "trainer"]
 # Names of a model that mean something else beside a dataset's models.
 TAKEN = {"champion", "reference", "baseline"} | TRAINERS.keys() - ASKED_FOR
+RARE = 5  # training rows of a category with a feature of its own, unless split.rare says it
 GENERATOR = "pipeline/ingest/make_regression.py"
 WHITESPACE = "whitespace"  # the delimiter: runs of blanks and tabs
 COMMENTED = "commented"  # the header: behind a comment mark
@@ -290,7 +291,7 @@ class SplitRows(Settings):
     columns : dict
         What the columns are that are no plain numbers, and those that are left out.
     rare : int
-        Categories of fewer training rows than this share one feature.
+        Categories of fewer training rows than this share one feature; gaps of fewer have none.
     gaps : str
         Whether missing values are filled, or rows that have any are left out.
     """
@@ -298,7 +299,7 @@ class SplitRows(Settings):
     features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
     columns: dict[str, Annotated[ColumnKind | Order, BeforeValidator(_kind_or_order)]] = {}
-    rare: Annotated[int, Field(ge=1)] = 5
+    rare: Annotated[int, Field(ge=1)] = RARE
     gaps: Literal["fill", "leave_out"] = "fill"
 
 

@@ -55,7 +55,9 @@ class Gathered(Split):
     verdict : Verdict
         The best trainer, and what it was compared with.
     columns : int
-        Columns of the ingested table; `features` are those that the models use.
+        Columns of the ingested table; `features` are made of those that the models use.
+    left_out : list of str
+        Columns of which no feature is made.
     checks : dict
         By column: its type, and what `validate` checked.
     set_aside : int
@@ -74,6 +76,7 @@ class Gathered(Split):
     evaluated: Evaluated
     verdict: Verdict
     columns: int
+    left_out: list[str]
     checks: dict[str, list[str]]
     set_aside: int
     warnings: list[str]
@@ -199,6 +202,7 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
         evaluated=evaluated,
         verdict=verdict,
         columns=table.num_columns,
+        left_out=[n for n in table.column_names if n not in {*split.encoding, settings.target}],
         checks=validated.checks,
         set_aside=validated.set_aside,
         warnings=read_warnings(dataset, evaluated),

@@ -67,7 +67,7 @@ def data_warnings(profile: Profile, source: Source) -> list[Oddity]:
 
 def drifts(profile: Profile) -> Iterator[Oddity]:
     """A warning for each column that is not as the champion's training rows were: one a column."""
-    found = {name: one for name in profile.numbers if (one := _out_of_range(profile, name))}
+    found = {name: one for name in profile.used if (one := _out_of_range(profile, name))}
     yield from found.values()
     yield from moved(profile, found)
 
@@ -132,7 +132,7 @@ def _giveaways(profile: Profile) -> Iterator[Oddity]:
     target = profile.numbers.get(profile.target)
     if target is None or profile.rows < 3:  # any two points lie on a line
         return
-    for name, column in profile.numbers.items():
+    for name, column in profile.used.items():
         r = column.correlation(target)
         if column is not target and abs(r) > PERFECT:
             yield Oddity(
@@ -144,7 +144,7 @@ def _giveaways(profile: Profile) -> Iterator[Oddity]:
 
 def _row_numbers(profile: Profile) -> Iterator[Oddity]:
     """Columns of integers that only rise, as an index does."""
-    for name, column in profile.numbers.items():
+    for name, column in profile.used.items():
         if name == profile.target or not column.rising or profile.rows < 3:
             continue
         counts = column.low in (0, 1) and column.high - column.low == profile.rows - 1
@@ -177,7 +177,7 @@ def _totals(profile: Profile, source: Source) -> Iterator[Oddity]:
 def _sentinels(profile: Profile) -> Iterator[Oddity]:
     """Values that stand for none."""
     for name, values in zip(profile.numbers, profile.sample, strict=True):
-        if name == profile.target and profile.labels:
+        if name not in profile.used or (name == profile.target and profile.labels):
             continue
         known = values[~np.isnan(values)]
         for one in sentinels(known):
@@ -192,8 +192,8 @@ def _sentinels(profile: Profile) -> Iterator[Oddity]:
 
 def _multiples(profile: Profile) -> Iterator[Oddity]:
     """Features that are others times a constant."""
-    features = [k for k, name in enumerate(profile.numbers) if name != profile.target]
-    names = [*profile.numbers]
+    names, used = [*profile.numbers], profile.used.keys() - {profile.target}
+    features = [k for k, name in enumerate(names) if name in used]
     for a, b, factor in multiples(profile.sample[features]):
         first, second = names[features[a]], names[features[b]]
         times = "" if abs(factor - 1) < SAME else f" times {factor:.6g}"
@@ -290,7 +290,7 @@ def floats_between(low: float, high: float) -> int:
 
 def _lost_digits(profile: Profile) -> Iterator[Oddity]:
     """Values far from 0 and near each other: a float has few digits left to tell them apart."""
-    for name, column in profile.numbers.items():
+    for name, column in profile.used.items():
         if not column.sd or 0 < floats_between(column.low, column.high) < profile.rows:
             continue  # _equal_ids says more
         step = np.spacing(float(max(-column.low, column.high)))

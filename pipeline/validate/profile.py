@@ -1,6 +1,7 @@
 """What a table is like, gathered a row group at a time."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,8 @@ class Profile:
         Whether the target's are counted, as the file has them: `labels` has the rows of each.
     trained_on : TrainedOn or None
         The ranges and the categories that are expected.
+    dropped : collection of str
+        The columns that no feature is made of: of their values nothing is to be warned.
     """
 
     def __init__(
@@ -162,6 +165,7 @@ class Profile:
         target: str,
         labels: bool = False,
         trained_on: TrainedOn | None = None,
+        dropped: Collection[str] = (),
     ) -> None:
         kinds = {column.name: str(column.type) for column in table_schema(path)}
         self.target, self.rows, self.trained_on = target, 0, trained_on
@@ -171,12 +175,13 @@ class Profile:
             for name, kind in kinds.items()
             if kind in ("double", "int64")
         }
+        self.used = {name: one for name, one in self.numbers.items() if name not in dropped}
         categories = trained_on.categories if trained_on else {}
         self.words = {name: Words(known) for name, known in categories.items() if name in kinds}
         self.empty = {name: 0 for name in kinds if name not in self.numbers}  # cells of a text
         self.labels = Counter[str]()
         self._labelled = labels and target in kinds
-        self.floats = [name for name in self.numbers if kinds[name] == "double"]
+        self.floats = [name for name in self.used if kinds[name] == "double"]
         self.order = Order()  # of the target
         self.last = dict.fromkeys(self.numbers, np.nan)  # the values of the last row
         self.labelled: Total | None = None  # the first row that a text calls a total

@@ -3,10 +3,12 @@
 Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
 No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
 classes, columns that count the rows, that give the target away or whose digits are lost, values
-that stand for none, rows of totals (docs/your-data.md has all). What params mute is counted.
+that stand for none, rows of totals (docs/your-data.md has all). What params mute is counted; of
+columns that split drops nothing is said.
 
 Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
-what the rows that the champion was trained on were like; params task and target.
+what the rows that the champion was trained on were like; params task, target, ingest and
+split.columns.
 Writes data/2_validated/DATASET/report.json, and report.txt, the same for people, when all is well;
 rejected.csv, where ingest has set damaged records aside.
 """
@@ -52,7 +54,9 @@ def validate(dataset: str) -> None:
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
     labelled = settings.task == "classification"
-    profile = Profile(path, settings.target, labelled, read_trained_on(dataset))
+    declared = settings.split.columns.items()
+    dropped = [name for name, kind in declared if kind == "drop"]
+    profile = Profile(path, settings.target, labelled, read_trained_on(dataset), dropped)
     where = (
         Source(path, "row", range(1, profile.rows + 1))
         if settings.ingest.make_regression

@@ -68,6 +68,11 @@ def find_target(
     if (found := kind(name, column)).name == "drop":
         what = "has one class" if column.different == 1 else "cannot be predicted"
         raise PipelineError(f"target {name} {what}: {found.why}")
+    if column.values < FEWEST and len(columns) > 1:  # alone it cannot be predicted anyway
+        raise PipelineError(
+            f"target {name} has a value in {column.values} of {column.rows} rows; {FEWEST} are the "
+            "fewest that models are judged by"
+        )
     told, why = _task(column, found)
     if task and task != told:
         told, why = task, "as asked for"
