@@ -19,8 +19,10 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.commands.predict.model import _load, _predictor
+from pipeline.core.columns import of_numbers
 from pipeline.core.errors import PipelineError
 from pipeline.core.store.connection import open_store
+from pipeline.evaluate.metrics import predicted_labels
 from pipeline.tracking.entry import Fitted
 from pipeline.tracking.sklearn_model import save_model
 from tests.conftest import ROOT, Clone
@@ -237,9 +239,11 @@ def test_a_threshold_is_part_of_the_model(tmp_path: Path, monkeypatch: pytest.Mo
     frame = pd.DataFrame(X, columns=["a", "b"])
     p = theirs.predict_proba(frame)[:, 1]
     assert (theirs.predict(frame) == (p >= 0.8)).all()
-    np.testing.assert_array_equal(ours.labels(ours.predict(X)), theirs.predict(frame))
-    assert (ours.labels(ours.predict(X)) != (p >= 0.5)).any()
-    np.testing.assert_array_equal(ours.outside(np.array([[2.5, 2.0]])), [[True, False]])
+    places = predicted_labels(ours.predict(of_numbers(["a", "b"], X)), ours.threshold)
+    np.testing.assert_array_equal(places, theirs.predict(frame))
+    assert (places != (p >= 0.5)).any()
+    beyond = of_numbers(["a", "b"], np.array([[2.5, 2.0]]))
+    np.testing.assert_array_equal(ours.outside(beyond), [[True, False]])
 
 
 @of_libraries
