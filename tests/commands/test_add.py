@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -297,12 +298,12 @@ def test_half_a_params_yaml_changes_nothing(cli: Cli, end: int) -> None:
 @pytest.mark.parametrize("folder", ["data/raw", "data/schema"])
 @pytest.mark.parametrize("broken", [full_disk, read_only])
 def test_a_disk_that_refuses_leaves_all_as_it_was(
-    cli: Cli, folder: str, broken: Callable[[Path], object]
+    cli: Cli, folder: str, broken: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
     file = write(Path("new.csv"), "a b c", [(k, k * k % 97, k % 3) for k in range(2000)])
     Path(folder).rename("elsewhere")
     before = every_file()
-    with broken(Path(folder)):  # type: ignore[attr-defined]
+    with broken(Path(folder)):
         code, said, errors = cli("add", file, "--target", "b")
         left = {path.name for path in Path(folder).iterdir()}
     assert (code, said) == (2, "")

@@ -1,5 +1,7 @@
 """Columns that are others times a constant."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -39,9 +41,11 @@ def test_a_unit_that_was_rounded_is_found() -> None:
     ],
 )
 @pytest.mark.parametrize("shift", [0, 1e6])
-def test_what_is_no_multiple_is_not_found(other: object, shift: float) -> None:
+def test_what_is_no_multiple_is_not_found(
+    other: Callable[[np.ndarray], np.ndarray], shift: float
+) -> None:
     X = columns() + shift
-    X[2] = other(X[0])  # type: ignore[operator]
+    X[2] = other(X[0])
     assert list(multiples(X)) == []
 
 
