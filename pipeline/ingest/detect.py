@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect
+from pipeline.core.params import Dialect, Table
 from pipeline.core.text import is_number
 from pipeline.ingest.foreign import Foreign, encoding, head, refuse_foreign
 from pipeline.ingest.headings import OneColumn, Unclear, completed
@@ -34,11 +34,29 @@ class Found(NamedTuple):
         By name whether the column is one of numbers.
     notes : list of str
         What makes text of columns that are else of numbers.
+    table : Table
+        What has to be known of a file that is no CSV.
+    kind : str
+        What such a file is called.
     """
 
     dialect: Dialect
     columns: dict[str, bool]
     notes: list[str]
+    table: Table = Table()
+    kind: str = ""
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What to declare in `ingest`, beside the source."""
+        if self.kind:
+            return (
+                {"table": found} if (found := self.table.model_dump(exclude_defaults=True)) else {}
+            )
+        found = self.dialect.model_dump(exclude_defaults=True)
+        if "header" in self.dialect.model_fields_set:  # true is another thing than nothing
+            found["header"] = self.dialect.header
+        return {"csv": found}
 
     @property
     def looks(self) -> list[str]:

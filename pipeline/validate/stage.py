@@ -49,10 +49,11 @@ def validate(dataset: str) -> None:
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
     labels = (0, 1) if settings.task == "classification" else ()
     profile = Profile(path, settings.target, labels, read_trained_on(dataset))
+    ingest = settings.ingest
     where = (
         Source(path, "row", range(1, profile.rows + 1))
-        if settings.ingest.make_regression
-        else Source(settings.ingest.path, "line", read_lines(path), settings.ingest.csv)
+        if ingest.make_regression
+        else Source(ingest.path, ingest.unit, read_lines(path), ingest.csv, declare=ingest.is_csv)
     )
     columns = check_columns(table_schema(path).names, schema, where.path)
     problems = check_table(path, schema, where, profile)

@@ -7,8 +7,9 @@ what is left out and why. Copies FILE to data/raw (more than 10 MB go to DVC), d
 puts a block and model lines into params.yaml, whose other bytes stay; `dvc repro` trains then.
 Without --target it lists the columns that may be one. Where something is wrong nothing is changed.
 
-Reads FILE, a CSV file, also one that gzip has compressed (its name ends with .gz).
-Writes data/raw/NAME.csv, data/schema/NAME.yaml, params.yaml.
+Reads FILE: CSV, also in .gz or .zip, Parquet, a workbook (.xlsx), ARFF and, with the extra
+`statistics`, SPSS, Stata or SAS transport files.
+Writes data/raw/NAME.csv (or .parquet, ...), data/schema/NAME.yaml, params.yaml.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -43,7 +44,7 @@ def add(plan: Plan, dry_run: bool = False) -> str:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `add`."""
-    parser.add_argument("FILE", type=Path, help="a CSV file, or NAME.csv.gz")
+    parser.add_argument("FILE", type=Path, help="CSV, Parquet, .xlsx, ... (docs/your-data.md)")
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict")
     named = "of the dataset: a-z, 0-9 and _; made of FILE's unless given"
     parser.add_argument("--name", help=named)
@@ -51,10 +52,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--task", choices=get_args(Task), help=told)
     cells = "what a cell without a value holds, beside what is found; may be given again"
     parser.add_argument("--missing", action="append", default=[], metavar="TEXT", help=cells)
+    parser.add_argument("--sheet", help="of a workbook that has several")
     parser.add_argument("--dry-run", action="store_true", help="say it, and write nothing")
 
 
 def run(options: Namespace) -> None:
     """Run the command."""
     o = options
-    say(add(planned(o.FILE, o.target, o.name, o.task, o.missing), o.dry_run))
+    say(add(planned(o.FILE, o.target, o.name, o.task, o.missing, o.sheet), o.dry_run))

@@ -16,19 +16,6 @@ from pipeline.core.files import atomic_write
 LARGE = 10_000_000  # bytes, from which a file goes to DVC and not to git
 
 
-def suffix(file: Path) -> str:
-    """What kind of file it is, as the name of its copy in data/raw ends.
-
-    Raises
-    ------
-    PipelineError
-        When there is no such file.
-    """
-    if not file.is_file():
-        raise PipelineError(f"{file}: is {'a folder' if file.is_dir() else 'missing'}")
-    return ".csv.gz" if file.name.endswith(".gz") else ".csv"
-
-
 def place(file: Path, before: State, source: Path, schema: tuple[Path, str], params: str) -> None:
     """Copy the file, hand a large one to DVC, and write schema and params.yaml.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.commands.add.block import block, models
-from pipeline.commands.add.files import same, suffix
+from pipeline.commands.add.files import same
 from pipeline.commands.add.kinds import Kind, kinds
 from pipeline.commands.add.target import FEWEST, Target, find_target
 from pipeline.commands.add.words import Told
@@ -19,10 +19,11 @@ from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
 from pipeline.core.checked_inputs import State, state
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import NAMES_TAKEN, SOURCE, Dialect, Params, load_params
+from pipeline.core.params import NAMES_TAKEN, SOURCE, Params, load_params
 from pipeline.core.trainers import Task
-from pipeline.ingest.detect import detect
-from pipeline.ingest.reader import CsvFile
+from pipeline.ingest.detect import Found
+from pipeline.ingest.detect_table import detect_file
+from pipeline.ingest.formats import format_of, opened_table
 
 
 class Plan(NamedTuple):
@@ -58,6 +59,7 @@ def planned(
     name: str | None = None,
     task: Task | None = None,
     missing: Sequence[str] = (),
+    sheet: str | None = None,
 ) -> Plan:
     """Find out what a dataset of a file would be.
 
@@ -72,18 +74,20 @@ def planned(
         Told by the target unless given.
     missing : sequence of str, optional
         Cells that have no value, beside those that are found.
+    sheet : str, optional
+        Of a workbook that has several.
 
     Raises
     ------
     PipelineError
         When the file, the target or the name cannot be used.
     """
-    params, before, ending = load_params(), state(file), suffix(file)
+    params, before, ending = load_params(), state(file), format_of(file)[0]
     name = name or named(file)
     source = _source(file, name, ending)
     _refuse_taken(name, params)
-    found = detect(file, Dialect(missing=[*missing]) if missing else None)
-    columns = _contents(file, found.dialect)
+    found = detect_file(file, missing, sheet)
+    columns = _contents(file, found)
     _refuse_short(columns)
     wanted = find_target(target, columns, task, params.cross_validation.folds)
     of_columns = kinds(columns)
@@ -101,7 +105,7 @@ def named(file: Path) -> str:
     >>> named(Path("Café 2024 (new).csv.gz")), named(Path("2024.csv"))
     ('cafe_2024_new', 'data_2024')
     """
-    stem = Path(file.name.removesuffix(".gz")).stem
+    stem = Path(file.name.removesuffix(".gz").removesuffix(".zip")).stem
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
     name = re.sub("[^a-z0-9]+", "_", plain).strip("_")
     return name if re.fullmatch(layout.NAME, name) else f"data_{name}".rstrip("_")
@@ -147,13 +151,13 @@ def _refuse_other(file: Path, source: Path, schema: Path, text: str) -> None:
         raise PipelineError(f"{other[0]} is there already; choose another name by --name")
 
 
-def _contents(file: Path, dialect: Dialect) -> dict[str, Column]:
+def _contents(file: Path, found: Found) -> dict[str, Column]:
     """What the columns hold; read again where later rows are of other types."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PipelineWarning)  # of lines that are skipped, as is said
-        rows = CsvFile(file, dialect, advise=False)
-        found = contents(rows.groups())
-        return found if rows.settled else contents(rows.groups())
+        rows = opened_table(file, found.dialect, found.table, advise=False)
+        columns = contents(rows.groups())
+        return columns if rows.settled else contents(rows.groups())
 
 
 def _rows(columns: Mapping[str, Column]) -> int:
@@ -187,8 +191,7 @@ def _refuse_useless(
 
 def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:
     """What params.yaml gets."""
-    dialect, rows = told.found.dialect, told.rows
-    content = block(str(source), dialect, told.target, told.kinds, rows)
+    content = block(str(source), told.found.declared, told.target, told.kinds, told.rows)
     yield dataset_entry(
         name, content, "As `python -m pipeline add` found it; every line may be edited."
     )
