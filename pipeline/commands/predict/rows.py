@@ -84,7 +84,7 @@ class Rows:
         if not settings.ingest.is_csv:
             written = f"of the kind of {settings.ingest.source}, or CSV: {_written(dialect)}"
         self._file = _opened(path, dialect, settings, f"expected a file {written}")
-        self.unit = "line" if isinstance(self._file, CsvFile) else "row"
+        self.unit = "line" if isinstance(self._file, CsvFile) else settings.ingest.unit
         self._rules = f"expected by {rules} of rows without {target}, in a file {written}"
         self.header = self._file.header
         others = [name for name in self.header if name != target]
@@ -143,11 +143,8 @@ class Rows:
             if isinstance(column, NumberColumn) and column.fill is None:
                 for row in np.flatnonzero(np.isnan(values)).tolist():
                     where = f"{self._file.path}, {self.unit} {lines[row]}, column {name}"
-                    yield (
-                        lines[row],
-                        name,
-                        f"{where}: no value, and the model has learned nothing that fills it",
-                    )
+                    text = "no value, and the model has learned nothing that fills it"
+                    yield lines[row], name, f"{where}: {text}"
 
 
 def _opened(path: Path, dialect: Dialect, settings: Dataset, like: str) -> CsvFile | TableRecords:
