@@ -275,12 +275,12 @@ class Ingest(Settings):
 
     @model_validator(mode="after")
     def _one_block(self) -> Self:
+        blocks = {"csv": self.csv, "table": self.table}
+        declared = {key: one.model_dump(exclude_defaults=True) for key, one in blocks.items()}
         wrong, right = ("table", "csv") if self.is_csv else ("csv", "table")
-        if self.source == GENERATOR:
-            return self
-        if wrong in self.model_fields_set:
+        if declared[wrong] and self.source != GENERATOR:
             raise ValueError(f"{wrong}: says nothing of {self.source}; {right} does")
-        sheet = {"sheet", "skip_lines", "header"} & self.table.model_fields_set
+        sheet = {"sheet", "skip_lines", "header"} & declared["table"].keys()
         if sheet and not self.source.endswith(tuple(f".{end}" for end in WORKBOOK_ENDS)):
             raise ValueError(f"table: {', '.join(sorted(sheet))} go with a workbook alone")
         return self

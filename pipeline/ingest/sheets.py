@@ -5,12 +5,13 @@ nothing of merged cells: `flaws` looks for both in the sheet's own XML.
 """
 
 import contextlib
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 from xml.etree.ElementTree import ParseError, iterparse
 
 import openpyxl
@@ -19,6 +20,8 @@ from openpyxl.utils.cell import range_boundaries
 from pipeline.core.errors import PipelineError
 
 TOP, ABOVE = 200, 30  # rows that are looked at for a header, rows that may stand above it
+BLOCK, LONGEST_SIGN = 2**20, 64  # bytes
+SIGNS = re.compile(rb"<(\w{1,20}:)?(f[\s/>]|mergeCell\s)|\shidden\s*=")
 Cell: TypeAlias = Any  # openpyxl's; one that is not there has another type
 
 
@@ -99,7 +102,7 @@ def _chosen(path: Path, sheets: Sequence[Any], wanted: str | None) -> Any:
     return sheets[0 if wanted is None else names.index(wanted)]
 
 
-def flaws(file: Any) -> Iterator[Flaw]:
+def flaws(file: IO[bytes]) -> Iterator[Flaw]:
     """Formulas that were never computed, merged cells, and (without cells) hidden rows.
 
     Parameters
@@ -107,20 +110,21 @@ def flaws(file: Any) -> Iterator[Flaw]:
     file : file
         The XML of a sheet.
     """
-    row = 0
-    for event, element in iterparse(file, ("start", "end")):
+    if not _has_signs(file):  # of most sheets nothing has to be parsed
+        return
+    file.seek(0)
+    row, waiting = 0, list[str]()
+    for _, element in iterparse(file):
         tag = element.tag.rpartition("}")[2]
-        if event == "start":
-            row = _number(element, row) if tag == "row" else row
-            continue
         if tag == "c":
             if _uncomputed(element):
-                cell = element.get("r") or f"row {row}"
-                yield Flaw(
-                    row, row, cell, "is a formula without a value; open and save it in Excel"
-                )
+                waiting.append(element.get("r") or "some cell")
             element.clear()
         elif tag == "row":
+            row = int(element.get("r") or row + 1)
+            problem = "is a formula without a value; open and save it in Excel"
+            yield from (Flaw(row, row, cell, problem) for cell in waiting)
+            waiting.clear()
             if element.get("hidden") in ("1", "true"):
                 yield Flaw(row, row, "", "")
             element.clear()
@@ -130,8 +134,14 @@ def flaws(file: Any) -> Iterator[Flaw]:
             yield Flaw(first, last, cells, "is merged; expected a value in each cell: unmerge it")
 
 
-def _number(row: Any, before: int) -> int:
-    return int(row.get("r") or before + 1)
+def _has_signs(file: IO[bytes]) -> bool:
+    """Whether a sheet has a formula, merged cells or something hidden."""
+    before = b""
+    while block := file.read(BLOCK):
+        if SIGNS.search(before + block):
+            return True
+        before = block[-LONGEST_SIGN:]
+    return False
 
 
 def _uncomputed(cell: Any) -> bool:

@@ -418,8 +418,14 @@ def test_the_extra_is_named_where_it_is_missing(
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        ({"source": "data/raw/a.parquet", "csv": {}}, "csv: says nothing of .*; table does"),
-        ({"source": "data/raw/a.csv", "table": {}}, "table: says nothing of .*; csv does"),
+        (
+            {"source": "data/raw/a.parquet", "csv": {"delimiter": ";"}},
+            "csv: says nothing of .*; table does",
+        ),
+        (
+            {"source": "data/raw/a.csv", "table": {"missing": ["NA"]}},
+            "table: says nothing of .*; csv does",
+        ),
         ({"source": "data/raw/a.sav", "table": {"sheet": "a"}}, "sheet go with a workbook alone"),
         ({"source": "data/raw/a.xls"}, "expected data/raw/NAME.csv, .*xlsx"),
         ({"source": "data/raw/a.xlsx", "table": {"header": "commented"}}, "header"),
