@@ -1,12 +1,14 @@
 """Look for what stops or spoils work, and say what mends it.
 
 What killed commands leave (locks, dvc.lock cut short, begun files, processes), damaged files of
-DVC's cache, outputs that something else has changed, results that wait for MLflow or that it does
-not have, faults of params.yaml. Says, too, when every stage has to import its libraries anew.
+DVC's cache, outputs that something else has changed, results that wait for MLflow, that it does not
+have, or does not find since the folder was moved, faults of params.yaml. Says, too, when every
+stage has to import its libraries anew.
 
 Reads .dvc, dvc.lock, params.yaml, the outputs, the list of processes and MLflow. Changes nothing,
 but with --mend a lock of DVC's that was left, a dvc.lock that was cut short (every stage that is
-whole in it is kept, for the others the committed ones are taken) and files that were begun.
+whole in it is kept, for the others the committed ones are taken), files that were begun, and where
+mlflow.db looks for artifacts.
 Exit codes: 0 nothing found, or all mended; 2 something is left.
 """
 
@@ -31,7 +33,8 @@ from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
 from pipeline.core.preload import is_dvc, unavailable
 from pipeline.core.run import say
-from pipeline.core.store.connection import StoreError
+from pipeline.core.store.connection import StoreError, main_repository
+from pipeline.core.store.moved import follow, moved_from
 from pipeline.params import absent
 from pipeline.tracking.committed import git
 from pipeline.tracking.stage import missing_from_store
@@ -60,7 +63,8 @@ def doctor(mend: bool = False) -> Iterator[str]:
     Parameters
     ----------
     mend : bool
-        Mend a note of DVC's that keeps it out, a dvc.lock that was cut short, and begun files.
+        Mend a note of DVC's that keeps it out, a dvc.lock that was cut short, begun files, and the
+        paths of a store that was moved.
 
     Yields
     ------
@@ -194,6 +198,10 @@ def _waiting() -> Iterator[Finding]:
 
 
 def _store() -> Iterator[Finding]:
+    root = main_repository()
+    if old := moved_from(root):
+        what = f"mlflow.db says that artifacts lie in {old}, which is gone: this folder was moved"
+        yield Finding(what, partial(follow, root, old))
     try:
         missing = missing_from_store()
     except StoreError as error:
@@ -220,7 +228,7 @@ def _above(process: psutil.Process) -> list[psutil.Process]:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `doctor`."""
-    mend = "mend what DVC cannot start with: its rwlock, a dvc.lock cut short, begun files"
+    mend = "mend what was cut short or left, and the paths of a store that was moved"
     parser.add_argument("--mend", action="store_true", help=mend)
 
 

@@ -101,8 +101,9 @@ def guarded(words: Sequence[str], work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         message, code = f"{command}: interrupted", 130
     except BaseException as error:
-        # A thread, too, may find no room for its stack.
-        if not isinstance(error, MemoryError) and str(error) != "can't start new thread":
+        # A thread, too, may find no room for its stack, and a library none for its code.
+        no_room = "can't start new thread", "failed to map segment from shared object"
+        if not (isinstance(error, MemoryError) or str(error).endswith(no_room)):
             _restore()
             raise
         message = f"error: {' '.join(words)}: out of memory; free some, or give it fewer rows"

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -304,3 +305,25 @@ def test_a_fault_of_params_is_named(clone: Clone) -> None:
     params.write_text(good.replace("\nlr: 0.1", "\nlr: -1"))
     assert found(clone).startswith("params.yaml: lr: expected ")
     params.write_text(good)
+
+
+def test_a_folder_that_was_moved_finds_its_models_again(
+    house_alone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    before = copied(house_alone, tmp_path)
+    before.ok("dvc repro")
+    moved = Clone(before.folder.rename(tmp_path / "moved_on here"))
+    with sqlite3.connect(moved.folder / "mlflow.db") as store:
+        ((run,),) = store.execute(
+            "select run_uuid from tags where key = 'model' and value = 'closed_form'"
+        ).fetchall()
+    (moved.folder / "rows.csv").write_text("area_m2\n100\n")
+    predict = f"python -m pipeline predict house rows.csv --run {run}"
+    assert moved.run(predict).returncode == 2
+    code, said = doctor(moved)
+    assert (code, "which is gone: this folder was moved: " in said) == (2, True)
+    code, said = doctor(moved, "--mend")
+    assert (code, said.startswith("mended: mlflow.db says")) == (0, True)
+    assert moved.ok(predict).splitlines()[1].startswith("100,")
+    assert doctor(moved) == (0, NOTHING)

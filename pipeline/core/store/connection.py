@@ -21,6 +21,7 @@ from pipeline.core.trainers import Value
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+ARTIFACTS = "mlartifacts"
 ANSWER = 5  # seconds that a server has for its first answer
 Point = tuple[int, float, int]  # epoch, loss, milliseconds since 1970
 # With MLflow's own limits a server that is down costs four minutes.
@@ -213,7 +214,7 @@ def open_store(root: Path, reading: bool = False) -> Iterator[Store]:
         for noisy in ("mlflow", "alembic"):  # what is an error is raised, too: a full disk, say
             logging.getLogger(noisy).setLevel(logging.CRITICAL)
         remote = uri.startswith(("http://", "https://"))
-        artifacts = None if remote else root / "mlartifacts"
+        artifacts = None if remote else root / ARTIFACTS
         with _one_at_a_time(root) if not reading else contextlib.nullcontext():
             if artifacts and sqlite and not sqlite.exists():
                 _create(sqlite, artifacts)
