@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from pipeline.core.artifacts.trained_on import Range, TrainedOn
+from pipeline.core.artifacts.trained_on import Range, TrainedOn, sketched
 from pipeline.core.files import md5
 from pipeline.core.tables import number_table, read_groups, write_table
 
@@ -50,7 +50,9 @@ def main() -> None:
         schema, source = load_schema(rules), Source(path, "line", range(2, 10**9))
 
         ranges = {name: Range(min=-10, max=10) for name in NAMES}
-        trained_on = TrainedOn(rows=ROWS, of=ROWS, columns=ranges)
+        sketches = {name: sketched(rng.normal(size=10_000)) for name in NAMES}
+        noted = TrainedOn(rows=ROWS, of=ROWS, columns=ranges)
+        trained_on = noted.model_copy(update={"sketches": sketches, "missing": {}})
 
         def bare() -> None:
             hashes, sums = [], []

@@ -25,7 +25,7 @@ from pipeline.core.tables import Array
 from pipeline.solvers import descent, manual_gd, pairwise_mean
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.closed_form import least_squares
-from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid
+from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid, softmax
 from pipeline.solvers.moments import Spread, column_spread, moments
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows
@@ -37,12 +37,12 @@ class _Linear(BaseEstimator):
     def _decide(self, X: Any) -> Array:
         check_is_fitted(self, "coef_")
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        decision: Array = X @ np.ravel(self.coef_) + np.ravel(self.intercept_)
+        decision: Array = X @ self.coef_.T + self.intercept_
         return decision
 
-    def _keep(self, coef: Array, intercept: float) -> None:
-        self.coef_: Array = coef
-        self.intercept_: float | Array = intercept
+    def _keep(self, coef: Array, intercept: Array) -> None:
+        self.coef_ = coef
+        self.intercept_: float | Array = intercept if intercept.ndim else float(intercept)
 
     def _weighted(
         self, X: Array, y: NDArray[Any], sample_weight: Any
@@ -115,7 +115,7 @@ class ClosedFormRegressor(_Regressor):
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         solution = least_squares(ArrayRows(X, y, weights), self.fit_intercept)
-        self._keep(solution.theta[:-1], float(solution.theta[-1]))
+        self._keep(solution.theta[:-1], solution.theta[-1, ...])
         self.rank_, self.condition_ = solution.rank, solution.condition
         self.standard_errors_, self.r2_ = solution.standard_errors, solution.r2
 
@@ -135,7 +135,7 @@ class PairwiseMeanRegressor(_Regressor):
         if weights is not None:
             raise ValueError("PairwiseMeanRegressor takes no sample_weight")
         theta = pairwise_mean.fit(ArrayRows(X, y)).theta
-        self._keep(theta[:-1], float(theta[-1]))
+        self._keep(theta[:-1], theta[-1, ...])
 
 
 @dataclass(eq=False, repr=False, kw_only=True)  # which writes the explicit __init__
@@ -208,8 +208,8 @@ class _Descending(_Linear):
 
     def _keep_standardized(self, theta: Array) -> None:
         mean, scale = self._mean_and_scale()
-        coef = theta[:-1] / scale
-        self._keep(coef, float(theta[-1] - mean @ coef))
+        coef = theta[..., :-1] / scale
+        self._keep(coef, np.asarray(theta[..., -1] - coef @ mean))
 
 
 @one_blas_thread
@@ -457,20 +457,102 @@ class BCPMClassifier(ClassifierMixin, _Descending):
 
     def decision_function(self, X: Any) -> Array:
         """The logit of the second class, shape (n_rows,)."""
-        return self._decide(X)
+        return self._decide(X)[:, 0]
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of both classes, shape (n_rows, 2)."""
-        logit = self._decide(X)
+        logit = self.decision_function(X)
         return np.column_stack([sigmoid(-logit), sigmoid(logit)])
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class whose probability is above one half, shape (n_rows,)."""
-        above = self._decide(X) > 0
+        above = self.decision_function(X) > 0
         return np.take(self.classes_, above)
 
-    def _keep(self, coef: Array, intercept: float) -> None:
-        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
+    def _keep(self, coef: Array, intercept: Array) -> None:
+        self.coef_, self.intercept_ = coef[None, :], intercept[None]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class SoftmaxClassifier(ClassifierMixin, _Descending):
+    """Softmax regression: a linear layer with an output a class (pipeline.solvers.softmax).
+
+    Parameters
+    ----------
+    lr : float, default 0.1
+        Learning rate, on standardized features.
+    epochs : int, default 100
+        Passes over the rows.
+    batch_size : "full" or int, default "full"
+        Rows a step, drawn in a new order each epoch.
+    optimizer : "sgd", "momentum", "rmsprop" or "adam", default "sgd"
+    momentum : float in [0, 1), default 0.9
+        Of the optimizer called momentum.
+    weight_decay : float, default 0
+        Adds weight_decay / 2 |w|^2 to the loss; w on standardized features, without intercept.
+    init : "zeros" or "uniform", default "zeros"
+        The first weights; uniform within 1 / sqrt(n_features), drawn from `seed`.
+    loss_threshold : float, default 0
+        Training stops once the loss is at or below this share of the first.
+    tolerance : float, default 0
+        Training stops once it has converged: over ten epochs the loss fell by at most this share of
+        itself an epoch (pipeline.solvers.convergence). One that has not is warned of. 0: off.
+    seed : int, default 1234
+        Of the order of the rows, and of the first weights where these are drawn.
+    device : "cpu" or "cuda", default "cpu"
+        Where torch computes.
+    fit_intercept : bool, default True
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    coef_ : ndarray of shape (n_classes, n_features)
+    intercept_ : ndarray of shape (n_classes,)
+    loss_curve_ : ndarray of shape (epochs + 1,) or (epochs,)
+        Cross-entropy in nats, before each step and after the last; in batches that which each epoch
+        met.
+    n_iter_ : int
+    """
+
+    device: str = "cpu"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+            Two classes or more.
+        sample_weight : array-like of shape (n_rows,), optional
+            A row of weight k counts as k equal rows.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y, weights = self._weighted(X, y, sample_weight)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("expected rows of two classes, got 1 class")
+        self._descend("softmax", "cross_entropy", X, labels.astype(np.float64), weights)
+        return self
+
+    def decision_function(self, X: Any) -> Array:
+        """The logits, shape (n_rows, n_classes); of two classes that of the second, (n_rows,)."""
+        z = self._decide(X)
+        if len(self.classes_) > 2:
+            return z
+        of_second: Array = z[:, 1] - z[:, 0]
+        return of_second
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities of the classes, shape (n_rows, n_classes)."""
+        return softmax(self._decide(X))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class, shape (n_rows,)."""
+        best = self._decide(X).argmax(axis=1)
+        labels: NDArray[Any] = np.take(self.classes_, best)
+        return labels
 
 
 def _two_classes(classes: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ and data/4_models/DATASET/warnings.json.
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -138,9 +138,9 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
 
 def _kind(declared: ColumnKind | Order, column: pa.ChunkedArray, rare: int) -> Column:
     if isinstance(declared, Order):
-        return number(declared.order)
+        return number(declared.order, rare)
     text = pa.types.is_string(column.type)
-    return category(rare, numbers=not text) if declared == "category" else number()
+    return category(rare, numbers=not text) if declared == "category" else number(least=rare)
 
 
 def _raw(table: pa.Table, kinds: Encoding, settings: Dataset, where: str) -> tuple[Raw, Array]:
@@ -320,14 +320,25 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[Oddity]:
             text = f"{settings.target} is {y[0]:g} in all {len(y)} training rows"
             return [Oddity("one_value", f"{where}.target: {text}")]
         return []
+    _refuse_unfit_labels(y, settings.evaluate.classes or [], where)
+    return []
+
+
+def _refuse_unfit_labels(y: Array, classes: Sequence[str], where: str) -> None:
+    """Refuse labels that are no places among the classes, and a class that no training row has."""
     labels = sorted(set(y.tolist()))
-    if not set(labels) <= {0, 1}:
+    if not set(labels) <= {*range(len(classes))}:
+        known = "0 and 1" if len(classes) == 2 else f"0 to {len(classes) - 1}"
         raise PipelineError(
-            f"{where}.target: expected labels 0 and 1, or the names of evaluate.classes, got "
+            f"{where}.target: expected labels {known}, or the names of evaluate.classes, got "
             f"{', '.join(f'{label:g}' for label in labels[:5])}"
         )
     if len(labels) == 1:
         raise PipelineError(
             f"{where}: all {len(y)} training rows have label {labels[0]:g}; two classes are needed"
         )
-    return []
+    if absent := [name for k, name in enumerate(classes) if k not in labels]:
+        raise PipelineError(
+            f"{where}: none of the {len(y)} training rows is of class {', '.join(absent[:SHOWN])}; "
+            "add rows of it, or take it out of evaluate.classes, and its rows out of the file"
+        )

@@ -19,6 +19,7 @@ from pipeline.estimators import (
     ClosedFormRegressor,
     GradientDescentRegressor,
     PairwiseMeanRegressor,
+    SoftmaxClassifier,
     TorchSGDRegressor,
 )
 from tests.conftest import ROOT
@@ -27,7 +28,7 @@ REGRESSORS = [ClosedFormRegressor(), GradientDescentRegressor(), TorchSGDRegress
 
 
 @pytest.mark.filterwarnings("ignore")  # some checks look at warnings themselves
-@parametrize_with_checks([*REGRESSORS, BCPMClassifier()])
+@parametrize_with_checks([*REGRESSORS, BCPMClassifier(), SoftmaxClassifier()])
 def test_scikit_learns_checks(estimator: object, check: object) -> None:
     check(estimator)
 
@@ -86,6 +87,25 @@ def test_bcpm_reaches_logistic_regression(fit_intercept: bool, C: float) -> None
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-4)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X / scale), atol=1e-4)
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X / scale))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_softmax_reaches_logistic_regression(n_classes: int) -> None:
+    X, y = regression()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    cuts = np.quantile(y, np.linspace(0, 1, n_classes + 1)[1:-1])
+    labels = np.array([*"dbca"])[
+        np.digitize(y + 5 * np.random.default_rng(1).normal(size=400), cuts)
+    ]
+    ours = SoftmaxClassifier(lr=2, epochs=4000, optimizer="momentum", weight_decay=1 / 400)
+    ours.fit(X, labels)
+    # two rows of weights, w and -w, have a penalty of 2 |w|^2, and differ by 2 w
+    theirs = LogisticRegression(C=1 if n_classes > 2 else 2, tol=1e-10, max_iter=10_000)
+    theirs.fit(X, labels)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+    shown = ours.decision_function(X)
+    np.testing.assert_allclose(shown, theirs.decision_function(X), atol=1e-3)
 
 
 def test_pairwise_mean_is_the_chapters_line() -> None:

@@ -30,14 +30,11 @@ def test_the_files_are_what_the_script_makes(tmp_path: Path) -> None:
 
 
 def shown(text: str, command: str) -> list[str]:
-    """The lines that stand below a command, up to the next one or the end of the block."""
+    """The lines that stand below a command, up to the end of the block."""
     lines = text.split(f"    {command}\n")[1].split("\n")
-    end = next(
-        k
-        for k, line in enumerate([*lines, "    $ "])
-        if not line.startswith("    ") or line.startswith("    $ ")
-    )
-    return [line.removeprefix("    ") for line in lines[:end]]
+    ends = (k for k, line in enumerate(lines) if line and not line.startswith("    "))
+    block = (line.removeprefix("    ") for line in lines[: next(ends, len(lines))])
+    return "\n".join(block).rstrip("\n").split("\n")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,7 +17,9 @@ from pipeline.core import layout
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.params import load_params
 from pipeline.core.tables import read_table
+from pipeline.report.verdict import give_verdicts
 from pipeline.tracking.sklearn_model import TRUSTED
+from tests.conftest import keep_datasets
 
 Run = Callable[[str], tuple[int, str]]
 SCHEMA = """\
@@ -250,3 +252,32 @@ def test_rows_with_gaps_are_left_out_where_params_say_so(churn: Path, run: Run) 
     code, said = run("predict churn new.csv --model bcpm")
     assert code == 2
     assert "new.csv, line 3, column age: no value, and the model has learned nothing" in said
+
+
+def test_what_promote_notes_of_real_columns_is_what_validate_compares_with(
+    churn: Path, run: Run
+) -> None:
+    keep_datasets(churn / "params.yaml", "churn")
+    stages = ("ingest churn", "validate churn", "split churn")
+    trainers = "train churn bcpm logistic_regression majority"
+    for command in (*stages, trainers, "evaluate churn"):
+        assert run(command)[0] == 0, command
+    give_verdicts(load_params())
+    layout.CHAMPION.write_text("{}")
+    assert run("promote churn bcpm")[0] == 0
+    noted = json.loads(layout.CHAMPION.read_text())["churn"]["trained_on"]
+    frame = people()
+    train = frame.iloc[json.loads(layout.split_rows("churn").read_text())["train"]]
+    counts = train["city"].value_counts()
+    assert noted["counts"]["city"] == [counts[word] for word in noted["categories"]["city"]]
+    assert noted["missing"] == {name: frame[name].isna().mean() for name in ("age", "city")}
+    ages = train["age"].dropna()
+    assert noted["sketches"]["age"]["rows"] == len(ages)
+    assert "[drift]" not in run("validate churn")[1]
+    frame["city"] = np.where(frame["city"] == "Paris", "Kyoto", frame["city"])
+    frame.to_csv("data/raw/churn.csv", index=False)
+    assert run("ingest churn")[0] == 0
+    said = run("validate churn")[1]
+    assert "column city: " in said
+    assert "are none of its categories: 'Kyoto'" in said
+    assert said.count("[drift]") == 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipeline.ingest.numbers import DATE
 
@@ -26,6 +27,8 @@ class Column:
         How many cells there are.
     missing : int
         How many of them have no value.
+    gap : int or None
+        The first row that has none, from 0.
     empty : int
         How many are empty text.
     counts : Counter or None
@@ -47,6 +50,7 @@ class Column:
     dtype: str
     rows: int = 0
     missing: int = 0
+    gap: int | None = None
     empty: int = 0
     counts: Counter[Any] | None = field(default_factory=Counter)
     repeats: bool = False
@@ -72,6 +76,8 @@ class Column:
         """Take the column of one more row group."""
         before, self.rows = self.rows, self.rows + len(column)
         self.missing += column.null_count
+        if column.null_count and self.gap is None:
+            self.gap = before + pc.index(column.is_null(), True).as_py()
         self._count(column)
         present = column.drop_null()
         if not len(present):
@@ -87,7 +93,7 @@ class Column:
         self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
         values = present.to_numpy()
         share = len(values) / self.values
-        self.mean = (1 - share) * self.mean + share * float(np.sum(values / len(values)))
+        self.mean = (1 - share) * self.mean + share * _mean(values)
         self.counting &= self.low in (0, 1) and not self.missing and self.dtype == "int64"
         if self.counting:
             expected = np.arange(before, self.rows) + self.low
@@ -109,6 +115,12 @@ class Column:
         self.counts.update(new)
         if len(self.counts) > MOST:
             self.counts = None
+
+
+def _mean(values: NDArray[Any]) -> float:
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(values, dtype=np.float64))
+    return mean if np.isfinite(mean) else float(np.sum(values / len(values)))
 
 
 def _dates(values: Iterable[str]) -> bool:

@@ -6,11 +6,12 @@ a gap, which categories get a feature of their own, and whether gaps get one (`l
 rows can be encoded.
 
     number    x, or the median of the training rows; 1 in "NAME is missing" where training had gaps
+              enough: of few rows it would learn no more than their noise
     order     its place in the order, from 0, as a number
     category  1 in "NAME=VALUE" of its value. The most frequent value has no feature: with an
               intercept it would depend on the others. Values of few training rows share
               "NAME is rare", and so do values that no training row has; without it these are
-              taken for the most frequent one.
+              taken for the most frequent one. Gaps of few training rows are no value of their own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Settings, nearest
+from pipeline.core.params import RARE, Settings, nearest
 from pipeline.core.tables import Array, as_matrix, column_values
 
 
@@ -35,14 +36,17 @@ class NumberColumn(Settings):
     ----------
     order : list of str or None
         The categories from the least to the greatest; their places are the numbers.
+    least : int
+        The training rows with missing values that these need for a feature of their own.
     fill : float or None
         What stands for a missing value: the median of the training rows. None: the table had none.
     gaps : bool
-        Whether training rows had missing values: they have a feature of their own.
+        Whether so many training rows had missing values.
     """
 
     kind: Literal["number"]
     order: list[str] | None = None
+    least: int = RARE
     fill: float | None = None
     gaps: bool = False
 
@@ -74,7 +78,7 @@ class CategoryColumn(Settings):
     rare : list of str
         Those of fewer training rows.
     gaps : bool
-        Whether training rows had missing values: they are a category of their own.
+        Whether as many training rows had missing values: they are a category of their own.
     """
 
     kind: Literal["category"]
@@ -109,9 +113,9 @@ Encoding = Mapping[str, Column]
 PLAIN = NumberColumn(kind="number")
 
 
-def number(order: list[str] | None = None) -> NumberColumn:
+def number(order: list[str] | None = None, least: int = RARE) -> NumberColumn:
     """A column of numbers, or of categories with an order, of which nothing was learned yet."""
-    return NumberColumn(kind="number", order=order)
+    return NumberColumn(kind="number", order=order, least=least)
 
 
 def category(least: int, numbers: bool = False) -> CategoryColumn:
@@ -126,7 +130,7 @@ def kinds(encoding: Encoding) -> dict[str, Column]:
 
 def _kind(column: Column) -> Column:
     if isinstance(column, NumberColumn):
-        return number(column.order)
+        return number(column.order, column.least)
     return category(column.least, column.numbers)
 
 
@@ -250,12 +254,12 @@ def learn(raw: Raw) -> dict[str, Column]:
 
 def _learned(kind: Column, words: Sequence[str], filled: bool, values: Array) -> Column:
     if isinstance(kind, NumberColumn) and not filled:
-        return number(kind.order)
+        return number(kind.order, kind.least)
     missing = np.isnan(values)
+    gaps = int(missing.sum()) >= kind.least
     if isinstance(kind, NumberColumn):
         fill = float(np.median(values[~missing])) if not missing.all() else 0.0
-        gaps = bool(missing.any())
-        return NumberColumn(kind="number", order=kind.order, fill=fill, gaps=gaps)
+        return NumberColumn(kind="number", order=kind.order, least=kind.least, fill=fill, gaps=gaps)
     counts = np.bincount(values[~missing].astype(np.intp), minlength=len(words))
     base = int(np.argmax(counts)) if counts.any() else None  # of equals the first
     return CategoryColumn(
@@ -265,7 +269,7 @@ def _learned(kind: Column, words: Sequence[str], filled: bool, values: Array) ->
         base=None if base is None else words[base],
         own=[w for k, w in enumerate(words) if counts[k] >= kind.least and k != base],
         rare=[w for k, w in enumerate(words) if 0 < counts[k] < kind.least and k != base],
-        gaps=bool(missing.any()),
+        gaps=gaps,
     )
 
 

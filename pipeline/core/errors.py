@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 SHOWN = 20
-GAPS = "gaps need nullable: true in the schema, and the target takes none"
+GAPS = "gaps need nullable: true in the schema"
 
 
 class PipelineError(ValueError):

@@ -36,6 +36,11 @@ def validated_text(dataset: str) -> Path:
     return validated(dataset).with_suffix(".txt")
 
 
+def rejected(dataset: str) -> Path:
+    """The damaged records that were set aside, where there are any."""
+    return validated(dataset).with_name("rejected.csv")
+
+
 def split(dataset: str) -> Path:
     """The folder of what split makes."""
     return Path("data/3_split") / dataset

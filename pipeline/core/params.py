@@ -24,7 +24,7 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.oddities import Kind
 from pipeline.core.text import load_yaml, pointed
-from pipeline.core.trainers import TRAINERS, Task, Value, measures
+from pipeline.core.trainers import TRAINERS, UNLESS_NAMED, Task, Value, measures
 
 Name = Annotated[str, Field(pattern=f"^{layout.NAME}$")]
 ModelKey = Annotated[str, Field(pattern=f"^{layout.NAME}-{layout.NAME}$")]
@@ -35,11 +35,13 @@ METRICS: dict[Task, tuple[Metric, ...]] = {
     "regression": ("mse", "mae"),
     "classification": ("accuracy", "roc_auc", "log_loss", "brier"),
 }
+OF_TWO_CLASSES = ("brier",)
 # Names of files beside those of a dataset.
 NAMES_TAKEN = ("textbook", "champion", "verdict", "summary", "report")
 ASKED_FOR = [name for name, one in TRAINERS.items() if one.role == "trainer"]
 # Names of a model that mean something else beside a dataset's models.
 TAKEN = {"champion", "reference", "baseline"} | TRAINERS.keys() - ASKED_FOR
+RARE = 5  # training rows of a category with a feature of its own, unless split.rare says it
 GENERATOR = "pipeline/ingest/make_regression.py"
 WHITESPACE = "whitespace"  # the delimiter: runs of blanks and tabs
 COMMENTED = "commented"  # the header: behind a comment mark
@@ -104,6 +106,20 @@ def _unit(value: str) -> str:
     return value
 
 
+class SetAside(Settings):
+    """The share of all records that may be damaged: those are left out, and listed."""
+
+    set_aside: Share
+
+
+def _refuse_or_share(value: object) -> object:
+    if isinstance(value, dict):
+        return SetAside.model_validate(value)
+    if value != "refuse" and not isinstance(value, SetAside):
+        raise _unfit("refuse or {set_aside: a share such as 0.01}", value)
+    return value
+
+
 class Dialect(Settings):
     """How a CSV file is written. Nothing is stripped, skipped or filled unless it says so."""
 
@@ -126,6 +142,9 @@ class Dialect(Settings):
     skip_after_header: Annotated[int, Field(ge=0)] = 0
     skip_blank_lines: bool = False
     strip_spaces: bool = False
+    bad_records: Annotated[Literal["refuse"] | SetAside, BeforeValidator(_refuse_or_share)] = (
+        "refuse"
+    )
 
     @model_validator(mode="after")
     def _characters_differ(self) -> Self:
@@ -155,6 +174,11 @@ class Dialect(Settings):
     def names(self) -> list[str]:
         """The names of columns that are declared; none where a line of the file has them."""
         return self.header if isinstance(self.header, list) else []
+
+    @property
+    def bad_share(self) -> float:
+        """The share of the records that may be set aside; 0 where none may."""
+        return self.bad_records.set_aside if isinstance(self.bad_records, SetAside) else 0.0
 
     @property
     def headed(self) -> bool:
@@ -325,7 +349,7 @@ class SplitRows(Settings):
     columns : dict
         What the columns are that are no plain numbers, and those that are left out.
     rare : int
-        Categories of fewer training rows than this share one feature.
+        Categories of fewer training rows than this share one feature; gaps of fewer have none.
     gaps : str
         Whether missing values are filled, or rows that have any are left out.
     """
@@ -333,7 +357,7 @@ class SplitRows(Settings):
     features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
     columns: dict[str, Annotated[ColumnKind | Order, BeforeValidator(_kind_or_order)]] = {}
-    rare: Annotated[int, Field(ge=1)] = 5
+    rare: Annotated[int, Field(ge=1)] = RARE
     gaps: Literal["fill", "leave_out"] = "fill"
 
 
@@ -345,17 +369,23 @@ class Evaluate(Settings):
     metric : str
         Decides between models; mse of a regression and accuracy of a classification, unless given.
     classes : list of str or None
-        The names of label 0 and label 1.
+        The names of label 0, label 1 and so on.
     positive : str or None
-        The class that precision, recall and f1 are about.
+        The class of two that precision, recall and f1 are about.
     threshold : float, Goal or None
-        The probability of label 1 from which it is predicted, or the recall that chooses it.
+        The probability of label 1, of two classes, from which it is predicted, or the recall that
+        chooses it. Of several classes the most probable one is predicted.
     """
 
     metric: Metric
-    classes: Annotated[list[ClassName], Field(min_length=2, max_length=2)] | None = None
+    classes: Annotated[list[ClassName], Field(min_length=2)] | None = None
     positive: str | None = None
     threshold: Annotated[float | Goal, BeforeValidator(_probability_or_goal)] | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether there are more than two classes."""
+        return len(self.classes or []) > 2
 
     @property
     def positive_label(self) -> int:
@@ -387,27 +417,54 @@ class Dataset(Settings):
             raise ValueError(
                 "evaluate: classes, positive and threshold go with task: classification only"
             )
-        if judged.classes and len(set(judged.classes)) == 1:
-            raise ValueError("evaluate.classes: two different names are needed")
-        if task == "classification" and judged.positive not in (judged.classes or []):
+        if task == "classification":
+            _refuse_unfit_classes(judged)
+        if judged.metric not in self.metrics:
+            of = f"{len(judged.classes or [])} classes" if judged.several else f"task: {task}"
             raise ValueError(
-                "evaluate: task: classification needs classes: [name of label 0, name of label 1] "
-                "and positive: one of them"
-            )
-        if task == "classification" and judged.threshold is None:
-            raise ValueError("evaluate.threshold: is missing; 0.5 is the usual one")
-        goal = judged.threshold
-        if isinstance(goal, Goal) and goal.recall not in (judged.classes or []):
-            raise ValueError(
-                f"evaluate.threshold.recall: expected one of {', '.join(judged.classes or [])}, "
-                f"got {goal.recall}"
-            )
-        if judged.metric not in METRICS[task]:
-            raise ValueError(
-                f"evaluate.metric: expected one of {', '.join(METRICS[task])} for task: {task}, "
+                f"evaluate.metric: expected one of {', '.join(self.metrics)} for {of}, "
                 f"got {judged.metric}"
             )
         return self
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What its models may be judged by."""
+        of_two = OF_TWO_CLASSES if self.evaluate.several else ()
+        return [metric for metric in METRICS[self.task] if metric not in of_two]
+
+
+def _refuse_unfit_classes(judged: Evaluate) -> None:
+    """Refuse classes, positive and threshold of a classification that do not go together.
+
+    Raises
+    ------
+    ValueError
+        Says what is expected.
+    """
+    classes, goal = judged.classes or [], judged.threshold
+    if len(set(classes)) < len(classes):
+        two = "two different names are needed" if len(classes) == 2 else "a name stands twice"
+        raise ValueError(f"evaluate.classes: {two}")
+    if judged.several:
+        for key in ("positive", "threshold"):
+            if getattr(judged, key) is not None:
+                raise ValueError(
+                    f"evaluate.{key}: goes with two classes, and there are {len(classes)}; "
+                    "remove it"
+                )
+        return
+    if judged.positive not in classes:
+        raise ValueError(
+            "evaluate: task: classification needs classes: [name of label 0, name of label 1] "
+            "and positive: one of them"
+        )
+    if goal is None:
+        raise ValueError("evaluate.threshold: is missing; 0.5 is the usual one")
+    if isinstance(goal, Goal) and goal.recall not in classes:
+        raise ValueError(
+            f"evaluate.threshold.recall: expected one of {', '.join(classes)}, got {goal.recall}"
+        )
 
 
 def _full_or_rows(value: object) -> object:
@@ -431,10 +488,11 @@ class Descent(Settings):
     loss_threshold: Annotated[float, Field(ge=0, lt=1)]
     tolerance: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["cpu", "cuda"]
+    class_weight: Literal["none", "balanced"]
 
     @classmethod
     def of(cls, **params: Any) -> "Descent":
-        """The settings of a trainer, which may have no choice of loss or device.
+        """The settings of a trainer, which may have no choice of loss, device or class weights.
 
         Raises
         ------
@@ -443,14 +501,17 @@ class Descent(Settings):
         """
         given = {k: v.item() if hasattr(v, "item") else v for k, v in params.items()}
         try:
-            return cls.model_validate({"loss": "mse", "device": "cpu"} | given)
+            return cls.model_validate(
+                {"loss": "mse", "device": "cpu", "class_weight": "none"} | given
+            )
         except ValidationError as error:
             raise ValueError(_problems(error, "")) from None
 
 
 def params_of(trainer: str, settings: Descent) -> dict[str, Value]:
     """The part of the settings that reaches a trainer."""
-    return {name: getattr(settings, name) for name in TRAINERS[trainer].params}
+    named = {name: getattr(settings, name) for name in TRAINERS[trainer].params}
+    return {k: v for k, v in named.items() if k not in UNLESS_NAMED or v != UNLESS_NAMED[k]}
 
 
 class CrossValidation(Settings):
@@ -706,20 +767,18 @@ def parse_params(text: str, file: str) -> Params:
 def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[str]:
     """What is wrong with a model's line, beside the form of its values."""
     trainer, (dataset, _, name) = TRAINERS[line.trainer], key.partition("-")
+    settings = params.datasets.get(line.dataset)
     if line.dataset in params.datasets and dataset != line.dataset:
         yield f"{key}: expected a key that begins with {line.dataset}-, the dataset of the line"
     if group == "gradient" and key in params.models.direct:
         yield f"{key}: stands under models.direct, too; rename one"
     if name in TAKEN:
         yield f"{key}: {name} means something else; give the model another name"
-    if line.dataset not in params.datasets:
+    if settings is None:
         hint = nearest(line.dataset, params.datasets)
         yield f"{key}.dataset: there is no {line.dataset} under datasets{hint}; add it"
-    elif trainer.task != params.datasets[line.dataset].task:
-        yield (
-            f"{key}.trainer: {line.trainer} cannot do task: "
-            f"{params.datasets[line.dataset].task} of {line.dataset}"
-        )
+    elif problem := cannot_do(line.trainer, settings):
+        yield f"{key}.trainer: {problem} of {line.dataset}"
     own_group = "gradient" if trainer.params else "direct"
     if group != own_group:
         yield f"{key}: {line.trainer} belongs under models.{own_group}; move the line there"
@@ -733,6 +792,18 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
     except ValidationError as error:
         found = error.errors()
         yield from (_problem(one, f"{key}.") for one in found if one["loc"][0] in trainer.params)
+
+
+def cannot_do(trainer: str, settings: Dataset) -> str:
+    """That a trainer is of another task, or of another number of classes; or nothing."""
+    one, several = TRAINERS[trainer], settings.evaluate.several
+    if one.task != settings.task:
+        return f"{trainer} cannot do task: {settings.task}"
+    if one.classes not in (None, "several" if several else "two"):
+        rather = next(n for n in ASKED_FOR if TRAINERS[n].classes not in (None, one.classes))
+        count = len(settings.evaluate.classes or [])
+        return f"{trainer} is not for the {count} classes (take {rather})"
+    return ""
 
 
 def _of_before(content: Any) -> str:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from pipeline.core.files import atomic_write, damaged, missing
 ROW_GROUP = 65_536
 TILE = 1024
 LINES = b"lines"  # key of the file's metadata; without it rows begin on line 2, one a line
+REJECTED = b"rejected"  # key of the records that were set aside; without it there are none
 
 Array = NDArray[np.float64]
 
@@ -133,6 +135,21 @@ def read_lines(path: Path) -> Lines:
     with _opened(path) as file:
         kept = (file.metadata.metadata or {}).get(LINES)
         return Lines(json.loads(kept) if kept else [(0, 2)])
+
+
+class Rejected(NamedTuple):
+    """A damaged record that was set aside: its line, what is wrong with it, and its text."""
+
+    line: int
+    reason: str
+    text: str
+
+
+def read_rejected(path: Path) -> list[Rejected]:
+    """Read the records that were set aside when a table was ingested."""
+    with _opened(path) as file:
+        kept = (file.metadata.metadata or {}).get(REJECTED)
+        return [Rejected(*one) for one in json.loads(kept)] if kept else []
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

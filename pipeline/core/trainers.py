@@ -3,12 +3,13 @@
 A new trainer is a line here and a module of its name in pipeline/solvers, with a function `fit`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 Task = Literal["regression", "classification"]
 Value = float | int | str  # of a param
 Role = Literal["trainer", "reference", "baseline"]
+Classes = Literal["two", "several"]  # more than two
 Ending = Literal["settled", "falling", "unconverged", "unmoved", "grew"]  # of a training's losses
 # Is told an epoch, numbered as in the history, and its loss.
 Callback = Callable[[int, float], None]
@@ -26,6 +27,9 @@ DESCENT = (
     "tolerance",
     "seed",
 )
+
+# Params that a model does not name where they are so: its file stays what it was without them.
+UNLESS_NAMED: dict[str, Value] = {"class_weight": "none"}
 
 
 def no_callback(epoch: int, loss: float) -> None:
@@ -47,12 +51,15 @@ class Trainer(NamedTuple):
     role : str
         `trainer`: a line of params.yaml asks for it; `reference`: scikit-learn's counterpart, and
         `baseline`: the trivial model, are trained for every dataset, to measure the others by.
+    classes : str or None
+        Of which classifications it is, where it is not of all: of `two` classes, or of `several`.
     """
 
     task: Task
     params: tuple[str, ...]
     loss: str | None
     role: Role = "trainer"
+    classes: Classes | None = None
 
 
 TRAINERS: dict[str, Trainer] = {
@@ -60,12 +67,29 @@ TRAINERS: dict[str, Trainer] = {
     "closed_form": Trainer("regression", (), None),
     "manual_gd": Trainer("regression", (*DESCENT, "loss"), "choice"),
     "torch_sgd": Trainer("regression", (*DESCENT, "loss", "device"), "choice"),
-    "bcpm": Trainer("classification", (*DESCENT, "device"), "bce_with_logits"),
+    "bcpm": Trainer(
+        "classification", (*DESCENT, "device", "class_weight"), "bce_with_logits", classes="two"
+    ),
+    "softmax": Trainer(
+        "classification", (*DESCENT, "device", "class_weight"), "cross_entropy", classes="several"
+    ),
     "linear_regression": Trainer("regression", (), None, "reference"),
     "mean": Trainer("regression", (), None, "baseline"),
     "logistic_regression": Trainer("classification", (), None, "reference"),
     "majority": Trainer("classification", (), None, "baseline"),
 }
+
+
+def takes(trainer: str, params: Iterable[str]) -> bool:
+    """Whether a model of the trainer has these params, no more and no fewer."""
+    every = {*TRAINERS[trainer].params}
+    return every - UNLESS_NAMED.keys() <= {*params} <= every
+
+
+def spelled_out(trainer: str, params: Mapping[str, Value]) -> dict[str, Value]:
+    """The params of a model with those that it does not name."""
+    rest = {k: v for k, v in UNLESS_NAMED.items() if k in TRAINERS[trainer].params}
+    return {**params, **{k: v for k, v in rest.items() if k not in params}}
 
 
 def measures(task: Task) -> tuple[str, str]:

@@ -1,8 +1,10 @@
 """Checks for leakage: test rows, or the target, that reached the training."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from pipeline.core.artifacts.evaluated import Audit
@@ -14,8 +16,8 @@ from pipeline.core.params import CrossValidation, Dataset
 from pipeline.core.preprocessing import fit_scaler, is_constant, standardized
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold, cross_validate, folds
-from pipeline.evaluate.intervals import area
-from pipeline.evaluate.metrics import auc
+from pipeline.evaluate.intervals import area, wilson
+from pipeline.evaluate.metrics import auc, predicted_labels
 
 GIVEN_AWAY = 0.999  # R2, or AUC, of one feature alone
 SURE = 0.999  # one alarm in a thousand by chance
@@ -83,12 +85,13 @@ def _giveaway(X: Array, y: Array, features: Sequence[str], settings: Dataset) ->
     """The feature that alone says most about the target."""
     regression = settings.task == "regression"
     of = [_r2(x, y) if regression else _auc(x, y) for x in X.T]
+    unit = "R2" if regression else "AUC of any two classes" if settings.evaluate.several else "AUC"
     best = int(np.argmax(of))
     return Audit(
         name="giveaway",
         passed=of[best] < GIVEN_AWAY,
         figure=float(f"{of[best]:.6g}"),
-        text=f"{features[best]} alone has {'R2' if regression else 'AUC'} {of[best]:.4f} on the "
+        text=f"{features[best]} alone has {unit} {of[best]:.4f} on the "
         f"training rows; from {GIVEN_AWAY} on it would give the target away",
     )
 
@@ -101,15 +104,24 @@ def _r2(x: Array, y: Array) -> float:
 
 
 def _auc(x: Array, y: Array) -> float:
-    found = auc(y, x)
+    """Of two classes; of several that of the two which the feature tells apart least.
+
+    One class against the rest would not do: many an honest feature tells one class from all others.
+    """
+    return min((_of_two(x, y, *two) for two in combinations(np.unique(y), 2)), default=0.5)
+
+
+def _of_two(x: Array, y: Array, a: float, b: float) -> float:
+    rows = (y == a) | (y == b)
+    found = auc((y[rows] == b).astype(float), x[rows])
     return 0.5 if found is None else max(found, 1 - found)
 
 
 def _shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str, Model]) -> Audit:
     """Trainers on a shuffled target: whoever foretells held-out rows there has seen them.
 
-    The figure is what the best of them surely has beyond chance: of AUC - 0.5, or of the
-    correlation of prediction and target.
+    The figure is what the best of them surely has beyond chance: of AUC - 0.5, of several classes
+    of accuracy, or of the correlation of prediction and target.
     """
     if not models:
         return Audit(
@@ -119,8 +131,8 @@ def _shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str,
             text="there is no model of this dataset's own to train on shuffled targets",
         )
     shuffled = np.random.default_rng(0).permutation(y)
-    few = len(y) if settings.task == "regression" else int(min(np.sum(y == 0), np.sum(y == 1)))
-    cut = CrossValidation(folds=max(2, min(5, few)), repeats=1, seed=0)
+    counts = [len(y)] if settings.task == "regression" else np.unique(y, return_counts=True)[1]
+    cut = CrossValidation(folds=max(2, min(5, int(min(counts)))), repeats=1, seed=0)
     cuts = folds(shuffled, settings.task, cut)
     beyond = dict[str, float]()
     for name, one in models.items():
@@ -129,6 +141,8 @@ def _shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str,
         beyond[name] = _beyond_chance(held, shuffled, settings)
     best = max(beyond, key=lambda name: float(f"{beyond[name]:.4g}"))  # not by the last digits
     unit = "correlation" if settings.task == "regression" else "AUC - 0.5"
+    if settings.evaluate.several:
+        unit = "accuracy - chance"
     return Audit(
         name="shuffled_labels",
         passed=beyond[best] <= 0,
@@ -143,6 +157,8 @@ def _beyond_chance(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> fl
     if len(held) < 2 or len(y) < 5:
         return 0.0
     rows, z = (np.concatenate([getattr(fold, key) for fold in held]) for key in ("rows", "z"))
+    if settings.evaluate.several:
+        return _beyond_chance_of_several(predicted_labels(z, None), y[rows])
     if settings.task == "classification":
         interval = area(y[rows], z, SURE)
         return interval[0] - 0.5 if interval else 0.0
@@ -150,3 +166,11 @@ def _beyond_chance(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> fl
         return 0.0
     r = np.clip(np.corrcoef(z, y[rows])[0, 1], -1 + 1e-12, 1 - 1e-12)
     return float(np.tanh(np.arctanh(r) - ndtri(SURE) / np.sqrt(len(y) - 3)))  # Fisher 1915
+
+
+def _beyond_chance_of_several(label: NDArray[np.intp], y: Array) -> float:
+    """The lower end of the interval of the accuracy, less that of as many labels at random."""
+    n, classes = len(y), np.unique(y)
+    chance = sum(float(np.mean(label == k) * np.mean(y == k)) for k in classes)
+    low, _ = wilson(int(np.sum(label == y)), n, SURE) or (0.0, 1.0)
+    return low - chance

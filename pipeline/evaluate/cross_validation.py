@@ -33,9 +33,9 @@ class OutOfFold:
 
     Attributes
     ----------
-    z : ndarray of shape (n_held,)
-        The target (regression) or the logit of label 1 (classification).
-    coef : ndarray of shape (n_features,)
+    z : ndarray of shape (n_held,) or (n_held, n_classes)
+        The target (regression), the logit of label 1, or those of several classes.
+    coef : ndarray of shape (n_features,) or (n_features, n_classes)
         Weights on features in their own units; nan on one that the fold's training rows do not
         have.
     threshold : float or None
@@ -58,7 +58,7 @@ def folds(
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
-        The target, or labels 0 and 1.
+        The target, or labels.
     task : str
         `regression` or `classification`.
     settings : CrossValidation
@@ -147,17 +147,33 @@ def cross_validate(
             model, _ = fit(trainer, params, ArrayRows(standardized(X, mean, scale), y[train]))
             chosen = choose_threshold(threshold, trainer, params, training, y[train], classes)
         z = model.predict(standardized(encode(raw[out], encoding), mean, scale))
-        coef = dict(zip(feature_names(encoding), model.coef / scale, strict=True))
-        weights = [coef.get(name, np.nan) for name in features]
+        coef = dict(zip(feature_names(encoding), unscaled(model.coef, scale), strict=True))
+        absent = np.full(model.coef.shape[1:], np.nan)
+        weights = np.array([coef.get(name, absent) for name in features])
         first = np.nan if chosen is None else chosen
-        return np.concatenate([[first], weights, z]).tobytes()
+        return np.concatenate([[first], weights.ravel(), z.ravel()]).tobytes()
 
     held = []
     for (_, out), found in zip(cuts, apart(of_fold, len(cuts)), strict=True):
         row: Array = np.frombuffer(found)
-        chosen, coef, z = float(row[0]), row[1 : 1 + len(features)], row[1 + len(features) :]
+        chosen, values = float(row[0]), row[1:]
+        if (of_each := len(values) // (len(features) + len(out))) > 1:  # several classes
+            values = values.reshape(-1, of_each)
+        coef, z = values[: len(features)], values[len(features) :]
         held.append(OutOfFold(out, z, coef, None if threshold is None else chosen))
     return held
+
+
+def unscaled(coef: Array, scale: Array) -> Array:
+    """Weights on features in their own units, of the shape of `coef`.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features,) or (n_features, n_classes)
+        Weights on standardized features.
+    scale : ndarray of shape (n_features,)
+    """
+    return (coef.T / scale).T
 
 
 def choose_threshold(

@@ -1,6 +1,6 @@
 """The data behind the plots: rows of text and numbers under a header."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -11,6 +11,7 @@ from pipeline.core.params import Dataset
 from pipeline.core.preprocessing import is_constant, thinned
 from pipeline.core.tables import Array
 from pipeline.evaluate.intervals import wilson
+from pipeline.evaluate.metrics import predicted_labels
 from pipeline.solvers.losses import sigmoid
 
 Row = tuple[object, ...]
@@ -92,10 +93,28 @@ def of_regression(values: Values, y: Array) -> dict[str, PlotData]:
     return _under_headers(predictions=points, residuals=residuals)
 
 
-def of_classification(
-    values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float], sure: float
+def of_classes(
+    values: Values, y: Array, classes: Sequence[str], thresholds: Mapping[str, float | None]
 ) -> dict[str, PlotData]:
-    """Confusion, ROC, precision-recall and calibration of the positive class.
+    """Confusion: how many rows of each class were predicted to be of each.
+
+    Parameters
+    ----------
+    values : dict
+        By name of the model: the logit of label 1, shape (n_rows,), or those of several classes.
+    y : ndarray of shape (n_rows,)
+        Labels.
+    classes : sequence of str
+    thresholds : dict
+        By name of the model: label 1 is predicted from this probability on.
+    """
+    return _under_headers(confusion=_confusion(values, y, classes, thresholds))
+
+
+def of_two_classes(values: Values, y: Array, settings: Dataset, sure: float) -> dict[str, PlotData]:
+    """ROC, precision-recall and calibration of the positive class.
+
+    Several classes have none: a curve of each class and model would be too many to read.
 
     Parameters
     ----------
@@ -103,14 +122,12 @@ def of_classification(
         By name of the model: the logit of label 1, shape (n_rows,).
     y : ndarray of shape (n_rows,)
         Labels 0 and 1; where all are alike there is no ROC and no precision-recall curve.
-    thresholds : dict
-        By name of the model: label 1 is predicted from this probability on.
+    settings : Dataset
     sure : float
         The confidence of the intervals of the calibration.
     """
     curved = {} if is_constant(y) else values
     return _under_headers(
-        confusion=_confusion(values, y, settings, thresholds),
         roc=_curve(roc_curve, 0, curved, y, settings),
         pr=_curve(precision_recall_curve, 1, curved, y, settings),
         calibration=_calibration(values, y, settings, sure),
@@ -122,14 +139,12 @@ def _under_headers(**rows: Iterable[Row]) -> dict[str, PlotData]:
 
 
 def _confusion(
-    values: Values, y: Array, settings: Dataset, thresholds: Mapping[str, float]
+    values: Values, y: Array, classes: Sequence[str], thresholds: Mapping[str, float | None]
 ) -> Iterator[Row]:
-    names = settings.evaluate.classes or []
     for trainer, z in values.items():
-        label = sigmoid(z) >= thresholds[trainer]
-        for actual, predicted in product((0, 1), repeat=2):
-            rows = int(np.sum((y == actual) & (label == predicted)))
-            yield trainer, names[actual], names[predicted], rows
+        label = predicted_labels(z, thresholds[trainer])
+        for (actual, a), (predicted, b) in product(enumerate(classes), repeat=2):
+            yield trainer, a, b, int(np.sum((y == actual) & (label == predicted)))
 
 
 def _curve(

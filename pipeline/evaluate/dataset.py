@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Evaluated, Judged
@@ -19,6 +17,7 @@ from pipeline.core.trainers import TRAINERS
 from pipeline.evaluate import curves
 from pipeline.evaluate.audits import audits
 from pipeline.evaluate.judge import Judge
+from pipeline.evaluate.metrics import predicted_labels
 from pipeline.solvers.descent import trouble
 
 
@@ -107,10 +106,11 @@ def plots(given: Given, evaluated: Evaluated) -> dict[str, curves.PlotData]:
     data = curves.of_all(evaluated.judged, given.histories, evaluated.metric)
     if evaluated.task == "regression":
         return data | curves.of_regression(values, y)
-    thresholds = {name: evaluated.judged[name].threshold or 0.5 for name in values}
-    return data | curves.of_classification(
-        values, y, given.settings, thresholds, evaluated.confidence
-    )
+    thresholds = {name: evaluated.judged[name].threshold for name in values}
+    data |= curves.of_classes(values, y, evaluated.classes or [], thresholds)
+    if given.settings.evaluate.several:
+        return data
+    return data | curves.of_two_classes(values, y, given.settings, evaluated.confidence)
 
 
 def _judge_champion(given: Given, judge: Judge, judged: dict[str, Judged]) -> str | None:
@@ -149,11 +149,15 @@ def of_trainings(given: Given) -> Iterator[str]:
 
 
 def _separated(given: Given) -> Iterator[str]:
-    """The warning that the cross-entropy has no minimum: larger weights always lower it."""
+    """The warning that the cross-entropy has no minimum: larger weights always lower it.
+
+    With a penalty on the weights it has one.
+    """
     if given.settings.task == "classification":
         X, y = given.rows.part(given.rows.train)
-        signs = 2 * y - 1
-        names = [n for n, one in given.own.items() if (np.sign(one.predict(X)) == signs).all()]
+        free = {n: one for n, one in given.own.items() if not one.params["weight_decay"]}
+        labels = {n: predicted_labels(one.predict(X), 0.5) for n, one in free.items()}
+        names = [n for n, label in labels.items() if (label == y).all()]
         if names:
             yield (
                 f"{given.dataset}: {', '.join(names)} separates the classes of all {len(y)} "

@@ -86,7 +86,13 @@ class Judge:
             scores=scores | of_folds,
             folds=by_fold,
             coefficients=coefficients(
-                model, rows.features, rows.scale, held, len(rows.train), self.intervals.confidence
+                model,
+                rows.features,
+                rows.scale,
+                held,
+                len(rows.train),
+                self.intervals.confidence,
+                settings.evaluate.classes or [],
             ),
         )
 
@@ -144,6 +150,7 @@ def coefficients(
     held: Sequence[OutOfFold],
     n_train: int,
     confidence: float,
+    classes: Sequence[str] = (),
 ) -> list[Coefficient]:
     """The model's weights on standardized features, each with its interval.
 
@@ -167,20 +174,26 @@ def coefficients(
         Rows the model was trained on; its weights vary more than those of all rows.
     confidence : float
         Share of all cases in which an interval should hold the weight.
+    classes : sequence of str, optional
+        Several of them have a weight of each feature each.
 
     Returns
     -------
     list of Coefficient
-        One a feature, in the order of `features`, to 10 digits.
+        One a feature, or one a feature and class, in the order of `features`, to 10 digits.
     """
-    half = np.full(len(features), np.nan)
+    half, names = np.full(model.coef.shape, np.nan), [*features]
+    if model.coef.ndim == 2:
+        names = [f"{feature} ({name})" for feature in features for name in classes]
     if len(held) > 1:
         n = len(np.unique(np.concatenate([fold.rows for fold in held])))
         out = float(np.mean([len(fold.rows) for fold in held]))
-        weights = np.array([fold.coef for fold in held]) * scale
+        weights = np.array([fold.coef for fold in held])
+        weights *= scale.reshape(-1, *[1] * (weights.ndim - 2))
         variance = (n - out) / out * weights.var(axis=0) * n / n_train
         half = stdtrit(min(n, len(held)) - 1, (1 + confidence) / 2) * np.sqrt(variance)
-    known = np.isfinite(half)
+    known = np.isfinite(half).ravel()
+    values = zip(names, model.coef.ravel(), half.ravel(), strict=True)
     return [
         Coefficient(
             feature=name,
@@ -188,5 +201,5 @@ def coefficients(
             low=rounded(float(value - reach)) if known[k] else None,
             high=rounded(float(value + reach)) if known[k] else None,
         )
-        for k, (name, value, reach) in enumerate(zip(features, model.coef, half, strict=True))
+        for k, (name, value, reach) in enumerate(values)
     ]

@@ -8,12 +8,13 @@ there, most of it for checks of arguments: about 2 s in `evaluate breast_cancer`
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.artifacts.evaluated import Scores
 from pipeline.core.preprocessing import is_constant
 from pipeline.core.tables import Array
 from pipeline.evaluate.intervals import placements
-from pipeline.solvers.losses import bce_with_logits, sigmoid
+from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid, softmax
 
 
 def regression_scores(y: Array, predicted: Array) -> Scores:
@@ -70,6 +71,59 @@ def classification_scores(
         **{
             f"recall_{name}": float(np.mean(label[y == k] == k)) if (y == k).any() else None
             for k, name in enumerate(classes)
+        },
+    }
+
+
+def predicted_labels(z: Array, threshold: float | None) -> NDArray[np.intp]:
+    """The label that each row is predicted to have, shape (n_rows,).
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        The logit of label 1, or those of several classes, of which the largest counts.
+    threshold : float or None
+        Label 1 is predicted from this probability on; None: from 0.5 on.
+    """
+    if z.ndim == 2:
+        best: NDArray[np.intp] = z.argmax(axis=1)
+        return best
+    return (sigmoid(z) >= (threshold or 0.5)).astype(np.intp)
+
+
+def scores_of_several(y: Array, z: Array, classes: Sequence[str]) -> Scores:
+    """Scores of the logits of several classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Labels from 0.
+    z : ndarray of shape (n_rows, n_classes)
+
+    Returns
+    -------
+    dict
+        `macro_...` is the mean over the classes, of precision with 0 where none was said to be of
+        a class, and roc_auc that of each class against the rest. These are None where y lacks a
+        class, and `recall_NAME` is None of the class it lacks.
+    """
+    label = predicted_labels(z, None)
+    right, is_, told = (
+        np.bincount(of.astype(np.intp), minlength=len(classes)) for of in (y[label == y], y, label)
+    )
+    whole = bool(is_.all())
+    of_each = enumerate(softmax(z).T) if whole else ()
+    areas = [placements(p[y == k], p[y != k]).mean() for k, p in of_each]
+    recall = right / np.maximum(is_, 1)
+    return {
+        "accuracy": float(np.mean(label == y)),
+        "roc_auc": float(np.mean(areas)) if whole else None,
+        "log_loss": float(np.mean(cross_entropy(z, y))),
+        "macro_precision": float(np.mean(right / np.maximum(told, 1))) if whole else None,
+        "macro_recall": float(np.mean(recall)) if whole else None,
+        "macro_f1": float(np.mean(2 * right / (is_ + told))) if whole else None,
+        **{
+            f"recall_{name}": float(recall[k]) if is_[k] else None for k, name in enumerate(classes)
         },
     }
 

@@ -1,6 +1,7 @@
 """Scores with their intervals: on held-out folds, and on the rows a model is judged by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,14 @@ from pipeline.core.params import Dataset, Intervals
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold
 from pipeline.evaluate.intervals import Interval, area, percentile, resampled, studentized, wilson
-from pipeline.evaluate.metrics import auc, classification_scores, regression_scores
-from pipeline.solvers.losses import bce_with_logits, sigmoid
+from pipeline.evaluate.metrics import (
+    auc,
+    classification_scores,
+    predicted_labels,
+    regression_scores,
+    scores_of_several,
+)
+from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid
 
 Part = tuple[Array, Array]
 Folds = dict[str, list[float | None]]
@@ -27,17 +34,20 @@ def score(z: Array, y: Array, settings: Dataset, threshold: float | None) -> Sco
 
     Parameters
     ----------
-    z : ndarray of shape (n_rows,)
-        The predictions (regression), or the logits of label 1 (classification).
+    z : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        The predictions (regression), the logits of label 1, or those of several classes.
     y : ndarray of shape (n_rows,)
-        The target, or labels 0 and 1.
+        The target, or labels from 0.
     settings : Dataset
     threshold : float or None
         Label 1 is predicted from this probability on; None: from 0.5 on.
     """
     if settings.task == "regression":
         return regression_scores(y, z)
-    positive, classes = settings.evaluate.positive_label, settings.evaluate.classes or []
+    classes = settings.evaluate.classes or []
+    if settings.evaluate.several:
+        return scores_of_several(y, z, classes)
+    positive = settings.evaluate.positive_label
     return classification_scores(y, z, threshold or 0.5, positive, classes)
 
 
@@ -99,7 +109,7 @@ def cross_validated(
         low, high = _fold_interval(name, known, y, scheme, settings, sure) or (None, None)
         result |= {
             key: float(np.mean(known)),
-            f"{key}_sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+            f"{key}_sd": _deviation(known),
             f"{key}_min": min(known),
             f"{key}_max": max(known),
             f"{key}_low": low,
@@ -114,9 +124,19 @@ def _pooled(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Scores:
         return {}
     rows = np.concatenate([fold.rows for fold in held])
     z = np.concatenate([fold.z for fold in held])
+    if settings.evaluate.several:
+        scores = score(z, y[rows], settings, None)
+        return {k: v for k, v in scores.items() if k.startswith("macro_") or k == "roc_auc"}
     over = np.concatenate([fold.z - float(logit(fold.threshold or 0.5)) for fold in held])
     scores = score(over, y[rows], settings, 0.5)
     return {"precision": scores["precision"], "f1": scores["f1"], "roc_auc": auc(y[rows], z)}
+
+
+def _deviation(scores: Sequence[float]) -> float | None:
+    """The standard deviation; 0 where all are alike, without what rounding makes of it."""
+    if len(scores) < 2:
+        return None
+    return float(np.std(scores, ddof=1)) if min(scores) < max(scores) else 0.0
 
 
 def _fold_interval(
@@ -199,21 +219,29 @@ def _intervals(
             "mae": studentized(np.abs(z - y), sure, draws, generator),
             "r2": percentile(lambda n: _r2(z, y, n), [np.arange(len(y))], sure, draws, generator),
         }
+    classes, label = settings.evaluate.classes or [], predicted_labels(z, threshold)
+    of_class = [np.flatnonzero(y == k) for k in range(len(classes))]
+    right = label == y
+    of_any = {"accuracy": wilson(int(np.sum(right)), len(y), sure)} | {
+        f"recall_{name}": wilson(int(np.sum(right[rows])), len(rows), sure)
+        for name, rows in zip(classes, of_class, strict=True)
+    }
+    if settings.evaluate.several:
+        macro = {
+            name: percentile(partial(mean, y, label), of_class, sure, draws, generator)
+            for name, mean in MACRO.items()
+        }
+        return (
+            of_any | macro | {"log_loss": studentized(cross_entropy(z, y), sure, draws, generator)}
+        )
     positive, p = settings.evaluate.positive_label, sigmoid(z)
-    label = (p >= (threshold or 0.5)).astype(float)
-    right, said = label == y, label == positive
-    both = [np.flatnonzero(y == k) for k in (0, 1)]
-    return {
-        "accuracy": wilson(int(np.sum(right)), len(y), sure),
+    told = label == positive
+    return of_any | {
         "roc_auc": area(y, z, sure),
         "log_loss": studentized(bce_with_logits(z, y), sure, draws, generator),
         "brier": studentized((p - y) ** 2, sure, draws, generator, most=1.0),
-        "precision": wilson(int(np.sum(right & said)), int(np.sum(said)), sure),
-        "f1": percentile(lambda n: _f1(y == positive, said, n), both, sure, draws, generator),
-        **{
-            f"recall_{name}": wilson(int(np.sum(label[both[k]] == k)), len(both[k]), sure)
-            for k, name in enumerate(settings.evaluate.classes or [])
-        },
+        "precision": wilson(int(np.sum(right & told)), int(np.sum(told)), sure),
+        "f1": percentile(lambda n: _f1(y == positive, told, n), of_class, sure, draws, generator),
     }
 
 
@@ -226,9 +254,33 @@ def _r2(z: Array, y: Array, n: Array) -> Array:
     return np.where(varies, 1 - share, -np.inf)
 
 
-def _f1(is_: NDArray[np.bool_], said: NDArray[np.bool_], n: Array) -> Array:
+def _f1(is_: NDArray[np.bool_], told: NDArray[np.bool_], n: Array) -> Array:
     """Of resampled rows."""
-    return np.divide(2 * (n @ (is_ & said)), n @ is_ + n @ said)
+    return np.divide(2 * (n @ (is_ & told)), n @ is_ + n @ told)
+
+
+def _precision(is_: NDArray[np.bool_], told: NDArray[np.bool_], n: Array) -> Array:
+    """Of resampled rows; 0 where none was told to be of the class."""
+    return np.divide(n @ (is_ & told), np.maximum(n @ told, 1))
+
+
+def _recall(is_: NDArray[np.bool_], told: NDArray[np.bool_], n: Array) -> Array:
+    """Of resampled rows."""
+    return np.divide(n @ (is_ & told), n @ is_)
+
+
+def _macro(of_one: Callable[..., Array], y: Array, label: NDArray[np.intp], n: Array) -> Array:
+    """The mean over the classes."""
+    each = [of_one(y == k, label == k, n) for k in np.unique(y)]
+    mean: Array = np.mean(each, axis=0)
+    return mean
+
+
+MACRO = {
+    "macro_precision": partial(_macro, _precision),
+    "macro_recall": partial(_macro, _recall),
+    "macro_f1": partial(_macro, _f1),
+}
 
 
 def rounded(value: float | None) -> float | None:

@@ -4,8 +4,10 @@ What may be is proposed from the first 64 KB, cut by the strict reader's own rul
 decides, over all of the file.
 """
 
+from __future__ import annotations
+
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +21,7 @@ from pipeline.ingest.foreign import Foreign, encoding, head, refuse_foreign
 from pipeline.ingest.headings import OneColumn, Unclear, completed
 from pipeline.ingest.layouts import FIRM, Layout, layouts
 from pipeline.ingest.numbers import MARKERS, note
+from pipeline.ingest.table_file import TableFile
 from pipeline.ingest.words import block, looks
 
 NEAR = 0.7  # share of the records that fit a layout which does not hold
@@ -69,7 +72,16 @@ class Found(NamedTuple):
         return block(self.dialect)
 
 
-def detect(path: Path, given: Dialect | None = None) -> Found:
+def read_through(file: TableFile) -> None:
+    """Read all rows, for the sake of what may be wrong with them."""
+    for _ in file.groups():
+        pass
+
+
+Reading = Callable[[TableFile], None]
+
+
+def detect(path: Path, given: Dialect | None = None, reading: Reading = read_through) -> Found:
     """Find the declaration that reads all of a file.
 
     Parameters
@@ -77,6 +89,9 @@ def detect(path: Path, given: Dialect | None = None) -> Found:
     path : Path
     given : Dialect, optional
         What it declares is kept, where the file can be read so.
+    reading : callable, optional
+        Reads all rows of a file, to learn of them at once what else is wanted; the last file
+        that it is given has the declaration that is found.
 
     Raises
     ------
@@ -88,11 +103,11 @@ def detect(path: Path, given: Dialect | None = None) -> Found:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PipelineWarning)
-            return _confirmed(path, found)
+            return _confirmed(path, found, reading)
     except PipelineError as error:
         if "is blank; remove it" not in str(error) or found.dialect.skip_blank_lines:
             raise Unclear(str(error), found.dialect) from None
-    return detect(path, _with(found.dialect, skip_blank_lines=True))
+    return detect(path, _with(found.dialect, skip_blank_lines=True), reading)
 
 
 def proposed(path: Path, given: Dialect | None = None) -> Found:
@@ -196,26 +211,25 @@ def _nearest(every: Iterable[Layout]) -> Unclear:
     return Unclear(nearest.problem + looks_so, nearest.dialect)
 
 
-def _confirmed(path: Path, found: Found, again: int = 2) -> Found:
+def _confirmed(path: Path, found: Found, reading: Reading, again: int = 2) -> Found:
     """The declaration, completed by the markers of missing values that come later in the file."""
-    others = _others(path, found)
+    others = _others(path, found, reading)
     markers = {c for cells in others.values() if cells <= {*MARKERS} for c in cells}
     if markers and again:
         missing = [*found.dialect.missing, *(m for m in MARKERS if m in markers)]
         dialect = _with(found.dialect, missing=missing)
-        return _confirmed(path, found._replace(dialect=dialect), again - 1)
+        return _confirmed(path, found._replace(dialect=dialect), reading, again - 1)
     missing, columns = found.dialect.missing, found.columns | dict.fromkeys(others, False)
     notes = [*found.notes, *(note(name, min(cells), missing) for name, cells in others.items())]
     return found._replace(columns=columns, notes=notes)
 
 
-def _others(path: Path, found: Found) -> dict[str, set[str]]:
+def _others(path: Path, found: Found, reading: Reading) -> dict[str, set[str]]:
     """Cells that make text of columns that the head of the file had numbers in, by column."""
     from pipeline.ingest.reader import CsvFile  # which asks this module for advice
 
     file = CsvFile(path, found.dialect, advise=False)
-    for _ in file.groups():
-        pass
+    reading(file)
     texts = [name for name in file.text_columns() if found.columns[name]]
     others = {name: set[str]() for name in texts}
     for table in file.groups() if texts else ():

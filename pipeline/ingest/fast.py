@@ -8,12 +8,12 @@ are text.
 
 import codecs
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column
-from pipeline.ingest.records import DAMAGED, LONGEST_CELL, Place, opened
+from pipeline.ingest.records import DAMAGED, LONGEST_CELL, Place, Record, counted, opened
 from pipeline.ingest.table_file import Batch
 
 BLOCK = 2**22  # bytes
@@ -31,7 +31,7 @@ AHEAD = 6  # blocks that are parsed, or wait, while rows are written
 PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
 BLANK, TAB, NEWLINE, RETURN = b" \t\n\r"
-PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines"})
+PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines", "bad_records"})
 
 
 def serves(dialect: Dialect, header: Sequence[str]) -> bool:
@@ -46,9 +46,28 @@ def serves(dialect: Dialect, header: Sequence[str]) -> bool:
     )
 
 
+class Parsed(NamedTuple):
+    """Some plain lines as columns.
+
+    Attributes
+    ----------
+    lines : list of (int, int)
+        Lines, from 0, and the number of rows from there on.
+    arrays : list of Array
+        One for each column.
+    bad : list of Record
+        Those with another number of fields, where they may be set aside; their lines from 0.
+    """
+
+    lines: list[tuple[int, int]]
+    arrays: list[pa.Array | pa.ChunkedArray]
+    bad: list[Record]
+
+
 def fast_batches(
-    path: Path, dialect: Dialect, start: Place, header: Sequence[str], kinds: Sequence[Kind]
-) -> Generator[Batch, None, Place]:
+    path: Path, dialect: Dialect, start: Place, header: Sequence[str], kinds: Sequence[Kind],
+    reject: Callable[[Record], None],
+) -> Generator[Batch, None, Place]:  # fmt: skip
     """Batches of rows, with (line, rows from there on), up to the first block that is not plain.
 
     Blocks are parsed side by side, and given in order.
@@ -64,6 +83,8 @@ def fast_batches(
         The column names.
     kinds : sequence of kinds
         Looked at anew for each block: columns known as text are read as text.
+    reject : callable
+        Gets each record that is set aside, before the batch that it stood in.
 
     Yields
     ------
@@ -85,11 +106,13 @@ def fast_batches(
         waiting = deque([(text, pool.submit(_parsed, text, dialect, header, [*kinds]))])
         while waiting:
             text, parsing = waiting.popleft()
-            arrays = parsing.result()
-            if arrays is None:
+            parsed = parsing.result()
+            if parsed is None:
                 break
-            yield [(line, len(arrays[0]))], arrays
-            byte, line = byte + len(text), line + len(arrays[0])
+            for record in parsed.bad:
+                reject(record._replace(line=line + record.line))
+            yield [(line + below, count) for below, count in parsed.lines], parsed.arrays
+            byte, line = byte + len(text), line + len(parsed.arrays[0]) + len(parsed.bad)
             for text in islice(texts, AHEAD - len(waiting)):
                 waiting.append((text, pool.submit(_parsed, text, dialect, header, [*kinds])))
         pool.shutdown(cancel_futures=True)
@@ -177,10 +200,40 @@ def _odd(c: NDArray[np.uint8], delimiter: int, plus: bool) -> bool:
 
 def _parsed(
     text: bytes, dialect: Dialect, header: Sequence[str], kinds: Sequence[Kind]
-) -> list[pa.Array | pa.ChunkedArray] | None:
+) -> Parsed | None:
     """The columns of some lines; None where they are not plain, or not well-formed."""
     if not plain(text, dialect, header):
         return None
+    if arrays := _arrays(text, dialect, header, kinds):
+        return Parsed([(0, len(arrays[0]))], arrays, [])
+    return _without_torn(text, dialect, header, kinds) if dialect.bad_share else None
+
+
+def _without_torn(
+    text: bytes, dialect: Dialect, header: Sequence[str], kinds: Sequence[Kind]
+) -> Parsed | None:
+    """The same, but for the lines that have another number of fields."""
+    delimiter, lines = dialect.delimiter.encode(), text.splitlines(keepends=True)
+    torn = [k for k, line in enumerate(lines) if line.count(delimiter) != len(header) - 1]
+    try:
+        texts = [lines[k].rstrip(b"\r\n").decode() for k in torn]
+    except UnicodeDecodeError:
+        return None
+    bounds = zip([-1, *torn], [*torn, len(lines)], strict=True)
+    spans = [(above + 1, below - above - 1) for above, below in bounds if below - above > 1]
+    rest = b"".join(line for k, count in spans for line in lines[k : k + count])
+    arrays = _arrays(rest, dialect, header, kinds) if torn and rest else None
+    bad = [
+        counted(Record(k, one.split(dialect.delimiter), text=one), header, dialect)
+        for k, one in zip(torn, texts, strict=True)
+    ]
+    return Parsed(spans, arrays, bad) if arrays else None
+
+
+def _arrays(
+    text: bytes, dialect: Dialect, header: Sequence[str], kinds: Sequence[Kind]
+) -> list[pa.Array | pa.ChunkedArray] | None:
+    """The columns of plain lines; None where they are not well-formed."""
     known = {name: kind for name, kind in zip(header, kinds, strict=True) if kind != NULL}
     texts = {name: kind for name, kind in known.items() if kind == TEXT}
     read = partial(_read, text, dialect, header)

@@ -16,10 +16,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.core.checked_inputs import state
-from pipeline.core.errors import PipelineError, PipelineWarning, Problems
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect
-from pipeline.core.tables import Lines
+from pipeline.core.tables import Lines, Rejected
 from pipeline.core.text import is_number
+from pipeline.ingest.bad_records import BadRecords
 from pipeline.ingest.cells import TEXT, Kind, column
 from pipeline.ingest.fast import fast_batches, serves
 from pipeline.ingest.numbers import NO_NAMES
@@ -59,6 +60,11 @@ class CsvFile(TableFile):
     advise : bool
         Whether to look how a file that is refused is written.
 
+    Attributes
+    ----------
+    bad : BadRecords
+        The damaged records among those that were read last.
+
     Raises
     ------
     PipelineError
@@ -74,6 +80,7 @@ class CsvFile(TableFile):
         self.state = state(self.path)  # before the header is read
         self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
         dialect = self.dialect
+        self.bad = BadRecords(self.path, dialect.bad_share)
         first = next(records(self.path, dialect), None)
         if first is None:
             raise PipelineError(f"{self.path}: is empty; expected a header line and rows")
@@ -103,6 +110,11 @@ class CsvFile(TableFile):
             if len(proposed(self.path, self.dialect).columns) > 1:
                 return f"has one column, {shown(self.header[0])}"
         return ""
+
+    @property
+    def rejected(self) -> list[Rejected]:
+        """The damaged records that were set aside, of those that were read last."""
+        return self.bad.rejected
 
     def _refuse_odd(self) -> None:
         if self.dialect.headed and len(self.header) == 1 and self._kinds == [TEXT]:
@@ -152,21 +164,27 @@ class CsvFile(TableFile):
         return f"{place(self.path, record, header)}: {record.problem}{declare}"
 
     def _batches(self) -> Iterator[Batch]:
-        start, problems = FIRST, Problems()
+        start, self.bad = FIRST, BadRecords(self.path, self.dialect.bad_share)
         if serves(self.dialect, self.header):
             start = behind(self.path, self.dialect, self._above)
             start = yield from fast_batches(
-                self.path, self.dialect, start, self.header, self._kinds
+                self.path, self.dialect, start, self.header, self._kinds, self._reject
             )
-        found = self.records(start)
+        found, bad = self.records(start), self.bad
+        count = len(self.lines) + len(bad.problems)
         while some := [*islice(found, BATCH)]:
+            count += len(some)
             for record in some:
                 if record.problem:
-                    problems.add(self.problem(record), final=record.line == ENDED)
-            if not problems:
-                yield self._batch(some)
-        if problems:
-            raise self._refused(str(problems))
+                    self._reject(record)
+            good = [record for record in some if not record.problem] if bad.rejected else some
+            if good and not bad.refused:
+                yield self._batch(good)
+        if problem := str(bad.refused) or bad.too_many(count):
+            raise self._refused(problem, bad.offer(count), bad.few(count))
+
+    def _reject(self, record: Record) -> None:
+        self.bad.add(record, self.problem(record))
 
     def _batch(self, batch: list[Record]) -> Batch:
         cells = zip(*(record.cells for record in batch), strict=True)
@@ -174,12 +192,16 @@ class CsvFile(TableFile):
         arrays = [column(c, kind, self.dialect, name) for c, kind, name in columns]
         return [(record.line, 1) for record in batch], arrays
 
-    def _refused(self, problems: str) -> PipelineError:
+    def _refused(self, problems: str, offer: str = "", few: bool = False) -> PipelineError:
+        """The error, with what would read the file: where few records are bad, only if certain."""
         if not self.advise:
             return PipelineError(problems)
         from pipeline.ingest.detect import advice  # which reads by this module
 
-        return PipelineError(advice(self.path, self.dialect, problems, self.like))
+        advised = advice(self.path, self.dialect, problems, self.like)
+        if few and not self.like and "declare csv" not in advised.removeprefix(problems):
+            advised = "\n".join(filter(None, [problems, offer]))
+        return PipelineError(advised)
 
 
 def read_csv(path: Path, dialect: Dialect | None = None) -> pa.Table:

@@ -47,6 +47,8 @@ class Record(NamedTuple):
         Where the problem is, from 1; 0: in no column of its own.
     declare : str
         What would make it none, where the dialect may be changed.
+    text : str or None
+        Its line as it stands in the file; None where it may not end there.
     """
 
     line: int
@@ -54,6 +56,7 @@ class Record(NamedTuple):
     problem: str = ""
     column: int = 0
     declare: str = ""
+    text: str | None = None
 
 
 class Place(NamedTuple):
@@ -168,7 +171,9 @@ def records_of(
         if line <= dialect.skip_lines:
             continue
         if undecodable := _undecodable(text, dialect):
-            yield Record(line, [], *undecodable)
+            text = _without_end(text)[0]
+            own = None if goes_on(text, dialect) else text
+            yield Record(line, [], *undecodable, own)
             awaited = False
             continue
         text, end = _without_end(text)
@@ -184,18 +189,20 @@ def records_of(
                 skipped["blank lines"] += 1
                 continue
             if not (alone and "" in dialect.missing):
-                yield Record(line, [], "is blank; remove it", 0, 'missing: [""]' if alone else SKIP)
+                declare = 'missing: [""]' if alone else SKIP
+                yield Record(line, [], "is blank; remove it", 0, declare, text)
                 awaited = False
                 continue
         cells, problem, at = cut(text, dialect)
-        opens = line
+        ends = at is None and not (problem and goes_on(text, dialect))
+        opens, own = line, text if ends else None
         while at is not None:  # a quote is still open
             text, column = text[at:] + end, len(cells) + 1
             text, opens = _until_quote(numbered, dialect, path, opens, column, text)
             text, end = _without_end(text)
             more, problem, at = cut(text, dialect)
             cells += more
-        yield _checked(Record(line, cells, problem, len(cells) + 1 if problem else 0))
+        yield _checked(Record(line, cells, problem, len(cells) + 1 if problem else 0, "", own))
         if awaited:
             awaited, alone = False, len(cells) == 1
             for _ in islice(numbered, dialect.skip_after_header):
@@ -288,6 +295,32 @@ def _cell(delimiter: str, quote: str, escape: str | None, strip: bool) -> re.Pat
     signs, gap = (r" \t", r"[ \t]+|\Z") if delimiter == WHITESPACE else (d, rf"{d}|\Z")
     inside = _inside(quote, escape).pattern
     return re.compile(rf"(?:{blank}{q}({inside})({q}{blank})?+|([^{signs}{q}]*+))({gap})?+")
+
+
+def goes_on(text: str, dialect: Dialect) -> bool:
+    """Whether the last cell of a damaged line may end in a later one: no more is certain then.
+
+    So where a quote opens a cell and none closes it, also if one that is followed by neither
+    delimiter nor end is taken for a letter; and where the number of quotes is odd.
+    """
+    quote, escape = dialect.quote, dialect.escape
+    if quote is None or quote not in text:
+        return False
+    ways = [_opened(dialect.delimiter, quote, escape, loose) for loose in (False, True)]
+    closings = [match[1] for way in ways for match in way.finditer(text)]
+    quotes = (text.replace(f"{escape}{quote}", "") if escape else text).count(quote)
+    return None in closings or (bool(closings) and quotes % 2 == 1)
+
+
+@cache
+def _opened(delimiter: str, quote: str, escape: str | None, loose: bool) -> re.Pattern[str]:
+    """A cell that a quote opens, padded or not, and the closing quote if there is one."""
+    d, q = r"[ \t]" if delimiter == WHITESPACE else re.escape(delimiter), re.escape(quote)
+    e = re.escape(escape or "")
+    escaped = rf"|{e}[\s\S]" if escape else ""
+    letters = rf"(?:[^{q}{e}]{escaped}|{q}(?![ \t]*+(?:\Z|{d})))*+"
+    inside = letters if loose else _inside(quote, escape).pattern
+    return re.compile(rf"(?:\A|{d})[ \t]*+{q}{inside}({q})?+")
 
 
 @cache

@@ -1,7 +1,8 @@
 """Turn a file of data/raw, or generated rows, into Parquet.
 
 The values stay as received. A file that would have to be guessed about is refused: records with
-too few or too many fields, blank or doubled column names, text that is not UTF-8.
+too few or too many fields, blank or doubled column names, text that is not UTF-8. Where
+ingest.csv.bad_records says so, a few damaged records are set aside; the table's metadata have them.
 
 Reads ingest.source of the dataset, or calls sklearn's make_regression (params.yaml).
 Writes data/1_ingested/DATASET.parquet.

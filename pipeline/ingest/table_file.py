@@ -1,6 +1,7 @@
 """What files of all kinds have in common: rows in groups, columns of one kind of cells."""
 
 import json
+import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,11 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from pipeline.core.artifacts.rejected import said
 from pipeline.core.checked_inputs import State, refuse_changed
-from pipeline.core.errors import SHOWN, PipelineError
+from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import atomic_write
-from pipeline.core.tables import LINES, Lines, group_rows, writer
+from pipeline.core.tables import LINES, REJECTED, Lines, Rejected, group_rows, writer
 from pipeline.ingest.cells import FLOAT, NULL, TEXT, Kind, united
 
 Batch: TypeAlias = tuple[list[tuple[int, int]], list[pa.Array | pa.ChunkedArray]]
@@ -49,8 +51,8 @@ class TableFile(ABC):
         Raises
         ------
         PipelineError
-            At the end of a file with problems, with the first 20, each with its place, and a count;
-            for a file without rows.
+            At the end of a file with problems, with the first 20, each with its place, and a count,
+            unless all of them may be set aside; for a file without rows.
         """
         self.lines, self.settled, first = Lines(), True, not self._kinds
         self._kinds = self._kinds or [NULL] * len(self.header)
@@ -71,6 +73,11 @@ class TableFile(ABC):
         self._refuse_odd()
         if self.settled and len(waiting[0]):
             yield waiting[0].combine_chunks()
+
+    @property
+    def rejected(self) -> list[Rejected]:
+        """The records that were set aside; no kind but CSV lets any be."""
+        return []
 
     def text_columns(self) -> list[str]:
         """The columns of which some cell is text, once the rows were read."""
@@ -135,6 +142,9 @@ def write_rows(path: Path, file: TableFile) -> None:
         while not _written(part, file):
             pass  # again, now that all rows have told what their columns hold
         refuse_changed(file.path, file.state)
+    if rejected := file.rejected:
+        text = said(file.path, rejected, len(file.lines) + len(rejected))
+        warnings.warn(text, PipelineWarning, stacklevel=2)
 
 
 def _written(path: Path, file: TableFile) -> bool:
@@ -146,4 +156,6 @@ def _written(path: Path, file: TableFile) -> bool:
                 output.write_table(group, row_group_size=len(group))
             if file.lines.steps != [(0, 2)]:
                 output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
+            if file.rejected:
+                output.add_key_value_metadata({REJECTED: json.dumps(file.rejected)})
     return file.settled

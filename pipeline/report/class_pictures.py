@@ -13,25 +13,28 @@ from pipeline.report.gather import Columns, Gathered
 from pipeline.report.texts import Texts
 
 CURVE = 300
+CELL = 30.0  # the least height of one
 
 
 def draw_confusion(d: Gathered, t: Texts) -> Drawn:
     """Counts of every model by actual and predicted class, and their shares of each actual class.
 
-    Each model has a table, 2 x 2.
+    Each model has a table, a row and a column a class.
     """
     classes = d.evaluated.classes or []
+    places, most = range(len(classes)), max(2, 18 // len(classes))  # letters of a name
     tables = {name: _table(rows, classes) for name, rows in d.by_model("confusion").items()}
     per_row = min(len(tables), 2)
-    canvas, panes = panels(len(tables), 92, per_row, left=34, bottom=34, top=20, gap=(16, 54))
+    height = max(92.0, CELL * len(classes))
+    canvas, panes = panels(len(tables), height, per_row, left=34, bottom=34, top=20, gap=(16, 54))
     for k, ((name, table), axes) in enumerate(zip(tables.items(), panes, strict=True)):
         _cells(axes, table, name)
-        axes.set_xticks([0, 1], [short(c, 9) for c in classes])
+        axes.set_xticks(places, [short(c, most) for c in classes])
         axes.set_xlabel(t("predicted_class"), fontsize=8)
         axes.set_yticks([])
         if k % per_row == 0:
-            names = [short(c, 6) for c in classes]
-            axes.set_yticks([0, 1], names, rotation=90, va="center", size=7.5)
+            names = [short(c, min(6.0, height / len(classes) / 7.5)) for c in classes]
+            axes.set_yticks(places, names, rotation=90, va="center", size=7.5)
             axes.set_ylabel(t("actual_class"), fontsize=8)
     best = tables[d.best]
     found = [
@@ -106,7 +109,7 @@ def draw_calibration(d: Gathered, t: Texts) -> Drawn:
 
 
 def _table(rows: Columns, classes: list[str]) -> NDArray[np.int64]:
-    """Counts of one model by actual class (down) and predicted class (across), shape (2, 2).
+    """Counts of one model by actual class (down) and predicted class (across).
 
     The file has the names with formulas escaped; `classes` are the names as they are.
     """
@@ -121,7 +124,8 @@ def _cells(axes: Axes, table: NDArray[np.int64], name: str) -> None:
 
     What is right is blue, what is wrong vermilion: told apart without red and green.
     """
-    axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5))
+    end, small = len(table) - 0.5, len(table) > 4  # no room for shares
+    axes.set(xlim=(-0.5, end), ylim=(end, -0.5))
     axes.set_title(name, fontsize=8, pad=4)
     axes.grid(visible=False)
     for (i, j), count in np.ndenumerate(table):
@@ -129,5 +133,7 @@ def _cells(axes: Axes, table: NDArray[np.int64], name: str) -> None:
         colour = COLOURS[0] if i == j else COLOURS[1]
         cell = Rectangle((j - 0.5, i - 0.5), 1, 1, color=colour, alpha=0.06 + 0.4 * share)
         axes.add_patch(cell)
-        axes.text(j, i - 0.14, f"{count}", ha="center", va="center", fontsize=10)
-        axes.text(j, i + 0.22, f"{share:.0%}", ha="center", va="center", fontsize=7.5)
+        up = 0 if small else 0.14
+        axes.text(j, i - up, f"{count}", ha="center", va="center", fontsize=7.5 if small else 10)
+        if not small:
+            axes.text(j, i + 0.22, f"{share:.0%}", ha="center", va="center", fontsize=7.5)

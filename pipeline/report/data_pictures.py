@@ -1,6 +1,7 @@
 """The data as they came, and the lines through them."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -60,14 +61,15 @@ def draw_histograms(d: Gathered, t: Texts) -> Drawn:
     """
     shown = min(len(d.features), HISTOGRAMS)
     groups = _groups(d)
-    labels = [short(name, 24) for name, _ in groups] if len(groups) > 1 else []
+    drawn = groups[: len(COLOURS)]  # of more classes the first
+    labels = [short(name, 24) for name, _ in drawn] if len(drawn) > 1 else []
     columns, most = (2, 20) if shown > 1 else (1, 42)
     canvas, panes = panels(
         shown, 62, columns, left=12, bottom=18, top=18, labels=labels, gap=(14, 38)
     )
     handles: list[tuple[Artist, Artist]] = []
     for k, axes in enumerate(panes):
-        handles = _histograms(axes, d.X[:, k], [rows for _, rows in groups])
+        handles = _histograms(axes, d.X[:, k], [rows for _, rows in drawn])
         axes.set_title(short(d.features[k], most), loc="left", fontsize=8, pad=3)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -137,7 +139,7 @@ def _histograms(
     if high - low <= BINS * np.spacing(max(abs(low), abs(high))):  # no room for bins
         low, high = low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
     handles: list[tuple[Artist, Artist]] = []
-    for rows, colour, dashes in zip(groups, COLOURS, ("-", (0, (3, 1))), strict=False):
+    for rows, colour, dashes in zip(groups, COLOURS, cycle(("-", (0, (3, 1)))), strict=False):
         bins = np.histogram(column[rows], bins=BINS, range=(low, high))
         fill = axes.stairs(*bins, fill=True, color=colour, alpha=0.25)
         edge = axes.stairs(*bins, color=colour, linestyle=dashes, linewidth=1.2)
@@ -149,7 +151,7 @@ def _furthest(d: Gathered, t: Texts, groups: list[tuple[str, NDArray[np.bool_]]]
     """The feature that tells most, in words.
 
     For a regression the one of largest |r| with the target; for classes that of the largest gap,
-    |mean of a - mean of b| / sd of all.
+    |mean of a - mean of b| / sd of all, between any two of them.
     """
     count = {"shown": min(len(d.features), HISTOGRAMS), "count": len(d.features)}
     if len(groups) == 1:
@@ -157,12 +159,13 @@ def _furthest(d: Gathered, t: Texts, groups: list[tuple[str, NDArray[np.bool_]]]
         k = int(np.argmax(np.abs(r)))
         values = {"feature": d.features[k], "target": d.evaluated.target, "r": r[k]}
         return t("histograms.finding", **count, **values)
-    (first, a), (second, b) = groups
-    mean_a, mean_b = (d.X[rows if rows.any() else ...].mean(axis=0) for rows in (a, b))
+    means = np.array([d.X[rows if rows.any() else ...].mean(axis=0) for _, rows in groups])
     spread = d.X.std(axis=0)
-    gaps = np.abs(mean_a - mean_b) / np.where(spread > 0, spread, 1)
+    gaps = np.ptp(means, axis=0) / np.where(spread > 0, spread, 1)
     k = int(np.argmax(gaps))
+    first, second = sorted((int(np.argmin(means[:, k])), int(np.argmax(means[:, k]))))
     return t(
         "histograms.classes", **count, feature=d.features[k], gap=gaps[k],
-        first=first, first_mean=mean_a[k], second=second, second_mean=mean_b[k],
+        first=groups[first][0], first_mean=means[first, k],
+        second=groups[second][0], second_mean=means[second, k],
     )  # fmt: skip

@@ -55,9 +55,13 @@ class Gathered(Split):
     verdict : Verdict
         The best trainer, and what it was compared with.
     columns : int
-        Columns of the ingested table; `features` are those that the models use.
+        Columns of the ingested table; `features` are made of those that the models use.
+    left_out : list of str
+        Columns of which no feature is made.
     checks : dict
         By column: its type, and what `validate` checked.
+    set_aside : int
+        Damaged records of the file that are not among the rows.
     warnings : list of str
         Of `validate`, `split` and `evaluate`.
     histories : dict
@@ -72,7 +76,9 @@ class Gathered(Split):
     evaluated: Evaluated
     verdict: Verdict
     columns: int
+    left_out: list[str]
     checks: dict[str, list[str]]
+    set_aside: int
     warnings: list[str]
     models: dict[str, Model]
     histories: dict[str, Array]
@@ -188,6 +194,7 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
     split = read_split(dataset, settings, table)
     trained_on = md5(layout.split_part(dataset, "train"))
     models = read_models(dataset, params.models_of(dataset), split.features, trained_on)
+    validated = read_as(layout.validated(dataset), Validated)
     descending = [name for name, model in models.items() if "lr" in model.params]
     gathered = Gathered(
         **vars(split),
@@ -195,7 +202,9 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
         evaluated=evaluated,
         verdict=verdict,
         columns=table.num_columns,
-        checks=read_as(layout.validated(dataset), Validated).checks,
+        left_out=[n for n in table.column_names if n not in {*split.encoding, settings.target}],
+        checks=validated.checks,
+        set_aside=validated.set_aside,
         warnings=read_warnings(dataset, evaluated),
         models=models,
         histories={name: read_history(layout.history(dataset, name)) for name in descending},

@@ -8,6 +8,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.core.columns import CategoryColumn
+from pipeline.core.errors import SHOWN
 from pipeline.figures.svg import SERIES, inlined
 from pipeline.report.forest_pictures import COEFFICIENTS
 from pipeline.report.gather import Gathered
@@ -62,6 +64,8 @@ def _block(d: Gathered, pictures: Sequence[Picture], t: Texts) -> dict[str, Any]
     return {
         "d": d,
         "audit_failed": t("audit_failed", names=", ".join(failed)) if failed else "",
+        "categories": sum(isinstance(one, CategoryColumn) for one in d.encoding.values()),
+        "left_out": ", ".join([*d.left_out[:SHOWN], *["..."] * (len(d.left_out) > SHOWN)]),
         "features": list(zip(d.features, d.X.T, strict=True))[:FEATURES],
         "classes": [(name, int((d.y == label).sum())) for label, name in enumerate(classes)],
         "figures": {

@@ -29,7 +29,7 @@ class Fit(NamedTuple):
 
     Attributes
     ----------
-    theta : ndarray of shape (n_features + 1,)
+    theta : ndarray of shape (n_features + 1,) or (n_classes, n_features + 1)
         Weights on standardized features, intercept last.
     history : ndarray of shape (epochs + 1,) or (epochs,)
         The loss before each step and after the last. In batches: the loss that each epoch met,
@@ -104,8 +104,8 @@ Met = tuple[Array, Block, float]  # z of a batch, the batch, and the penalty on 
 class RowLoss(Objective[Array]):
     """A loss over rows with its gradient written out; weights are an array, intercept last.
 
-    The rows stay raw: (X - mean) / scale @ w + b = X @ u + c with u = w / scale,
-    c = b - mean @ u, and the gradient goes the same way back.
+    Of several classes each has a row of them. The rows of X stay raw: (X - mean) / scale @ w + b =
+    X @ u + c with u = w / scale, c = b - mean @ u, and the gradient goes the same way back.
 
     Parameters
     ----------
@@ -163,16 +163,16 @@ class RowLoss(Objective[Array]):
         if not self.raw:
             return theta
         u: Array = theta / self._by
-        u[-1] -= self.rows.mean @ u[:-1]
+        u[..., -1] -= u[..., :-1] @ self.rows.mean
         return u
 
     def _scaled(self, gradient: Array, theta: Array, n_rows: int) -> Array:
         """The gradient of J, from that in (u, c) of the sum over rows."""
         if self.raw:
-            gradient[:-1] -= self.rows.mean * gradient[-1]
+            gradient[..., :-1] -= self.rows.mean * gradient[..., -1:]
         gradient *= self._factor(n_rows)
         if self.decay:
-            gradient[:-1] += self.decay * theta[:-1]
+            gradient[..., :-1] += self.decay * theta[..., :-1]
         return gradient
 
     def _weight(self, n_rows: int) -> float:
@@ -180,7 +180,10 @@ class RowLoss(Objective[Array]):
         return total if n_rows == self.rows.n_rows else total * n_rows / self.rows.n_rows
 
     def _penalty(self, theta: Array) -> float:
-        return self.decay / 2 * float(theta[:-1] @ theta[:-1]) if self.decay else 0.0
+        if not self.decay:
+            return 0.0
+        w = theta[..., :-1].ravel()
+        return self.decay / 2 * float(w @ w)
 
     def _losses(self, z: Array, y: Array, weights: Array | None) -> Array:
         losses = self.loss.value(z, y)
@@ -225,6 +228,18 @@ def first_weights(n_features: int, settings: Descent, fit_intercept: bool = True
     theta = generator.uniform(-bound, bound, n_features + 1)
     theta[-1] *= fit_intercept
     return theta
+
+
+def with_intercept(coef: Array, intercept: Array) -> Array:
+    """Weights and intercepts as one array, as in `Fit`.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+    """
+    theta = np.column_stack([coef, intercept])
+    return theta[0] if len(theta) == 1 else theta
 
 
 def batch_size(rows: Rows, settings: Descent) -> int | None:
@@ -477,7 +492,7 @@ def descend(
     settings : Descent
     loss : str
         A key of LOSSES.
-    start : ndarray of shape (n_features + 1,)
+    start : ndarray of shape (n_features + 1,) or (n_classes, n_features + 1)
         First weights, intercept last.
     fit_intercept : bool
     callback : callable

@@ -8,7 +8,7 @@ from pipeline.core.params import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Callback, Value, no_callback
 from pipeline.solvers.descent import advise, batch_size, ending, stable_lr, trouble, warn_of
-from pipeline.solvers.rows import Rows
+from pipeline.solvers.rows import BalancedRows, Rows
 
 
 def fit(
@@ -46,11 +46,12 @@ def fit(
         theta, history, facts = solve(rows)
     else:
         settings = Descent.of(**params)
+        rows = BalancedRows(rows) if settings.class_weight == "balanced" else rows
         stable = stable_lr(rows, settings, settings.loss if one.loss == "choice" else one.loss)
         advise(rows, settings, stable)
         theta, history, _ = solve(rows, settings, callback=callback)
         ended = ending(history, settings, whole=batch_size(rows, settings) is None)
         warn_of(trouble(ended, history, params, stable))
         facts = {"stable_lr": stable}
-    w, b = theta[:-1], float(theta[-1])
+    w, b = theta[..., :-1].T, theta[..., -1]
     return Model(trainer, dict(params), dict(facts), w, b, ended), history

@@ -3,7 +3,8 @@
     J(theta) = sum_i w_i l(z_i, y_i) / sum_i w_i + weight_decay / 2 |w|^2
     z = X w + b,  theta = (w, b); the intercept b is not penalized
 
-The gradient is A'(w_i dl/dz_i) / sum_i w_i + weight_decay (w, 0), with A = [X, 1].
+The gradient is A'(w_i dl/dz_i) / sum_i w_i + weight_decay (w, 0), with A = [X, 1]. For K classes
+there is a z, a w and a b of each: theta has a row for each class.
 """
 
 from collections.abc import Callable
@@ -23,9 +24,10 @@ class Loss(NamedTuple):
     Attributes
     ----------
     value, slope : callable
-        l and dl/dz of each row, shape (n_rows,), from z and y of this shape.
+        l, shape (n_rows,), and dl/dz, of the shape of z, of each row; from z, of shape (n_rows,) or
+        (n_rows, n_classes), and y of shape (n_rows,).
     curvature : float or None
-        The largest second derivative in z; None where there is no bound.
+        The largest second derivative in z, in any direction; None where there is no bound.
     """
 
     value: OfRows
@@ -89,11 +91,35 @@ def bce_with_logits_slope(z: Array, y: Array) -> Array:
     return HALF * np.tanh(HALF * z) + (HALF - y)
 
 
+def softmax(z: Array) -> Array:
+    """exp(z_k) / sum_j exp(z_j) of each row: the probabilities of K classes, shape (n_rows, K)."""
+    p: Array = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
+def cross_entropy(z: Array, y: Array) -> Array:
+    """-log softmax(z)_y, of labels from 0 to K - 1: finite wherever z is."""
+    below = z - z.max(axis=1, keepdims=True)
+    value: Array = np.log(np.exp(below).sum(axis=1))
+    value -= below[np.arange(len(y)), y.astype(np.intp)]
+    return value
+
+
+def cross_entropy_slope(z: Array, y: Array) -> Array:
+    """The slope softmax(z) - e_y, with e_y 1 at the label and else 0."""
+    slope = softmax(z)
+    slope[np.arange(len(y)), y.astype(np.intp)] -= 1
+    return slope
+
+
+# The Hessian of cross_entropy in z, diag(p) - pp', is at most (I - 11'/K) / 2 (Boehning 1992).
 LOSSES = {
     "mse": Loss(mse, mse_slope, curvature=2.0),
     "mae": Loss(mae, mae_slope, curvature=None),
     "bce": Loss(bce, bce_slope, curvature=0.25),
     "bce_with_logits": Loss(bce_with_logits, bce_with_logits_slope, curvature=0.25),
+    "cross_entropy": Loss(cross_entropy, cross_entropy_slope, curvature=0.5),
 }
 
 
@@ -104,7 +130,7 @@ def decision_and_gradient(
 
     Parameters
     ----------
-    theta : ndarray of shape (n_features + 1,)
+    theta : ndarray of shape (n_features + 1,) or (n_classes, n_features + 1)
         Intercept last.
     X : ndarray of shape (n_rows, n_features)
     y : ndarray of shape (n_rows,)
@@ -113,17 +139,20 @@ def decision_and_gradient(
 
     Returns
     -------
-    z : ndarray of shape (n_rows,)
-    gradient : ndarray of shape (n_features + 1,)
+    z : ndarray of shape (n_rows,) or (n_rows, n_classes)
+    gradient : ndarray of the shape of theta
     """
-    z = X @ theta[:-1]  # np.dot gives other last digits where X is in Fortran order
-    z += theta[-1, ...]  # as an array: see HALF
-    slope = loss.slope(z, y)
+    z = X @ theta[..., :-1].T  # np.dot gives other last digits where X is in Fortran order
+    z += theta[..., -1]  # as an array: see HALF
+    slope = loss.slope(z, y).T
     if weights is not None:
         slope = weights * slope
-    gradient = np.empty(len(theta))
-    np.dot(slope, X, out=gradient[:-1])
-    gradient[-1] = np.add.reduce(slope)
+    gradient = np.empty(theta.shape)
+    if theta.ndim == 1:
+        np.dot(slope, X, out=gradient[:-1])
+    else:
+        gradient[:, :-1] = slope @ X
+    gradient[..., -1] = np.add.reduce(slope, axis=-1)
     return z, gradient
 
 

@@ -6,9 +6,10 @@ A function each, of the trainer's name. The weights of the rows do not count.
 import numpy as np
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from pipeline.solvers.descent import Fit
+from pipeline.core.tables import Array
+from pipeline.solvers.descent import Fit, with_intercept
 from pipeline.solvers.moments import moments
-from pipeline.solvers.rows import Rows, in_memory
+from pipeline.solvers.rows import Rows, class_counts, in_memory
 
 MOST_STEPS = 10_000  # its own 100 end with a warning where columns are many
 
@@ -21,30 +22,36 @@ def linear_regression(rows: Rows) -> Fit:
 def logistic_regression(rows: Rows) -> Fit:
     """Minimize cross-entropy with scikit-learn's own penalty, |w|^2 / 2 beside C = 1 times its sum.
 
-    Labels are 0 and 1; all rows are read into memory.
+    Of several classes it has a row of weights for each. All rows are read into memory.
     """
     return _of_scikit_learn(LogisticRegression(max_iter=MOST_STEPS), rows)
 
 
 def mean(rows: Rows) -> Fit:
     """Predict the mean of y: the constant c of least sum_i (c - y_i)^2."""
-    return _constant(rows, float(moments(rows).mean[-1]))
+    return _constant(rows, moments(rows).mean[-1:])
 
 
 def majority(rows: Rows) -> Fit:
     """Predict the larger class; its probability is its share, which has the least log loss.
 
-    The intercept is the logit log(s / (1 - s)) of the share s of label 1, from 0 to 1, both
-    excluded: `split` refuses training rows of one class.
+    Of two classes the intercept is the logit log(s / (1 - s)) of the share s of label 1, from 0 to
+    1, both excluded: `split` refuses training rows without one of the classes. Of several it is the
+    logarithm of each one's share.
     """
-    share = float(moments(rows).mean[-1])
-    return _constant(rows, float(np.log(share) - np.log1p(-share)))
+    counts = class_counts(rows)
+    if len(counts) > 2:
+        return _constant(rows, np.log(counts / counts.sum()))
+    share = moments(rows).mean[-1:]
+    return _constant(rows, np.log(share) - np.log1p(-share))
 
 
 def _of_scikit_learn(model: LinearRegression | LogisticRegression, rows: Rows) -> Fit:
     model.fit(*in_memory(rows))
-    return Fit(np.append(model.coef_, model.intercept_), np.empty(0))
+    intercept = np.atleast_1d(model.intercept_)
+    return Fit(with_intercept(np.atleast_2d(model.coef_), intercept), np.empty(0))
 
 
-def _constant(rows: Rows, intercept: float) -> Fit:
-    return Fit(np.append(np.zeros(rows.n_features), intercept), np.empty(0))
+def _constant(rows: Rows, intercept: Array) -> Fit:
+    coef = np.zeros((len(intercept), rows.n_features))
+    return Fit(with_intercept(coef, intercept), np.empty(0))

@@ -181,7 +181,51 @@ class ParquetRows:
         return Block(X, y)
 
 
-Rows = ArrayRows | ParquetRows  # what a solver takes
+class BalancedRows:
+    """Rows whose classes weigh alike: one of n_k of label k weighs n / (K n_k).
+
+    That is class_weight="balanced" of scikit-learn (King and Zeng 2001).
+
+    Parameters
+    ----------
+    rows : ArrayRows or ParquetRows
+        Without weights; labels from 0 to K - 1, and each has a row.
+
+    Attributes
+    ----------
+    features, n_rows, n_features, total_weight, mean, scale
+        Those of the rows.
+    """
+
+    def __init__(self, rows: "Rows") -> None:
+        self._rows, counts = rows, class_counts(rows)
+        self.features: Sequence[str] | None = rows.features
+        self.n_rows: int = rows.n_rows
+        self.n_features: int = rows.n_features
+        self.total_weight: float = rows.total_weight
+        self.mean: Array = rows.mean
+        self.scale: Array = rows.scale
+        self._of_class = self.n_rows / (len(counts) * counts)
+
+    def parts(self) -> list[slice]:
+        """Those of the rows."""
+        return self._rows.parts()
+
+    def read(self, part: slice) -> Block:
+        """Read some rows, weighed."""
+        return self._weighed(lambda: self._rows.read(part))
+
+    def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
+        """Draw the rows as they do."""
+        for read in self._rows.shuffled(generator, size):
+            yield partial(self._weighed, read)
+
+    def _weighed(self, read: Callable[[], Block]) -> Block:
+        block = read()
+        return Block(block.X, block.y, self._of_class[block.y.astype(np.intp)])
+
+
+Rows = ArrayRows | ParquetRows | BalancedRows  # what a solver takes
 
 
 def in_memory(rows: Rows) -> tuple[Array, Array]:
@@ -195,3 +239,14 @@ def in_memory(rows: Rows) -> tuple[Array, Array]:
     parts = [rows.read(part) for part in rows.parts()]
     X = np.concatenate([standardized(part.X, rows.mean, rows.scale) for part in parts])
     return X, np.concatenate([part.y for part in parts])
+
+
+def class_counts(rows: Rows) -> Array:
+    """The weight of the rows of each label, from 0 to the largest there is, shape (n_classes,)."""
+    counts = np.zeros(0)
+    for part in rows.parts():
+        block = rows.read(part)
+        found = np.bincount(block.y.astype(np.intp), block.weights, len(counts)).astype(float)
+        found[: len(counts)] += counts
+        counts = found
+    return counts

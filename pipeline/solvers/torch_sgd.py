@@ -1,7 +1,7 @@
 """Linear models by torch: autograd for the gradient, torch's optimizers for the step."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -17,17 +17,26 @@ from pipeline.core.preprocessing import standardized
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.blocks import OneThread
-from pipeline.solvers.descent import Fit, Objective, stable_lr, train
+from pipeline.solvers.descent import Fit, Objective, stable_lr, train, with_intercept
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
 
 Tensors = list[torch.Tensor]
-PER_ROW = {
+
+
+def _cross_entropy(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """That of each row, shape (n_rows, 1); labels stand in the only column of y."""
+    labels = y[:, 0].long()
+    return torch.nn.functional.cross_entropy(z, labels, reduction="none")[:, None]
+
+
+PER_ROW: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "mse": partial(torch.nn.functional.mse_loss, reduction="none"),
     "mae": partial(torch.nn.functional.l1_loss, reduction="none"),
     "bce_with_logits": partial(
         torch.nn.functional.binary_cross_entropy_with_logits, reduction="none"
     ),
+    "cross_entropy": _cross_entropy,
 }
 
 
@@ -59,8 +68,10 @@ def fit(
     return train_layer(layer, settings.loss, rows, settings, callback)
 
 
-def linear_layer(n_features: int, settings: Descent, fit_intercept: bool = True) -> Linear:
-    """Linear(n_features, 1) in float64: zeros, or torch's own start drawn from `seed`.
+def linear_layer(
+    n_features: int, settings: Descent, fit_intercept: bool = True, outputs: int = 1
+) -> Linear:
+    """Linear(n_features, outputs) in float64: zeros, or torch's own start drawn from `seed`.
 
     Parameters
     ----------
@@ -69,6 +80,7 @@ def linear_layer(n_features: int, settings: Descent, fit_intercept: bool = True)
         Its `init`, `seed` and `device` count.
     fit_intercept : bool, optional
         Whether the layer has a bias.
+    outputs : int, optional
 
     Raises
     ------
@@ -80,7 +92,7 @@ def linear_layer(n_features: int, settings: Descent, fit_intercept: bool = True)
     # torch's own start draws from the generator that is the user's. (skip_init, which draws
     # nothing, imports sympy: 0.6 s a process.)
     with torch.random.fork_rng(devices=[]):
-        layer = Linear(n_features, 1, bias=fit_intercept, dtype=torch.float64)
+        layer = Linear(n_features, outputs, bias=fit_intercept, dtype=torch.float64)
     bound = n_features**-0.5 if settings.init == "uniform" else 0.0
     generator = torch.Generator().manual_seed(settings.seed)
     for parameter in layer.parameters():
@@ -196,7 +208,7 @@ def train_layer(
     Parameters
     ----------
     layer : Linear
-        With one output; without a bias the intercept is 0.
+        Without a bias the intercept is 0.
     loss : str
         A key of PER_ROW.
     rows : Rows
@@ -217,6 +229,6 @@ def train_layer(
 
 
 def weights_of(layer: Linear) -> Array:
-    """The layer's weights, shape (n_features + 1,); intercept last, 0 without one."""
-    w, *b = (parameter.detach().cpu().numpy().ravel() for parameter in layer.parameters())
-    return np.concatenate([w, *b] if b else [w, [0.0]])
+    """The layer's weights as in `Fit`; intercept 0 without a bias."""
+    w, *b = (parameter.detach().cpu().numpy() for parameter in layer.parameters())
+    return with_intercept(w, b[0] if b else np.zeros(len(w)))

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import holder
 from pipeline.core.artifacts.evaluated import (
@@ -20,7 +22,7 @@ from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
 from pipeline.core.store.connection import identity_hash, in_main_repository, training_key
-from pipeline.core.tables import read_table
+from pipeline.core.tables import read_rejected, read_table
 from pipeline.tracking.committed import differing, settings_of
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 from pipeline.tracking.provenance import Origin, origin
@@ -67,6 +69,7 @@ class _Collector:
         self.evaluated = read_evaluated(dataset)
         self.data_md5 = md5(layout.ingested(dataset))
         self.warnings = "\n".join(read_warnings(dataset, self.evaluated))
+        self.set_aside = len(read_rejected(layout.ingested(dataset)))
         parts = [layout.split_part(dataset, part) for part in ("train", "test")]
         self.split_md5s = [md5(path) for path in (*parts, layout.scaler(dataset))]
         self.champion = holder(dataset, self.evaluated)
@@ -95,6 +98,7 @@ class _Collector:
             "model": name,
             "data_md5": self.data_md5,
             "split_md5": identity_hash(self.split_md5s),
+            **({"records_set_aside": str(self.set_aside)} if self.set_aside else {}),
             **({"warnings": self.warnings[:TAG_LENGTH]} if self.warnings else {}),
             **({"training_ended": model.ending} if model.ending else {}),
             **({held: str(scores[held])} if failed and held in scores else {}),
@@ -170,7 +174,7 @@ class _Collector:
             mean=split.mean.tolist(),
             scale=split.scale.tolist(),
             coef=model.coef.tolist(),
-            intercept=model.intercept,
+            intercept=np.asarray(model.intercept).tolist(),
             n_train=len(split.train),
             ranges=split.ranges(),
             example=[[*row.values()] for row in example],

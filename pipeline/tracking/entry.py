@@ -33,10 +33,13 @@ class Fitted(Settings):
         Those that the columns become.
     columns : dict
         By name what the training rows taught of a column; empty in older entries, of plain numbers.
-    mean, scale, coef : list of float
+    mean, scale : list of float
         One for each feature.
+    coef, intercept
+        A number of each feature, and one; or of each a list, with one number for each of several
+        classes.
     threshold : float or None
-        Label 1 from this probability on; None for regression.
+        Label 1 of two from this probability on; None elsewhere.
     ranges : dict
         Smallest and largest value of each column of numbers over the training rows.
     example : list of list
@@ -52,8 +55,8 @@ class Fitted(Settings):
     columns: dict[str, Learned] = Field(default_factory=dict)
     mean: Numbers
     scale: Numbers
-    coef: Numbers
-    intercept: float
+    coef: Numbers | list[Numbers]
+    intercept: float | Numbers
     n_train: int
     ranges: dict[str, tuple[float, float]]
     example: list[list[float | str | None]]

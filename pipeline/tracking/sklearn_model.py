@@ -212,13 +212,13 @@ def _linear(model: Fitted) -> "BaseEstimator":
     """The last step; it takes the scaler's arrays and so knows no names of features."""
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
-    coef, intercept = np.array(model.coef), model.intercept
+    coef, intercept = np.array(model.coef), np.array(model.intercept)
     if model.task == "regression":
         linear = LinearRegression()
-        linear.coef_, linear.intercept_ = coef, intercept
+        linear.coef_, linear.intercept_ = coef, float(intercept)
     else:
         linear = LogisticRegression()
-        linear.coef_, linear.intercept_ = coef[np.newaxis], np.array([intercept])
+        linear.coef_, linear.intercept_ = np.atleast_2d(coef.T), np.atleast_1d(intercept)
         linear.classes_ = np.array(_labels(model))
     linear.n_features_in_ = len(coef)
     return linear

@@ -13,6 +13,7 @@ from pipeline.core.artifacts.trained_on import Range
 from pipeline.core.errors import SHOWN
 from pipeline.core.oddities import Oddity
 from pipeline.core.tables import Array
+from pipeline.validate.drift import chance, moved
 from pipeline.validate.multiples import multiples
 from pipeline.validate.profile import Numbers, Profile
 from pipeline.validate.sentinels import sentinels
@@ -21,7 +22,7 @@ from pipeline.validate.values import Source
 
 BY_CHANCE = 1e-6  # less often than this is not taken for chance; tables have many columns
 FAR_BY_CHANCE = 1e-2  # where all lie farther outside than the range is wide
-RARE = 0.05  # share of a class
+RARE = 0.1  # of the share that a class would have if all were of one size
 PERFECT = 1 - 1e-9  # correlation; what is left is rounding
 RISING = 20  # rows from which integers that only rise are no chance
 LEFT = 1e6  # values that a float can take within a spread, at least
@@ -65,63 +66,46 @@ def data_warnings(profile: Profile, source: Source) -> list[Oddity]:
 
 
 def drifts(profile: Profile) -> Iterator[Oddity]:
-    """A warning for each column with too many values outside its range.
+    """A warning for each column that is not as the champion's training rows were: one a column."""
+    found = {name: one for name in profile.used if (one := _out_of_range(profile, name))}
+    yield from found.values()
+    yield from moved(profile, found)
+
+
+def _out_of_range(profile: Profile, name: str) -> Oddity | None:
+    """A warning of a column with too many values outside its range.
 
     Too many of all, as in a new file, or of the rows behind those that the table had when the
     champion was trained, as in one that has grown. In few rows even all of them are no proof; they
     are taken for it where all lie far away, as in another unit. The kind is `unit` where a power of
     ten brings nearly all of them back.
     """
-    before = profile.trained_on
-    for name, column in profile.numbers.items():
-        if before is None or column.expected is None or not column.outside:
-            continue
-        trained, known = before.rows, profile.rows - column.missing
-        low, high = column.expected.min, column.expected.max
-        width = high - low  # infinite for the largest floats: then nothing is far
-        far = column.high < low - width or column.low > high + width
-        added = max(profile.rows - before.of, column.outside_behind)
-        rare = min(
-            chance(column.outside, known, trained), chance(column.outside_behind, added, trained)
-        )
-        if rare < (FAR_BY_CHANCE if far else BY_CHANCE):
-            lie = "lies" if column.outside == 1 else "lie"
-            power = power_of_ten(profile.known(name), column, column.expected)
-            tens = f"1{'0' * abs(power)}"
-            factor = f"{tens} times too {'large' if power > 0 else 'small'}" if power else ""
-            yield Oddity(
-                "unit" if power else "drift",
-                f"column {name}: {column.outside} of {known} values {lie} outside "
-                f"{low:.6g} to {high:.6g}, the range of the {trained} rows that the champion was "
-                f"trained on ({layout.CHAMPION}); now it is {column.low:.6g} to {column.high:.6g}: "
-                f"{f'nearly all are {factor}, ' if factor else ''}"
-                "look for another unit or source; once a champion is trained on these data, "
-                "`promote` it",
-            )
-
-
-def chance(outside: int, rows: int, trained: int) -> float:
-    """The probability of so many values, or more, outside the range of earlier ones.
-
-    Without drift the rows to come have a share outside the extremes of `trained` continuous values
-    that follows Beta(2, trained - 1), whatever their distribution (S. S. Wilks, Determination of
-    sample sizes for setting tolerance limits, Annals of Mathematical Statistics 12, 1941); their
-    number is then beta-binomial.
-
-    Parameters
-    ----------
-    outside : int
-        Of the `rows` new values, from 0 to `rows`.
-    trained : int
-        At least 2; of one value the range says nothing, and the probability is 1.
-    """
-    if trained < 2:
-        return 1.0
-    k = np.arange(rows, dtype=float)
-    none = trained * (trained - 1) / (rows + trained) / (rows + trained - 1)
-    ratios = (rows - k) / (k + 1) * ((k + 2) / (rows - k + trained - 2))
-    logs = np.cumsum(np.append(np.log(none), np.log(ratios)))
-    return float(min(1.0, np.exp(logs[outside:]).sum()))
+    before, column = profile.trained_on, profile.numbers[name]
+    if before is None or column.expected is None or not column.outside:
+        return None
+    trained, known = before.rows, profile.rows - column.missing
+    low, high = column.expected.min, column.expected.max
+    width = high - low  # infinite for the largest floats: then nothing is far
+    far = column.high < low - width or column.low > high + width
+    added = max(profile.rows - before.of, column.outside_behind)
+    rare = min(
+        chance(column.outside, known, trained), chance(column.outside_behind, added, trained)
+    )
+    if rare >= (FAR_BY_CHANCE if far else BY_CHANCE):
+        return None
+    lie = "lies" if column.outside == 1 else "lie"
+    power = power_of_ten(profile.known(name), column, column.expected)
+    tens = f"1{'0' * abs(power)}"
+    factor = f"{tens} times too {'large' if power > 0 else 'small'}" if power else ""
+    return Oddity(
+        "unit" if power else "drift",
+        f"column {name}: {column.outside} of {known} values {lie} outside "
+        f"{low:.6g} to {high:.6g}, the range of the {trained} rows that the champion was "
+        f"trained on ({layout.CHAMPION}); now it is {column.low:.6g} to {column.high:.6g}: "
+        f"{f'nearly all are {factor}, ' if factor else ''}"
+        "look for another unit or source; once a champion is trained on these data, "
+        "`promote` it",
+    )
 
 
 def power_of_ten(values: Array, now: Numbers, before: Range) -> int:
@@ -148,7 +132,7 @@ def _giveaways(profile: Profile) -> Iterator[Oddity]:
     target = profile.numbers.get(profile.target)
     if target is None or profile.rows < 3:  # any two points lie on a line
         return
-    for name, column in profile.numbers.items():
+    for name, column in profile.used.items():
         r = column.correlation(target)
         if column is not target and abs(r) > PERFECT:
             yield Oddity(
@@ -160,7 +144,7 @@ def _giveaways(profile: Profile) -> Iterator[Oddity]:
 
 def _row_numbers(profile: Profile) -> Iterator[Oddity]:
     """Columns of integers that only rise, as an index does."""
-    for name, column in profile.numbers.items():
+    for name, column in profile.used.items():
         if name == profile.target or not column.rising or profile.rows < 3:
             continue
         counts = column.low in (0, 1) and column.high - column.low == profile.rows - 1
@@ -193,7 +177,7 @@ def _totals(profile: Profile, source: Source) -> Iterator[Oddity]:
 def _sentinels(profile: Profile) -> Iterator[Oddity]:
     """Values that stand for none."""
     for name, values in zip(profile.numbers, profile.sample, strict=True):
-        if name == profile.target and profile.labels:
+        if name not in profile.used or (name == profile.target and profile.labels):
             continue
         known = values[~np.isnan(values)]
         for one in sentinels(known):
@@ -208,8 +192,8 @@ def _sentinels(profile: Profile) -> Iterator[Oddity]:
 
 def _multiples(profile: Profile) -> Iterator[Oddity]:
     """Features that are others times a constant."""
-    features = [k for k, name in enumerate(profile.numbers) if name != profile.target]
-    names = [*profile.numbers]
+    names, used = [*profile.numbers], profile.used.keys() - {profile.target}
+    features = [k for k, name in enumerate(names) if name in used]
     for a, b, factor in multiples(profile.sample[features]):
         first, second = names[features[a]], names[features[b]]
         times = "" if abs(factor - 1) < SAME else f" times {factor:.6g}"
@@ -225,7 +209,7 @@ def _ordered(profile: Profile) -> Iterator[Oddity]:
     order, target = profile.order, profile.numbers.get(profile.target)
     if target is None or profile.rows <= ORDERED or not order.changes:
         return
-    classes = [count for count in profile.labels.values() if count]
+    classes = profile.labels.values()
     several = min(classes) >= SMALL_CLASS if classes else order.changes + 1 >= SMALL_CLASS
     if several and (order.rises or order.falls):
         yield Oddity(
@@ -258,16 +242,25 @@ def _repeated_rows(profile: Profile, source: Source) -> Iterator[Oddity]:
 
 
 def _rare_classes(profile: Profile) -> Iterator[Oddity]:
-    """Classes with less than 5 % of the rows: accuracy says little about them."""
-    for label, count in profile.labels.items():
-        if 0 < count < RARE * profile.rows:
-            other = 1 - count / profile.rows
-            yield Oddity(
-                "rare_class",
-                f"{count} of {profile.rows} rows have {profile.target} {label}: to "
-                f"foretell the other class always has accuracy {other:.3f}; judge by roc_auc or "
-                "log_loss (params.yaml: evaluate.metric)",
-            )
+    """Classes of less than a tenth of an equal share: accuracy says little about them."""
+    several, equal = len(profile.labels) > 2, profile.rows / max(2, len(profile.labels))
+    rare = {label: n for label, n in sorted(profile.labels.items()) if n < RARE * equal}
+    for label, count in rare.items() if not several else ():
+        other = 1 - count / profile.rows
+        yield Oddity(
+            "rare_class",
+            f"{count} of {profile.rows} rows have {profile.target} {label}: to "
+            f"foretell the other class always has accuracy {other:.3f}; judge by roc_auc or "
+            "log_loss (params.yaml: evaluate.metric)",
+        )
+    if several and rare:
+        first = ", ".join(f"{label} ({n})" for label, n in [*rare.items()][:SHOWN])
+        more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
+        yield Oddity(
+            "rare_class",
+            f"of {profile.rows} rows few have {profile.target} {first}{more}: accuracy hardly "
+            "counts them; judge by roc_auc or log_loss (params.yaml: evaluate.metric)",
+        )
 
 
 def _equal_ids(profile: Profile) -> Iterator[Oddity]:
@@ -297,7 +290,7 @@ def floats_between(low: float, high: float) -> int:
 
 def _lost_digits(profile: Profile) -> Iterator[Oddity]:
     """Values far from 0 and near each other: a float has few digits left to tell them apart."""
-    for name, column in profile.numbers.items():
+    for name, column in profile.used.items():
         if not column.sd or 0 < floats_between(column.low, column.high) < profile.rows:
             continue  # _equal_ids says more
         step = np.spacing(float(max(-column.low, column.high)))

@@ -1,6 +1,7 @@
 """What a table is like, gathered a row group at a time."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.core.artifacts.trained_on import Range, TrainedOn
+from pipeline.core.columns import as_text
 from pipeline.core.preprocessing import thinned
 from pipeline.core.tables import (
     ROW_GROUP,
@@ -23,6 +25,7 @@ from pipeline.core.tables import (
     table_schema,
 )
 from pipeline.validate.totals import LABELS, Total
+from pipeline.validate.words import Words
 
 SAMPLE = 4096  # rows, fewer where there are very many columns
 ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
@@ -148,18 +151,21 @@ class Profile:
     path : Path
         A Parquet file.
     target : str
-    labels : sequence of int
-        The labels of the target to count.
+    labels : bool
+        Whether the target's are counted, as the file has them: `labels` has the rows of each.
     trained_on : TrainedOn or None
-        The ranges that are expected.
+        The ranges and the categories that are expected.
+    dropped : collection of str
+        The columns that no feature is made of: of their values nothing is to be warned.
     """
 
     def __init__(
         self,
         path: Path,
         target: str,
-        labels: Sequence[int] = (),
+        labels: bool = False,
         trained_on: TrainedOn | None = None,
+        dropped: Collection[str] = (),
     ) -> None:
         kinds = {column.name: str(column.type) for column in table_schema(path)}
         self.target, self.rows, self.trained_on = target, 0, trained_on
@@ -169,9 +175,13 @@ class Profile:
             for name, kind in kinds.items()
             if kind in ("double", "int64")
         }
+        self.used = {name: one for name, one in self.numbers.items() if name not in dropped}
+        categories = trained_on.categories if trained_on else {}
+        self.words = {name: Words(known) for name, known in categories.items() if name in kinds}
         self.empty = {name: 0 for name in kinds if name not in self.numbers}  # cells of a text
-        self.labels = dict.fromkeys(labels if target in self.numbers else (), 0)
-        self.floats = [name for name in self.numbers if kinds[name] == "double"]
+        self.labels = Counter[str]()
+        self._labelled = labels and target in kinds
+        self.floats = [name for name in self.used if kinds[name] == "double"]
         self.order = Order()  # of the target
         self.last = dict.fromkeys(self.numbers, np.nan)  # the values of the last row
         self.labelled: Total | None = None  # the first row that a text calls a total
@@ -196,10 +206,12 @@ class Profile:
             values = _known(group[self.target])
             self.order.add(values)
             target = _standardized(values, self._of_target)[-1] if len(values) else values
-            for label in self.labels:
-                self.labels[label] += int(np.sum(values == label))
+        if self._labelled:
+            self._count_labels(group[self.target])
         for name, column in zip(group.column_names, group.columns, strict=True):
             values = column.to_numpy()
+            if name in self.words:
+                self.words[name].add(column)
             if name in self.numbers:
                 self.numbers[name].missing += column.null_count
                 self._add_numbers(self.numbers[name], _known(column), target)
@@ -241,6 +253,11 @@ class Profile:
         if self.labelled is None:
             return [last]
         return [self.labelled] if self.labelled.row == last.row else [self.labelled, last]
+
+    def _count_labels(self, column: pa.ChunkedArray) -> None:
+        counts = pc.value_counts(column.drop_null().combine_chunks())
+        labels = as_text(pa.chunked_array([counts.field("values")])).to_pylist()
+        self.labels.update(dict(zip(labels, counts.field("counts").to_pylist(), strict=True)))
 
     def _look_for_total(self, group: pa.Table) -> None:
         for name in self.empty:

@@ -3,26 +3,32 @@
 Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
 No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
 classes, columns that count the rows, that give the target away or whose digits are lost, values
-that stand for none, rows of totals (docs/your-data.md has all). What params mute is counted.
+that stand for none, rows of totals (docs/your-data.md has all). What params mute is counted; of
+columns that split drops nothing is said.
 
 Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
-the ranges on which the champion was trained; params task and target.
-Writes data/2_validated/DATASET/report.json, and report.txt, the same for people, when all is well.
+what the rows that the champion was trained on were like; params task, target, ingest and
+split.columns.
+Writes data/2_validated/DATASET/report.json, and report.txt, the same for people, when all is well;
+rejected.csv, where ingest has set damaged records aside.
 """
 
 import warnings
+from math import inf
 from typing import Any
 
 import pandera.pandas as pa
 
 from pipeline.core import layout
+from pipeline.core.artifacts.rejected import said, write_rejected
 from pipeline.core.artifacts.trained_on import read_trained_on
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.oddities import heard, hushed
 from pipeline.core.params import load_params
-from pipeline.core.tables import read_lines, table_schema
+from pipeline.core.tables import read_lines, read_rejected, table_schema
+from pipeline.core.text import is_number
 from pipeline.validate.data_warnings import data_warnings
 from pipeline.validate.profile import Profile
 from pipeline.validate.schema import load_schema
@@ -37,7 +43,7 @@ def validate(dataset: str) -> None:
     All failures are reported at once, with file, line and column, and end with exit code 2. Where
     there is none, a report goes to data/2_validated, as JSON and as text, and the later stages may
     run. It has the warnings, too: repeated rows, rare classes, columns that count the rows or tell
-    the target, values that have left the ranges on which the champion was trained.
+    the target, columns that are not as in the rows on which the champion was trained.
 
     Raises
     ------
@@ -47,8 +53,10 @@ def validate(dataset: str) -> None:
     """
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
-    labels = (0, 1) if settings.task == "classification" else ()
-    profile = Profile(path, settings.target, labels, read_trained_on(dataset))
+    labelled = settings.task == "classification"
+    declared = settings.split.columns.items()
+    dropped = [name for name, kind in declared if kind == "drop"]
+    profile = Profile(path, settings.target, labelled, read_trained_on(dataset), dropped)
     ingest = settings.ingest
     where = (
         Source(path, "row", range(1, profile.rows + 1))
@@ -61,8 +69,10 @@ def validate(dataset: str) -> None:
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    found, muted = data_warnings(profile, where), settings.ingest.mute
-    told = heard(found, muted)
+    found, muted = data_warnings(profile, where), ingest.mute
+    rejected = read_rejected(path)
+    aside = [said(where.path, rejected, profile.rows + len(rejected))] if rejected else []
+    told = [*aside, *heard(found, muted)]
     for text in told:
         warnings.warn(text, PipelineWarning, stacklevel=2)
     report = Validated(
@@ -70,14 +80,23 @@ def validate(dataset: str) -> None:
         data_md5=md5(path),
         rows=profile.rows,
         repeated_rows=profile.repeated(0)[0],
+        set_aside=len(rejected),
         warnings=[*told, *hushed(found, muted, dataset)],
         muted=muted,
-        classes={str(label): n for label, n in profile.labels.items()},
+        classes=dict(sorted(profile.labels.items(), key=_in_order)),
         checks={name: _checks(column) for name, column in schema.columns.items()},
         columns={name: _summary(profile, name) for name in [*profile.numbers, *profile.empty]},
     )
-    write_json(layout.validated(dataset), report.model_dump())
+    unsaid = None if rejected else {"set_aside"}
+    write_json(layout.validated(dataset), report.model_dump(exclude=unsaid))
+    write_rejected(dataset, rejected)
     write_text(layout.validated_text(dataset), as_text(report, str(layout.schema(dataset))))
+
+
+def _in_order(counted: tuple[str, int]) -> tuple[float, str]:
+    """Labels that are numbers by their size, others by the alphabet behind them."""
+    label, _ = counted
+    return (float(label) if is_number(label) else inf), label
 
 
 def _checks(column: pa.Column) -> list[str]:

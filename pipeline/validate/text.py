@@ -27,6 +27,7 @@ def as_text(found: Validated, schema: str) -> str:
     lines = [
         f"Validation of {found.dataset}",
         "",
+        *([f"{_several(found.set_aside, 'damaged record')} set aside"] if found.set_aside else []),
         f"{_several(found.rows, 'row')}, of which {found.repeated_rows} repeat an earlier one",
         f"0 errors: every value is as {schema} expects",
         _several(len(found.warnings), "warning") + (":" if found.warnings else ""),

@@ -2,7 +2,7 @@
 
 import random
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import pyreadstat
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.core import layout
 from pipeline.core.params import load_params
 from pipeline.core.tables import read_table
+from pipeline.ingest.table_file import TableFile
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -106,6 +108,55 @@ def test_a_row_that_breaks_the_schema_is_named(cli: Cli, tmp_path: Path) -> None
         code, _, errors = cli("validate", dataset)
         assert code == 2
         assert f"{Path(name).suffix}, row {row}, column area: -5.0, expected" in errors
+
+
+def test_what_is_said_of_rows_counts_them_as_the_file_does(cli: Cli, tmp_path: Path) -> None:
+    gaps, lines = flats(), flats()
+    gaps["price"][3:5] = [None, None]
+    for name, unit in (("flats.parquet", "row 4"), ("flats.csv.zip", "line 5")):
+        KINDS[name][0](tmp_path / name, gaps)
+        code, _, errors = cli("add", tmp_path / name, "--target", "price", "--dry-run")
+        text = f"target price has no value in 2 rows, first on {unit}: left out by `split`"
+        assert (code, errors) == (0, f"warning: add: {text}\n")
+    total = {"area": None, "city": "Total", "lift": None, "price": sum(lines["price"])}
+    as_workbook(tmp_path / "Flats.xlsx", {n: [*cells, total[n]] for n, cells in lines.items()})
+    code, _, errors = cli("add", tmp_path / "Flats.xlsx", "--target", "price")
+    assert (code, errors.split("Flats.xlsx, ")[1]) == (
+        2,
+        "row 64: 'Total' is the sum of the rows above in price: a total is no observation; "
+        "remove the row\n",
+    )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_is_read_once(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    read, groups = list[TableFile](), TableFile.groups
+
+    def counted(file: TableFile) -> Iterator[pa.Table]:
+        read.append(file)
+        return groups(file)
+
+    monkeypatch.setattr(TableFile, "groups", counted)
+    KINDS[name][0](tmp_path / name, flats())
+    assert cli("add", tmp_path / name, "--target", "price")[0] == 0
+    assert len(read) == 1
+
+
+def test_damaged_records_of_an_archive_are_set_aside(cli: Cli, tmp_path: Path) -> None:
+    as_zip(tmp_path / "flats.csv.zip", flats())
+    assert cli("add", tmp_path / "flats.csv.zip", "--target", "price")[0] == 0
+    text = f"{pd.DataFrame(flats()).to_csv(index=False)}damaged\n"
+    with zipfile.ZipFile("data/raw/flats.csv.zip", "w") as packed:
+        packed.writestr("flats.csv", text)
+    code, _, errors = cli("ingest", "flats")
+    assert (code, "declare bad_records: {set_aside: 0.05}" in errors) == (2, True)
+    params, csv = Path("params.yaml"), "      csv:\n"
+    declared = f"{csv}        bad_records: {{set_aside: 0.05}}\n"
+    params.write_text(params.read_text().replace(csv, declared))
+    assert [cli(stage, "flats")[0] for stage in ("ingest", "validate")] == [0, 0]
+    assert layout.rejected("flats").read_text().splitlines()[1].endswith(",damaged")
 
 
 def test_one_sheet_of_several_is_chosen(cli: Cli, tmp_path: Path) -> None:

@@ -79,3 +79,34 @@ def test_without_a_model_of_its_own_no_labels_are_shuffled(workspace: object) ->
     rows, settings = honest("regression"), load_params().dataset("synthetic")
     audit = audits(rows, rows.part(rows.train)[0], settings, {})[-1]
     assert (audit.name, audit.passed, audit.figure) == ("shuffled_labels", True, None)
+
+
+def of_three(n: int = 120) -> Split:
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(n, 2))
+    y = np.digitize(X[:, 0] + rng.normal(size=n), [-0.7, 0.7]).astype(float)
+    return split_of(X, y, np.arange(n * 4 // 5), np.arange(n * 4 // 5, n))
+
+
+def of_several(rows: Split) -> dict[str, Audit]:
+    settings = load_params().dataset("breast_cancer")
+    judged = {"classes": ["a", "b", "c"], "positive": None, "threshold": None}
+    evaluate = settings.evaluate.model_copy(update=judged)
+    settings = settings.model_copy(update={"evaluate": evaluate})
+    models = {"softmax": Model("logistic_regression", {}, {}, np.zeros((2, 3)), np.zeros(3))}
+    trained = rows.part(rows.train)[0]
+    return {audit.name: audit for audit in audits(rows, trained, settings, models)}
+
+
+def test_audits_of_several_classes(workspace: object) -> None:
+    assert all(audit.passed for audit in of_several(of_three()).values())
+    one = of_three()
+    one.X[:, 1] = one.y == 2  # tells one class from the others, as honest features do
+    assert of_several(one)["giveaway"].passed
+    every = of_three()
+    every.X[:, 1] = np.array([5, -1, 3])[every.y.astype(int)]
+    giveaway = of_several(every)["giveaway"]
+    assert (giveaway.passed, giveaway.figure) == (False, 1)
+    seen = of_three()
+    seen.X[:] = np.eye(3)[np.random.default_rng(0).permutation(seen.y).astype(int)][:, :2]
+    assert not of_several(seen)["shuffled_labels"].passed

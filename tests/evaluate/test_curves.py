@@ -1,8 +1,23 @@
 import numpy as np
 from sklearn.calibration import calibration_curve
 
-from pipeline.core.params import load_params
-from pipeline.evaluate.curves import MOST_POINTS, of_all, of_classification, of_regression
+from pipeline.core.params import Dataset, load_params
+from pipeline.evaluate.curves import (
+    MOST_POINTS,
+    PlotData,
+    Values,
+    of_all,
+    of_classes,
+    of_regression,
+    of_two_classes,
+)
+
+
+def of_classification(
+    z: Values, y: np.ndarray, settings: Dataset, thresholds: dict[str, float], sure: float
+) -> dict[str, PlotData]:
+    confusion = of_classes(z, y, settings.evaluate.classes, thresholds)
+    return confusion | of_two_classes(z, y, settings, sure)
 
 
 def test_confusion_and_roc_carry_the_class_names(workspace: object) -> None:

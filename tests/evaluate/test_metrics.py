@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn import metrics
 
-from pipeline.evaluate.metrics import classification_scores, regression_scores
+from pipeline.evaluate.metrics import classification_scores, regression_scores, scores_of_several
 from pipeline.solvers.losses import sigmoid
 
 VALUES = arrays(np.float64, 9, elements=st.floats(-1e3, 1e3))
@@ -57,6 +57,33 @@ def test_classification_scores_are_those_of_scikit_learn(
             assert ours[f"recall_{name}"] == pytest.approx(theirs)
         else:
             assert ours[f"recall_{name}"] is None
+
+
+CLASSES = ("low", "mid", "high")
+THREE = arrays(np.int8, 12, elements=st.integers(0, 2)).map(lambda y: y.astype(float))
+LOGITS_OF_THREE = arrays(np.float64, (12, 3), elements=st.integers(-30, 30).map(lambda k: k / 10))
+
+
+@given(y=THREE, z=LOGITS_OF_THREE)
+def test_scores_of_several_classes_are_those_of_scikit_learn(y: np.ndarray, z: np.ndarray) -> None:
+    ours, p = scores_of_several(y, z, CLASSES), softmax(z, axis=1)
+    label = z.argmax(axis=1)
+    assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(y, label))
+    assert ours["log_loss"] == pytest.approx(metrics.log_loss(y, p, labels=[0, 1, 2]))
+    of = {"labels": [0, 1, 2], "zero_division": 0}
+    for k, recall in enumerate(metrics.recall_score(y, label, average=None, **of)):
+        expected = pytest.approx(recall) if (y == k).any() else None
+        assert ours[f"recall_{CLASSES[k]}"] == expected
+    macro = {key: value for key, value in ours.items() if key.startswith(("macro", "roc"))}
+    if len(np.unique(y)) < 3:
+        assert set(macro.values()) == {None}
+        return
+    assert macro == {
+        "roc_auc": pytest.approx(metrics.roc_auc_score(y, p, multi_class="ovr")),
+        "macro_precision": pytest.approx(metrics.precision_score(y, label, average="macro", **of)),
+        "macro_recall": pytest.approx(metrics.recall_score(y, label, average="macro", **of)),
+        "macro_f1": pytest.approx(metrics.f1_score(y, label, average="macro", **of)),
+    }
 
 
 @given(arrays(np.float64, 5, elements=st.floats(-1e300, 1e300)))

@@ -96,6 +96,8 @@ def test_what_is_found_reads_what_was_written(
     column = next(k for k, cell in enumerate(rows[0]) if not isinstance(cell, str))
     if program["gap"] is not None:
         rows[gap_at][column] = program["gap"]
+    # Without a header a first gap looks as the name that R leaves out above the names of rows.
+    assume(program["headed"] or rows[0][0] != "")
     path = tmp_path_factory.mktemp("detect") / "a.csv"
     raw = written(table, program).encode(program["encoding"], "ignore")
     text = raw.decode(program["encoding"])

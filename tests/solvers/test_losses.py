@@ -3,11 +3,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import special
 from scipy.optimize import approx_fprime
 
 from pipeline.solvers import bcpm
 from pipeline.solvers.descent import Objective, RowLoss, stable_lr
-from pipeline.solvers.losses import LOSSES, max_stable_lr
+from pipeline.solvers.losses import LOSSES, max_stable_lr, softmax
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows
 from tests.conftest import descent
@@ -20,6 +22,9 @@ TORCH = {
         torch.sigmoid(z), y, reduction=reduction
     ),
     "bce_with_logits": torch.nn.functional.binary_cross_entropy_with_logits,
+    "cross_entropy": lambda z, y, reduction: torch.nn.functional.cross_entropy(
+        z, y.long(), reduction=reduction
+    ),
 }
 
 
@@ -27,8 +32,16 @@ def problem(seed: int, loss: str, weighted: bool) -> ArrayRows:
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(25, 3)) * [1, 10, 0.1] + [0, 5, 1]
     y = rng.normal(size=25) if loss in ("mse", "mae") else (rng.random(25) < 0.5).astype(float)
+    if loss == "cross_entropy":
+        y = rng.permutation(np.arange(25.0) % 3)
     weights = rng.integers(0, 4, 25).astype(float) if weighted else None
     return ArrayRows(X, y, weights, X.mean(axis=0), X.std(axis=0))
+
+
+def start(loss: str) -> np.ndarray:
+    """Weights of 3 features, intercept last; of 3 classes a row each."""
+    theta = np.array([0.5, -0.2, 0.1, 0.3])
+    return np.array([theta, 2 * theta, -theta]) if loss == "cross_entropy" else theta
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
@@ -40,19 +53,24 @@ def test_the_gradient_is_that_of_autograd_and_of_differences(
 ) -> None:
     rows = problem(seed, loss, weighted)
     objective = RowLoss(rows, descent(weight_decay=decay), loss, fit_intercept=True)
-    theta = np.random.default_rng(seed).normal(size=4) / 2
+    theta = np.random.default_rng(seed).normal(size=start(loss).shape) / 2
     value, gradient = objective.value_and_gradient(theta, None)
 
     Z = torch.tensor((rows.X - rows.mean) / rows.scale)
     w = torch.ones(25) if rows.weights is None else torch.tensor(rows.weights)
     traced = torch.tensor(theta, requires_grad=True)
-    each = TORCH[loss](Z @ traced[:3] + traced[3], torch.tensor(rows.y), reduction="none")
-    theirs = (w * each).sum() / w.sum() + decay / 2 * (traced[:3] ** 2).sum()
+    z = torch.nn.functional.linear(Z, traced[..., :3]) + traced[..., 3]
+    each = TORCH[loss](z, torch.tensor(rows.y), reduction="none")
+    theirs = (w * each).sum() / w.sum() + decay / 2 * (traced[..., :3] ** 2).sum()
     theirs.backward()
     assert value == pytest.approx(theirs.item(), rel=1e-9)
     np.testing.assert_allclose(gradient, traced.grad, rtol=1e-7, atol=1e-9)
 
-    numeric = approx_fprime(theta, lambda t: objective.value_and_gradient(t, None)[0], 1e-7)
+    numeric = approx_fprime(
+        theta.ravel(),
+        lambda t: objective.value_and_gradient(t.reshape(theta.shape), None)[0],
+        1e-7,
+    ).reshape(theta.shape)
     # a difference across the kink of an absolute error is no derivative
     far = loss != "mae" or float((Z.numpy() @ theta[:3] + theta[3] - rows.y).__abs__().min()) > 1e-5
     if far:
@@ -62,9 +80,9 @@ def test_the_gradient_is_that_of_autograd_and_of_differences(
 @pytest.mark.parametrize("loss", LOSSES)
 def test_without_intercept_its_gradient_is_zero(loss: str) -> None:
     objective = RowLoss(problem(1, loss, False), descent(), loss, fit_intercept=False)
-    _, gradient = objective.value_and_gradient(np.array([0.1, 0.2, 0.3, 0.0]), None)
-    assert gradient[3] == 0
-    assert gradient[:3].all()
+    _, gradient = objective.value_and_gradient(start(loss), None)
+    assert not gradient[..., 3].any()
+    assert gradient[..., :3].all()
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -72,7 +90,7 @@ def test_without_intercept_its_gradient_is_zero(loss: str) -> None:
 def test_batches_add_up_to_the_loss_of_all_rows(loss: str, seed: int, size: int) -> None:
     rows = problem(seed, loss, weighted=True)
     objective = RowLoss(rows, descent(batch_size=size), loss, fit_intercept=True)
-    theta = np.array([0.5, -0.2, 0.1, 0.3])
+    theta = start(loss)
     whole, gradient = objective.value_and_gradient(theta, None)
     parts = [(s, *objective.value_and_gradient(theta, b)) for b, s in objective.batches()]
     assert sum(share * value for share, value, _ in parts) == pytest.approx(whole)
@@ -89,8 +107,8 @@ def test_an_epoch_meets_the_losses_of_its_batches_one_by_one(
     rows, settings = problem(seed, loss, weighted), descent(batch_size=size, weight_decay=decay)
     rows.weights = rows.weights if rows.weights is None else rows.weights + 1
     at_once, one_by_one = (RowLoss(rows, settings, loss, fit_intercept=True) for _ in range(2))
-    start, step = np.array([0.5, -0.2, 0.1, 0.3]), optimizer("sgd", 1e-3, 0.0).step
-    ours, theirs = at_once.epoch(start, step), Objective.epoch(one_by_one, start, step)
+    theta, step = start(loss), optimizer("sgd", 1e-3, 0.0).step
+    ours, theirs = at_once.epoch(theta, step), Objective.epoch(one_by_one, theta, step)
     assert ours.theta.tobytes() == theirs.theta.tobytes()
     assert (ours.values, ours.shares) == (theirs.values, theirs.shares)
 
@@ -112,6 +130,24 @@ def test_the_bound_of_bce_is_that_of_its_steepest_hessian(seed: int) -> None:
     assert bound == pytest.approx(2 / np.linalg.norm(A.T @ A / 48, 2))
 
 
+@given(SEEDS)
+def test_the_bound_of_cross_entropy_holds_everywhere_and_is_met_at_one_half(seed: int) -> None:
+    """Two of K classes at probability 1/2 have the steepest Hessian there is (Boehning 1992)."""
+    rng = np.random.default_rng(seed)
+    A = np.column_stack([rng.normal(size=(12, 3)) + 2, np.ones(12)])
+    y = np.arange(12.0) % 4
+    bound = stable_lr(ArrayRows(A[:, :3], y), descent(), "cross_entropy")
+
+    def steepest(p: np.ndarray) -> float:
+        each = [
+            np.kron(np.diag(q) - np.outer(q, q), np.outer(a, a)) for q, a in zip(p, A, strict=True)
+        ]
+        return np.linalg.norm(np.mean(each, axis=0), 2)
+
+    assert 2 / steepest(np.tile([0.5, 0.5, 0, 0], (12, 1))) == pytest.approx(bound)
+    assert 2 / steepest(softmax(rng.normal(size=(12, 4)) * 3)) >= bound
+
+
 @given(seed=SEEDS, decay=st.floats(0.1, 10))
 def test_weight_decay_and_a_missing_intercept_move_the_bound(seed: int, decay: float) -> None:
     rows = problem(seed, "mse", weighted=True)
@@ -131,6 +167,14 @@ def test_both_forms_of_cross_entropy_have_one_bound() -> None:
     gram = np.diag([3.0, 1.0])
     bounds = {max_stable_lr(LOSSES[name], gram) for name in ("bce", "bce_with_logits")}
     assert bounds == {8 / 3}
+
+
+@given(arrays(np.float64, (4, 3), elements=st.floats(-1e300, 1e300)))
+def test_cross_entropy_is_that_of_scipy_and_finite(z: np.ndarray) -> None:
+    y, one = np.array([0.0, 1, 2, 1]), LOSSES["cross_entropy"]
+    log_p = special.log_softmax(z, axis=1)[np.arange(4), y.astype(int)]
+    np.testing.assert_allclose(one.value(z, y), -log_p, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(softmax(z), special.softmax(z, axis=1), rtol=1e-12, atol=1e-300)
 
 
 def test_mae_has_no_bound() -> None:

@@ -1,7 +1,7 @@
 """What a table is warned of: each kind where it is so, and none where it is not."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,10 @@ from tests.faults.small import REGRESSION, rows, write_small
 
 
 def warned(
-    folder: Path, columns: Mapping[str, object], before: Mapping[str, np.ndarray] | None = None
+    folder: Path,
+    columns: Mapping[str, object],
+    before: Mapping[str, np.ndarray] | None = None,
+    dropped: Sequence[str] = (),
 ) -> dict[str, str]:
     """The warnings about a table with target y, by kind; of `before` the champion was trained."""
     write_table(path := folder / "a.parquet", pa.table(columns))
@@ -26,7 +29,7 @@ def warned(
         ranges = {n: {"min": float(x.min()), "max": float(x.max())} for n, x in before.items()}
         entry = {"rows": 400, "of": 400, "columns": ranges}
         trained_on = TrainedOn.model_validate(entry)
-    profile = Profile(path, "y", trained_on=trained_on)
+    profile = Profile(path, "y", trained_on=trained_on, dropped=dropped)
     found = data_warnings(profile, Source(path, "line", range(2, profile.rows + 2)))
     assert len({kind for kind, _ in found}) == len(found)
     return {str(kind): text for kind, text in found}
@@ -46,6 +49,32 @@ def test_noise_is_warned_of_nothing(tmp_path: Path) -> None:
     words = [f"r{k}" for k in range(40)]
     assert warned(tmp_path, table) == {}
     assert warned(tmp_path, {"t": words, **table, "a": with_gaps(table["a"])}) == {}
+
+
+def test_rare_classes_are_named(tmp_path: Path) -> None:
+    words = np.repeat(["a", "b", "c", "d"], [96, 2, 100, 2])
+    write_table(tmp_path / "a.parquet", pa.table({"x": np.arange(200.0), "y": words}))
+    profile = Profile(tmp_path / "a.parquet", "y", labels=True)
+    found = dict(data_warnings(profile, Source(tmp_path, "line", range(2, 202))))
+    assert "of 200 rows few have y b (2), d (2): accuracy hardly counts" in found["rare_class"]
+    write_table(tmp_path / "a.parquet", pa.table({"x": np.arange(192.0), "y": words[4:196]}))
+    profile = Profile(tmp_path / "a.parquet", "y", labels=True)
+    assert "rare_class" in dict(data_warnings(profile, Source(tmp_path, "line", range(2, 194))))
+
+
+def test_of_columns_that_are_dropped_nothing_is_said(tmp_path: Path) -> None:
+    table = noise()
+    odd = table["b"].copy()
+    odd[[3, 8, 20]] = -200
+    columns = table | {
+        "n": np.arange(40), "twice": 2 * table["a"], "same": table["y"], "odd": odd,
+        "far": 1e14 + table["b"],
+    }  # fmt: skip
+    every = {"row_numbers", "multiple", "giveaway", "sentinel", "lost_digits"}
+    before = {"twice": table["a"] * 1e-6}
+    assert {*warned(tmp_path, columns)} ^ every == set()
+    assert {*warned(tmp_path, columns, before)} == {*every, "drift"}
+    assert warned(tmp_path, columns, before, [*columns.keys() - table.keys()]) == {}
 
 
 def test_sentinels_are_named_with_what_to_declare(tmp_path: Path) -> None:

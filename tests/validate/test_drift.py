@@ -15,7 +15,8 @@ from pipeline.core.artifacts.trained_on import TrainedOn
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.files import read_as
 from pipeline.core.tables import number_table, write_table
-from pipeline.validate.data_warnings import chance, drifts
+from pipeline.validate.data_warnings import drifts
+from pipeline.validate.drift import chance
 from pipeline.validate.profile import Profile
 
 

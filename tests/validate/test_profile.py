@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.core.tables import ROW_GROUP, number_table, write_table
@@ -38,3 +39,22 @@ def test_repeated_rows_are_those_that_a_set_finds(tmp_path: Path, values: int) -
         first.setdefault(cells, row)
     count, found = Profile(tmp_path / "a.parquet", "c").repeated(len(expected))
     assert (count, found) == (len(expected), expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (["no", "yes", None], ["no", "yes"]),
+        ([-1, 1, 2], ["-1", "1", "2"]),
+        ([0.5, 2.0], ["0.5", "2"]),
+    ],
+)
+def test_labels_of_any_kind_are_counted_as_the_file_has_them(
+    tmp_path: Path, values: list[object], names: list[str]
+) -> None:
+    places = np.random.default_rng(0).integers(0, len(values), ROW_GROUP + 50)
+    column = pa.array(values).take(pa.array(places))
+    write_table(tmp_path / "a.parquet", pa.table({"x": np.arange(len(places)), "y": column}))
+    counts = dict(zip(names, np.bincount(places).tolist(), strict=False))
+    assert Profile(tmp_path / "a.parquet", "y", labels=True).labels == counts
+    assert not Profile(tmp_path / "a.parquet", "y").labels

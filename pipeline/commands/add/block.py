@@ -7,25 +7,39 @@ from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.commands.yaml_text import Remark
+from pipeline.core.params import RARE
 from pipeline.core.trainers import TRAINERS, Value
 
 TEST_SIZE = 0.2
-RARE = 5  # training rows of a category that has a feature of its own
-SHARE_OF_ROWS, SHARE_OF_FEATURES = "1 / rows", "0.5 / features"
+SHARE_OF_ROWS, SHARE_OF_FEATURES, RIDGE = "1 / rows", "0.5 / features", "2 features / rows"
 SEVERAL = "several classes"
-# Trainers and their params, by task. Rows are those that train. At 0.5 / features every step on
-# standardized features goes downhill, whatever these are.
+# Trainers and their params, by task. Rows are those that train.
+# The penalty is that of ridge regression, k |w|^2 beside the squared errors, for k features: Hoerl,
+# Kennard and Baldwin's (Communications in Statistics 4, 1975) where R2 is 1/2. It holds weights in
+# bounds that few rows or alike columns leave free; closed_form beside it has none. At an lr of
+# 0.5 / features every step goes downhill, whatever standardized features are; momentum converges in
+# some 200. No loss_threshold, since a target far from 0 begins with a large loss.
+LEAST_SQUARES: dict[str, Value] = {
+    "optimizer": "momentum",
+    "lr": SHARE_OF_FEATURES,
+    "epochs": 10_000,
+    "loss_threshold": 0,
+    "tolerance": 1e-6,
+    "weight_decay": RIDGE,
+}
+# Scikit-learn's penalty; of 33 tables all come within 0.005 of its accuracy, most in 100 epochs.
+LOGISTIC: dict[str, Value] = {
+    "batch_size": "full",
+    "optimizer": "adam",
+    "lr": 0.2,
+    "epochs": 1000,
+    "tolerance": 3e-6,
+    "weight_decay": SHARE_OF_ROWS,
+}
 MODELS: dict[str, dict[str, dict[str, Value]]] = {
-    "regression": {
-        "closed_form": {},
-        "manual_gd": {"lr": SHARE_OF_FEATURES, "epochs": 10_000},
-    },
-    "classification": {
-        "bcpm": {"optimizer": "adam", "lr": 0.05, "epochs": 1000, "weight_decay": SHARE_OF_ROWS},
-    },
-    SEVERAL: {
-        "softmax": {"optimizer": "adam", "lr": 0.05, "epochs": 1000, "weight_decay": SHARE_OF_ROWS},
-    },
+    "regression": {"closed_form": {}, "manual_gd": LEAST_SQUARES},
+    "classification": {"bcpm": LOGISTIC},
+    SEVERAL: {"softmax": LOGISTIC},
 }
 
 
@@ -76,17 +90,27 @@ def models(
     target: Target, columns: Mapping[str, Column], kinds: Mapping[str, Kind]
 ) -> Iterator[tuple[str, str, dict[str, Value]]]:
     """The group, the trainer and the params of each model."""
-    rows = columns[target.name].values
-    used = [c for n, c in columns.items() if n != target.name and kinds[n].name != "drop"]
-    features = sum((c.different or 1 if c.dtype == "str" else 1) + bool(c.missing) for c in used)
+    rows = columns[target.name].values * (1 - test_size(columns[target.name].rows))
+    used = [(c, kinds[n].name) for n, c in columns.items() if n != target.name]
+    features = max(1, sum(_features(column) for column, kind in used if kind != "drop"))
     shares: dict[Value, Value] = {
-        SHARE_OF_ROWS: _short(1 / (rows * (1 - test_size(rows)))),
-        SHARE_OF_FEATURES: _short(0.5 / max(1, features)),
+        SHARE_OF_ROWS: _short(1 / rows),
+        SHARE_OF_FEATURES: _short(0.5 / features),
+        RIDGE: _short(2 * features / rows),
     }
     task = SEVERAL if len(target.classes) > 2 else target.task
     for trainer, params in MODELS[task].items():
         group = "gradient" if TRAINERS[trainer].params else "direct"
         yield group, trainer, {p: shares.get(v, v) for p, v in params.items()}
+
+
+def _features(column: Column) -> int:
+    """How many features a column becomes at most; of categories the most frequent has none."""
+    gaps = column.missing >= RARE
+    if column.dtype != "str":
+        return 1 + gaps
+    often = sum(count >= RARE for count in (column.counts or {}).values())
+    return max(1, often) + gaps
 
 
 def _short(value: float) -> float:

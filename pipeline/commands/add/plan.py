@@ -4,8 +4,11 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from pipeline.commands.add.block import block, models
 from pipeline.commands.add.files import same
@@ -19,11 +22,13 @@ from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
 from pipeline.core.checked_inputs import State, state
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import NAMES_TAKEN, SOURCE, Params, load_params
+from pipeline.core.params import NAMES_TAKEN, SOURCE, Ingest, Params, load_params
+from pipeline.core.tables import Lines
 from pipeline.core.trainers import Task
-from pipeline.ingest.detect import Found
 from pipeline.ingest.detect_table import detect_file
-from pipeline.ingest.formats import format_of, opened_table
+from pipeline.ingest.formats import format_of
+from pipeline.ingest.table_file import TableFile
+from pipeline.validate.totals import LABELS, Total, summed
 
 
 class Plan(NamedTuple):
@@ -86,12 +91,15 @@ def planned(
     name = name or named(file)
     source = _source(file, name, ending)
     _refuse_taken(name, params)
-    found = detect_file(file, missing, sheet)
-    columns = _contents(file, found)
+    read, unit = _Read(), Ingest(source=str(source)).unit
+    found = detect_file(file, missing, sheet, read)
+    columns = read.columns
     _refuse_short(columns)
+    _refuse_total(file, read, unit)
     wanted = find_target(target, columns, task, params.cross_validation.folds)
     of_columns = kinds(columns)
-    _refuse_useless(columns, of_columns, wanted)
+    _refuse_useless(of_columns, wanted)
+    _warn_of_gaps(columns[wanted.name], wanted, read.lines, unit)
     told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
     text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
     schema = drafted(columns, str(source), *(_of(of_columns, k) for k in ("category", "drop")))
@@ -151,13 +159,42 @@ def _refuse_other(file: Path, source: Path, schema: Path, text: str) -> None:
         raise PipelineError(f"{other[0]} is there already; choose another name by --name")
 
 
-def _contents(file: Path, found: Found) -> dict[str, Column]:
-    """What the columns hold; read again where later rows are of other types."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PipelineWarning)  # of lines that are skipped, as is said
-        rows = opened_table(file, found.dialect, found.table, advise=False)
-        columns = contents(rows.groups())
-        return columns if rows.settled else contents(rows.groups())
+class _Read:
+    """What the columns of a file hold, and where its rows stand, learned in a single reading.
+
+    Attributes
+    ----------
+    columns : dict
+        By name.
+    lines : Lines
+        The line of each row.
+    last : dict
+        The values of the last row.
+    """
+
+    columns: dict[str, Column]
+    lines: Lines
+    last: dict[str, Any]
+
+    def __call__(self, file: TableFile) -> None:
+        """Read a file; again where later rows are of other types."""
+        self.columns = contents(self._groups(file))
+        if not file.settled:
+            self.columns = contents(self._groups(file))
+        self.lines = file.lines
+
+    def _groups(self, file: TableFile) -> Iterator[pa.Table]:
+        for group in file.groups():
+            [self.last] = group.slice(len(group) - 1).to_pylist()
+            yield group
+
+    def total(self) -> Total:
+        """The last row as what may be the sum of those above."""
+        numbers = {n: c for n, c in self.columns.items() if c.dtype != "str" and c.values}
+        values = {n: float(nan if self.last[n] is None else self.last[n]) for n in numbers}
+        above = {n: c.mean * c.values - values[n] for n, c in numbers.items()}
+        words = [v for v in self.last.values() if isinstance(v, str) and v in LABELS]
+        return Total(len(self.lines) - 1, above, values, words[0] if words else None)
 
 
 def _rows(columns: Mapping[str, Column]) -> int:
@@ -172,21 +209,34 @@ def _refuse_short(columns: Mapping[str, Column]) -> None:
         )
 
 
-def _refuse_useless(
-    columns: Mapping[str, Column], kinds: Mapping[str, Kind], target: Target
-) -> None:
-    """Refuse a table in which no column says anything; warn where the target is not whole."""
+def _refuse_total(file: Path, read: _Read, unit: str) -> None:
+    """Refuse a last row that is called a total and is one: beside numbers its name is text."""
+    total = read.total()
+    if total.label and (names := summed(total)):
+        raise PipelineError(
+            f"{file}, {unit} {read.lines[total.row]}: {total.label!r} is the sum of the rows above "
+            f"in {', '.join(names[:5])}: a total is no observation; remove the {unit}"
+        )
+
+
+def _refuse_useless(kinds: Mapping[str, Kind], target: Target) -> None:
+    """Refuse a table in which no column says anything; warn where there is no other column."""
     others = {name: kind for name, kind in kinds.items() if name != target.name}
     if others and all(kind.why for kind in others.values()):
         reasons = "; ".join(f"{name}: {kind.why}" for name, kind in [*others.items()][:5])
         more = f"; and {len(others) - 5} more" * (len(others) > 5)
         raise PipelineError(f"no column is left to predict {target.name} by: {reasons}{more}")
     if not others:
-        text = f"there is no column but the target {target.name}: nothing predicts it"
-        warnings.warn(text, PipelineWarning, stacklevel=2)
-    if gaps := columns[target.name].missing:
-        text = f"target {target.name} has no value in {gaps} rows: they cannot train a model"
-        warnings.warn(text, PipelineWarning, stacklevel=2)
+        text = f"there is no column but the target {target.name}: no model can be trained"
+        warnings.warn(f"{text}; add others to the file", PipelineWarning, stacklevel=3)
+
+
+def _warn_of_gaps(column: Column, target: Target, lines: Lines, unit: str) -> None:
+    if column.gap is not None:
+        rows = "1 row" if column.missing == 1 else f"{column.missing:,} rows"
+        first = f"first on {unit} {lines[column.gap]}"
+        text = f"target {target.name} has no value in {rows}, {first}: left out by `split`"
+        warnings.warn(text, PipelineWarning, stacklevel=3)
 
 
 def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:

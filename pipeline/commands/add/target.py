@@ -10,7 +10,7 @@ from pipeline.commands.add.kinds import Kind, kind
 from pipeline.commands.contents import MOST, Column
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import ClassName, nearest
-from pipeline.core.trainers import TRAINERS, Task
+from pipeline.core.trainers import Task
 
 FEW = 30  # below this every row is held out by itself, and none kept for testing
 FEWEST = 3  # rows of a table
@@ -68,6 +68,11 @@ def find_target(
     if (found := kind(name, column)).name == "drop":
         what = "has one class" if column.different == 1 else "cannot be predicted"
         raise PipelineError(f"target {name} {what}: {found.why}")
+    if column.values < FEWEST and len(columns) > 1:  # alone it cannot be predicted anyway
+        raise PipelineError(
+            f"target {name} has a value in {column.values} of {column.rows} rows; {FEWEST} are the "
+            "fewest that models are judged by"
+        )
     told, why = _task(column, found)
     if task and task != told:
         told, why = task, "as asked for"
@@ -76,11 +81,6 @@ def find_target(
             raise PipelineError(f"target {name} is text, and a regression predicts numbers")
         return Target(name, told, {}, why)
     return Target(name, told, _classes(name, column, folds), why)
-
-
-def several_classes() -> bool:
-    """Whether a trainer takes more than two classes."""
-    return "softmax" in TRAINERS
 
 
 def label(value: str | float) -> str:
@@ -113,7 +113,7 @@ def _task(column: Column, found: Kind) -> tuple[Task, str]:
     if len(counts) == 2 and column.repeats:
         return "classification", "two values"
     whole = all(value == int(value) for value in counts)
-    if whole and min(counts.values()) > 1 and several_classes():
+    if whole and min(counts.values()) > 1:
         return "classification", "few whole numbers; --task regression for amounts"
     return "regression", "numbers"
 
@@ -135,10 +135,6 @@ def _classes(name: str, column: Column, folds: int) -> dict[str, int]:
         raise PipelineError(
             f"target {name}: class {label(rarest)!r} has {counts[rarest]} of {rows:,} rows, and "
             f"{parts} folds need {need} of each class: join classes, or take these rows out"
-        )
-    if len(counts) > 2 and not several_classes():
-        raise PipelineError(
-            f"target {name} has {len(counts)} classes; those of two can be trained: join classes"
         )
     labels = sorted(counts)
     if len(labels) == 2 and column.dtype == "str":

@@ -1,5 +1,6 @@
 """What was found of a file, in some twenty lines."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.core.trainers import Value, measures
 from pipeline.ingest.detect import Found
 
 WIDTH, LINES = 100, 6  # characters of a line, lines of one subject
+CUT, LONG = 40, re.compile(r"[^\s,]{60,}")  # of a name without blanks
 CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", WHITESPACE: "blanks", "|": "bars"}
 
 
@@ -52,6 +54,7 @@ def summary(told: Told) -> Iterator[str]:
     """The lines, each subject with its name in front."""
     yield f"{in_one_line(str(told.file))}: {told.rows:,} rows, {len(told.columns)} columns"
     for subject, parts in _subjects(told):
+        parts = LONG.sub(lambda word: f"{word[0][:CUT]}...", parts)
         lines = textwrap.wrap(in_one_line(parts), WIDTH, break_on_hyphens=False)
         if len(lines) > LINES:
             lines = [*lines[: LINES - 1], "..."]
@@ -82,6 +85,8 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
         yield "left out" * (k == 0), f"{', '.join(names)}: {why}"
     for note in told.found.notes:
         yield "note", note
+    if any("declare missing" in note for note in told.found.notes):
+        yield "", "`add` with --missing TEXT declares it, in the schema, too"
     yield "models", _models(told)
 
 
@@ -128,7 +133,7 @@ def _missing(found: Found, columns: Mapping[str, Column]) -> str:
     if not declared:
         return "none"
     markers = ", ".join("empty cells" if m == "" else repr(m) for m in declared)
-    return f"{markers}: {cells:,} cells"
+    return f"{markers}: {cells:,} cell{'s' * (cells != 1)}"
 
 
 def _target(told: Told) -> str:

@@ -1,8 +1,9 @@
 """Predict the rows of a CSV file.
 
 Gives the input's columns, as received and in their order, and behind them predicted_TARGET; for
-classification the label, its name (class) and probability_POSITIVE; and out_of_range: the features
-that lie outside the range of the training rows, where a model is a guess. Warns of such rows.
+classification the label, its name (class) and probability_POSITIVE, or with more than two classes
+probability_NAME of each; and out_of_range: the features that lie outside the range of the training
+rows, where a model is a guess. Warns of such rows.
 
 The model is the champion of DATASET, which somebody promoted; else the best, where the verdict
 accepts it or, with a warning, is undecided; or --model's. None of them needs MLflow. --run takes
@@ -32,7 +33,8 @@ from pipeline.core.artifacts.champions import champion_model
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import WHITESPACE, Dataset, Params, load_params
 from pipeline.core.text import csv_writer, escape_formula
-from pipeline.solvers.losses import sigmoid
+from pipeline.evaluate.metrics import predicted_labels
+from pipeline.solvers.losses import sigmoid, softmax
 from pipeline.validate.schema import text_columns
 
 
@@ -127,7 +129,9 @@ def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
     """
     added = [f"predicted_{settings.target}"]
     if settings.task == "classification":
-        added += ["class", f"probability_{settings.evaluate.positive}"]
+        judged = settings.evaluate
+        shown = judged.classes or [] if judged.several else [judged.positive]
+        added += ["class", *(f"probability_{name}" for name in shown)]
     added.append("out_of_range")
     taken = [name for name in added if name in header]
     if taken:
@@ -144,7 +148,8 @@ def _answers(model: Predictor, settings: Dataset, place: str, chunk: Chunk) -> l
     Returns
     -------
     list of lists of n_rows values
-        The target; for classes the label, the name and the probability of the positive class.
+        The target; for classes the label, the name and the probability of the positive class, or
+        that of each of several.
 
     Raises
     ------
@@ -152,7 +157,7 @@ def _answers(model: Predictor, settings: Dataset, place: str, chunk: Chunk) -> l
         For the first row whose prediction is not finite.
     """
     z = model.predict(chunk.raw)
-    bad = np.flatnonzero(~np.isfinite(z))
+    bad = np.flatnonzero(~np.isfinite(z.reshape(len(z), -1)).all(axis=1))
     if len(bad):
         raise PipelineError(
             f"{place} {chunk.lines[bad[0]]}: the prediction is not finite: "
@@ -160,10 +165,12 @@ def _answers(model: Predictor, settings: Dataset, place: str, chunk: Chunk) -> l
         )
     if settings.evaluate.classes is None:
         return [z.tolist()]
-    places = model.second(z).astype(int).tolist()
-    towards = z if settings.evaluate.positive_label == 1 else -z
+    places = predicted_labels(z, model.threshold).tolist()
     names = [escape_formula(settings.evaluate.classes[place]) for place in places]
     labels = [_as_label(model.labels[place]) for place in places]
+    if settings.evaluate.several:
+        return [labels, names, *softmax(z).T.tolist()]
+    towards = z if settings.evaluate.positive_label == 1 else -z
     return [labels, names, sigmoid(towards).tolist()]
 
 

@@ -35,7 +35,6 @@ from pipeline.core.params import Dataset, Settings, Wanted
 from pipeline.core.store.connection import Store, StoreError, main_repository, open_store
 from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Task
-from pipeline.solvers.losses import sigmoid
 from pipeline.tracking.sklearn_model import TRUSTED
 
 
@@ -47,44 +46,42 @@ class Predictor:
     ----------
     encoding : dict
         By name the columns that features are made of, and what training rows taught of them.
-    mean, scale, coef : ndarray of shape (n_features,)
+    mean, scale : ndarray of shape (n_features,)
+    coef : ndarray of shape (n_features,) or (n_features, n_classes)
+    intercept : float, or ndarray of shape (n_classes,)
     ranges : dict
         Smallest and largest value of each column of numbers over the training rows.
     threshold : float
-        Label 1 from this probability on; of no use in regression.
+        Label 1 of two from this probability on; of no use elsewhere.
     labels : sequence
-        What stands for the classes in the file: their names, or 0 and 1.
+        What stands for the classes in the file: their names, or 0, 1 and so on.
     """
 
     encoding: Encoding
     mean: Array
     scale: Array
     coef: Array
-    intercept: float
+    intercept: float | Array
     ranges: Mapping[str, tuple[float, float]]
     threshold: float
     labels: Sequence[str | int] = (0, 1)
 
     def predict(self, raw: Raw) -> Array:
-        """The target, or the logit of label 1: (X - mean) / scale @ coef + intercept.
+        """The target, or logits: (X - mean) / scale @ coef + intercept.
 
         Added a feature at a time: the digits of BLAS's product hang on how many rows there are,
         these do not.
 
         Returns
         -------
-        ndarray of shape (n_rows,)
+        ndarray of shape (n_rows,) or (n_rows, n_classes)
             Not finite where a row's values are too large.
         """
-        z, X = np.zeros(len(raw)), encode(raw, self.encoding)
+        z, X = np.zeros((len(raw), *self.coef.shape[1:])), encode(raw, self.encoding)
         with np.errstate(over="ignore", invalid="ignore"):
             for x, mean, scale, weight in zip(X.T, self.mean, self.scale, self.coef, strict=True):
-                z += (x - mean) / scale * weight
+                z += np.multiply.outer((x - mean) / scale, weight)
             return z + self.intercept
-
-    def second(self, z: Array) -> NDArray[np.bool_]:
-        """Whether the class is the second one, of logits."""
-        return sigmoid(z) >= self.threshold
 
     def outside(self, raw: Raw) -> NDArray[np.bool_]:
         """Which values no training row was near: outside their range, or of no category of theirs.
@@ -149,11 +146,13 @@ def from_disk(dataset: str, settings: Dataset, wanted: Wanted, failed: bool) -> 
     model = read_model(path, wanted.trainer, split.features, trained_on)
     if model.ending == "grew" and not failed:
         raise PipelineError(f"{path}: {NO_USE}")
-    labels = label_names(table[settings.target], settings.evaluate.classes)
-    threshold = 0.5 if settings.task == "regression" else _threshold(dataset, wanted.name, model)
+    classes = settings.evaluate.classes
+    labels = label_names(table[settings.target], classes) or [*range(len(classes or []))]
+    plain = settings.evaluate.threshold is None
+    threshold = 0.5 if plain else _threshold(dataset, wanted.name, model)
     return Predictor(
         split.encoding, split.mean, split.scale, model.coef, model.intercept,
-        split.ranges(), threshold, labels or (0, 1),
+        split.ranges(), threshold, labels,
     )  # fmt: skip
 
 
@@ -245,14 +244,17 @@ def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
         frozen = getattr(estimator, "estimator_", estimator)  # of a FixedThresholdClassifier
         pipeline = getattr(frozen, "estimator", frozen)
         *_, (_, scaler), (_, linear) = pipeline.steps
-        encoding = metadata.columns or {str(name): PLAIN for name in scaler.feature_names_in_}
+        names = map(str, pipeline[0].feature_names_in_)  # in order; MLflow sorts its metadata
+        encoding = {name: metadata.columns[name] if metadata.columns else PLAIN for name in names}
         ranges = {n: (low, high) for n, (low, high) in metadata.ranges.items() if n in encoding}
         if len(feature_names(encoding)) != len(scaler.mean_):
             raise ValueError("its columns make other features than it takes")
+        coef, intercept = np.atleast_2d(linear.coef_), np.atleast_1d(linear.intercept_)
+        several = len(coef) > 1
         return Predictor(
-            encoding, scaler.mean_, scaler.scale_, np.ravel(linear.coef_),
-            float(np.ravel(linear.intercept_)[0]), ranges, metadata.threshold or 0.5,
-            metadata.labels or (0, 1),
+            encoding, scaler.mean_, scaler.scale_, coef.T if several else coef[0],
+            intercept if several else float(intercept[0]), ranges, metadata.threshold or 0.5,
+            metadata.labels or [*range(len(metadata.classes or []))],
         )  # fmt: skip
     except (AttributeError, KeyError, TypeError, ValueError):
         raise PipelineError(

@@ -164,7 +164,7 @@ def _dialect(settings: Dataset) -> Dialect:
     """
     if not settings.ingest.is_csv:
         return GAPS.model_copy(update={"missing": [*GAPS.missing, *settings.ingest.table.missing]})
-    dialect = settings.ingest.csv
+    dialect = settings.ingest.csv.model_copy(update={"bad_records": "refuse"})
     names = [name for name in dialect.names if name != settings.target]
     return dialect.model_copy(update={"header": names}) if names else dialect
 

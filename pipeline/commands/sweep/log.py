@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pipeline.commands.sweep.search import REPEATS, Point
 from pipeline.commands.sweep.table import Ranking
-from pipeline.core.params import METRICS
 from pipeline.core.store.connection import Store, main_repository, open_store
 from pipeline.core.trainers import Value
 from pipeline.tracking.committed import base_commit
@@ -126,6 +125,6 @@ def _best(ranking: Ranking) -> dict[str, float]:
 def _scores(ranking: Ranking, point: Point) -> dict[str, float]:
     """Mean and sd over the folds of what models can be judged by."""
     prefix = ranking.bench.score.split("_")[0]
-    names = [f"{prefix}_{metric}" for metric in METRICS[ranking.bench.settings.task]]
+    names = [f"{prefix}_{metric}" for metric in ranking.bench.settings.metrics]
     kept = {name for one in names for name in (one, f"{one}_sd")}
     return {k: v for k, v in point.scores.items() if k in kept and v is not None}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Descent, Wanted, nearest, params_of
+from pipeline.core.params import Descent, Wanted, nearest
 from pipeline.core.text import load_yaml
 from pipeline.core.trainers import Value
 
@@ -155,7 +155,8 @@ def _value(name: str, text: str, model: Wanted, argument: str) -> Value:
     try:
         # as params.yaml would: 1e-3 is a number, full is a word
         settings = Descent.of(**model.params | {name: load_yaml(text)})
-        return params_of(model.trainer, settings)[name]
+        value: Value = getattr(settings, name)
+        return value
     except (YAMLError, RecursionError):
         raise _refusal(argument, f"{_short(text)} is no value") from None
     except ValueError as error:

@@ -14,7 +14,6 @@ from pipeline.commands.sweep.search import REPEATS, Bench, Point
 from pipeline.commands.sweep.space import Space, shown
 from pipeline.core.artifacts.evaluated import Comparison
 from pipeline.core.files import write_text
-from pipeline.core.params import METRICS
 from pipeline.core.text import csv_writer
 from pipeline.core.trainers import Value
 from pipeline.evaluate.comparison import contrast
@@ -70,7 +69,7 @@ class Ranking:
 
         At most MOST points are shown; `csv` has all.
         """
-        others = [m for m in METRICS[self.bench.settings.task] if m != self.bench.metric]
+        others = [m for m in self.bench.settings.metrics if m != self.bench.metric]
         header = [*self.space.axes, self.bench.metric, "sd", "interval", *others, ""]
         rows = [header, *(self._row(point, others) for point in self.points[:MOST])]
         lines = [tabulate(rows, tablefmt="plain", disable_numparse=True)]

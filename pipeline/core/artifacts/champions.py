@@ -17,8 +17,15 @@ from pipeline.core.artifacts.evaluated import (
     read_verdicts,
 )
 from pipeline.core.artifacts.models import Model, read_model
-from pipeline.core.artifacts.splits import read_split
-from pipeline.core.artifacts.trained_on import REMEDY, Range, TrainedOn, refuse_no_champions
+from pipeline.core.artifacts.splits import Split, read_split
+from pipeline.core.artifacts.trained_on import (
+    REMEDY,
+    Range,
+    Sketch,
+    TrainedOn,
+    refuse_no_champions,
+    sketched,
+)
 from pipeline.core.columns import (
     PLAIN,
     Column,
@@ -32,9 +39,18 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
-from pipeline.core.params import Dataset, Descent, Goal, Settings, TrainerName, load_params, nearest
+from pipeline.core.params import (
+    Dataset,
+    Descent,
+    Goal,
+    Settings,
+    TrainerName,
+    cannot_do,
+    load_params,
+    nearest,
+)
 from pipeline.core.tables import column_values, read_table
-from pipeline.core.trainers import TRAINERS, Value
+from pipeline.core.trainers import TRAINERS, Value, takes
 
 
 class Champion(Settings):
@@ -49,7 +65,7 @@ class Champion(Settings):
     override : str or None
         The verdict that a person set aside; None where the verdict was `accepted`.
     trained_on : TrainedOn or None
-        The ranges of its training rows, in which `validate` expects later data.
+        What its training rows are like, which `validate` expects of later data.
     """
 
     trainer: TrainerName
@@ -94,8 +110,8 @@ def read_champions() -> dict[str, Champion]:
 def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> Iterator[str]:
     """What keeps a champion from being trained on these columns."""
     features, trainer = champion.features, TRAINERS[champion.trainer]
-    if trainer.task != settings.task:
-        yield f".trainer: {champion.trainer} cannot do task: {settings.task}"
+    if problem := cannot_do(champion.trainer, settings):
+        yield f".trainer: {problem}"
     if missing := [name for name in features if name not in columns]:
         yield f".features: the data have no {', '.join(missing)}"
     seen = champion.trained_on
@@ -105,10 +121,11 @@ def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> I
         yield f".kinds: {', '.join(strange)} is none of features"
     if len(set(features)) < len(features) or settings.target in features:
         yield ".features: a name stands twice, or is that of the target"
-    if set(champion.params) != set(trainer.params):
+    if not takes(champion.trainer, champion.params):
         yield f".params: {champion.trainer} takes {', '.join(sorted(trainer.params)) or 'none'}"
     if (champion.threshold is None) != (settings.evaluate.threshold is None):
-        yield f".threshold: does not go with task: {settings.task}"
+        several = " into several classes" * settings.evaluate.several
+        yield f".threshold: does not go with task: {settings.task}{several}"
     try:
         if trainer.params:
             Descent.of(**champion.params)
@@ -245,7 +262,7 @@ def _judged(dataset: str) -> tuple[Evaluated, Verdict]:
 
 
 def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
-    """The ranges of the rows that the judged model was trained on.
+    """What the rows are like that the judged model was trained on.
 
     Raises
     ------
@@ -257,18 +274,45 @@ def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
     train, path = layout.split_part(dataset, "train"), layout.model(dataset, name)
     model = read_model(path, judged.trainer, split.features, md5(train))
     weights = [coefficient.value for coefficient in judged.coefficients]
-    if model.params != judged.params or not np.allclose(model.coef, weights, rtol=1e-6, atol=0):
+    if model.params != judged.params or not np.allclose(
+        model.coef.ravel(), weights, rtol=1e-6, atol=0
+    ):
         raise PipelineError(
             f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
         )
-    ranges = split.ranges()
+    ranges, sketches = split.ranges(), _sketches(split)
     if table[settings.target].type != pa.string():
-        ranges[settings.target] = ends(
-            column_values(table[settings.target])[split.used[split.train]]
-        )
+        target = column_values(table[settings.target])[split.used[split.train]]
+        ranges[settings.target], sketches[settings.target] = ends(target), sketched(target)
+    gaps = {name: table[name].null_count / table.num_rows for name in split.encoding}
     return TrainedOn(
         rows=len(split.train),
         of=len(split.y),
         columns={name: Range(min=low, max=high) for name, (low, high) in ranges.items()},
         categories={n: known(one) for n, one in split.encoding.items() if not in_range(one)},
+        sketches=sketches,
+        counts=_counts(split),
+        missing={name: share for name, share in gaps.items() if share},
     )
+
+
+def _sketches(split: Split) -> dict[str, Sketch]:
+    """How the training rows are distributed in each column of numbers."""
+    columns = zip(split.encoding.items(), split.raw.values[split.train].T, strict=True)
+    found = {name: values[~np.isnan(values)] for (name, one), values in columns if in_range(one)}
+    return {name: sketched(values) for name, values in found.items() if len(values)}
+
+
+def _counts(split: Split) -> dict[str, list[int]]:
+    """How many training rows have each category of a column."""
+    rows, found = split.raw.values[split.train], dict[str, list[int]]()
+    for (name, one), words, values in zip(
+        split.encoding.items(), split.raw.words, rows.T, strict=True
+    ):
+        if not in_range(one):
+            places = values[~np.isnan(values)].astype(np.intp)
+            count = dict(
+                zip(words, np.bincount(places, minlength=len(words)).tolist(), strict=True)
+            )
+            found[name] = [count.get(word, 0) for word in known(one)]
+    return found

@@ -32,7 +32,10 @@ class Scheme(Settings):
 
 
 class Coefficient(Settings):
-    """A weight on a standardized feature, with its interval by the delete-d jackknife."""
+    """A weight on a standardized feature, with its interval by the delete-d jackknife.
+
+    Of several classes each has one: the feature is called `NAME (CLASS)` then.
+    """
 
     feature: str
     value: float
@@ -52,7 +55,7 @@ class Judged(Settings):
     trainer : str
         Its name; the champion's too.
     threshold : float or None
-        Label 1 from this probability on; None for regression.
+        Label 1 of two from this probability on; None elsewhere.
     scores : dict
         As in metrics/<dataset>.json.
     folds : dict

@@ -9,9 +9,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from pipeline.core import layout
 from pipeline.core.checked_inputs import refuse_altered
@@ -19,7 +20,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
 from pipeline.core.params import Settings, Wanted
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Ending, Value
+from pipeline.core.trainers import Ending, Value, takes
 
 FORMAT = 5
 
@@ -35,6 +36,8 @@ class ModelFile(Settings):
         Of the text that `write_json` gives all the rest.
     train_md5 : str
         Of the 3_split/<dataset>/train.parquet that it was trained on.
+    intercept, coef
+        A number, of several classes a list with one of each; coef by feature.
     """
 
     format: Literal[5]
@@ -44,8 +47,14 @@ class ModelFile(Settings):
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     ending: Ending | None
-    intercept: float
-    coef: dict[str, float]
+    intercept: float | list[float]
+    coef: dict[str, float | list[float]]
+
+    @model_validator(mode="after")
+    def _one_of_each_class(self) -> Self:
+        if len({np.shape(one) for one in (self.intercept, *self.coef.values())}) > 1:
+            raise ValueError("coef: expected as many numbers of each feature as intercept has")
+        return self
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,8 @@ class Model:
 
     Attributes
     ----------
-    coef : ndarray of shape (n_features,)
+    coef : ndarray of shape (n_features,) or (n_features, n_classes)
+    intercept : float, or ndarray of shape (n_classes,)
     params : dict
         The params that made it, and no others.
     trainer : str
@@ -70,17 +80,22 @@ class Model:
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     coef: Array
-    intercept: float
+    intercept: float | Array
     ending: Ending | None = None
 
     def predict(self, X: Array) -> Array:
-        """The target (regression) or the logit of label 1 (classification), shape (n_rows,)."""
+        """The target (regression), the logit of label 1, or those of several classes.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_classes)
+        """
         return X @ self.coef + self.intercept
 
 
 def write_model(path: Path, features: Sequence[str], model: Model, train_md5: str) -> None:
     """Write the weights, by feature name, on standardized features."""
-    if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept)):
+    if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept).all()):
         raise PipelineError(f"{path}: the weights of {model.trainer} are not finite; not written")
     content = {
         "train_md5": train_md5,
@@ -88,7 +103,7 @@ def write_model(path: Path, features: Sequence[str], model: Model, train_md5: st
         "params": model.params,
         "facts": model.facts,
         "ending": model.ending,
-        "intercept": model.intercept,
+        "intercept": np.asarray(model.intercept).tolist(),
         "coef": dict(zip(features, model.coef.tolist(), strict=True)),
     }
     write_json(path, _sealed(content))
@@ -114,7 +129,7 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
     written = as_json(_sealed(content.model_dump(exclude={"format", "sha256"})))
     if path.read_bytes() != written.encode():
         raise damaged(path, "its content is not that of its sha256", "`dvc repro` trains it again")
-    if (content.trainer, set(content.params)) != (trainer, set(TRAINERS[trainer].params)):
+    if content.trainer != trainer or not takes(trainer, content.params):
         raise PipelineError(f"{path}: is no model of {trainer}; train again")
     if list(content.coef) != list(features):
         raise PipelineError(f"{path}: was trained on other features; train again")
@@ -128,7 +143,7 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
         content.params,
         content.facts,
         np.array(list(content.coef.values())),
-        content.intercept,
+        np.array(content.intercept),
         content.ending,
     )
 

@@ -65,7 +65,7 @@ def _named() -> set[str]:
 
 def _outputs(dataset: str) -> Iterator[Path]:
     yield from (layout.ingested(dataset), layout.evaluated(dataset))
-    yield from (layout.validated(dataset), layout.validated_text(dataset))
+    yield from (layout.validated(dataset), layout.validated_text(dataset), layout.rejected(dataset))
     yield from (layout.split_part(dataset, part) for part in ("train", "test"))
     yield from (layout.columns(dataset), layout.scaler(dataset))
     yield from (layout.split_rows(dataset), layout.split_warnings(dataset))

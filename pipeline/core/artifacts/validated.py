@@ -15,6 +15,8 @@ class Validated(Settings):
         Of the ingested table.
     repeated_rows : int
         How many repeat an earlier row in all columns.
+    set_aside : int
+        How many damaged records of the file are not among the rows.
     muted : list of str
         The kinds of warnings that are counted, not told; split keeps to it, too.
     classes : dict
@@ -29,6 +31,7 @@ class Validated(Settings):
     data_md5: str
     rows: int
     repeated_rows: int
+    set_aside: int = 0
     warnings: list[str]
     muted: list[Kind] = Field(default_factory=list)
     classes: dict[str, int]

@@ -8,6 +8,7 @@ import pytest
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Holder, champion_model, holder, read_champion
 from pipeline.core.artifacts.evaluated import read_evaluated
+from pipeline.core.artifacts.trained_on import sketched
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
 from pipeline.core.params import load_params, params_of
@@ -44,7 +45,9 @@ def trained_on(workspace: Path) -> dict[str, object]:
     table = pd.read_parquet(workspace / "data/1_ingested/synthetic.parquet")
     trained = table.iloc[rows]
     ranges = {name: {"min": min(column), "max": max(column)} for name, column in trained.items()}
-    return {"rows": len(rows), "of": len(table), "columns": ranges}
+    sketches = {name: sketched(column.to_numpy()).model_dump() for name, column in trained.items()}
+    noted = {"columns": ranges, "sketches": sketches, "missing": {}}
+    return {"rows": len(rows), "of": len(table), **noted}
 
 
 def test_an_accepted_trainer_becomes_champion_and_a_worse_one_is_rejected(
