@@ -23,8 +23,9 @@ OURS, PANDAS = "ours", "pandas"
 CODE = {
     OURS: """
 from pathlib import Path
-from pipeline.ingest.reader import CsvFile, write_csv
-write_csv(Path("ours.parquet"), CsvFile(Path("big.csv")))
+from pipeline.ingest.reader import CsvFile
+from pipeline.ingest.table_file import write_rows
+write_rows(Path("ours.parquet"), CsvFile(Path("big.csv")))
 """,
     PANDAS: """
 import pandas as pd

@@ -27,7 +27,9 @@ from pipeline.core.params import Dialect, declared_dialect
 from pipeline.core.run import say
 from pipeline.core.text import INT64
 from pipeline.ingest.detect import Found, detect
-from pipeline.ingest.reader import read_csv
+from pipeline.ingest.formats import opened_table
+from pipeline.ingest.reader import CsvFile
+from pipeline.ingest.table_file import TableFile, read_rows
 from pipeline.ingest.words import block
 
 FEW = 10  # different values of a column that is a choice between them
@@ -73,7 +75,7 @@ def draft(file: Path, output: Path | None = None) -> Path:
         in a way that is not declared.
     """
     try:
-        dataset, dialect = declared_dialect(file)
+        dataset, dialect, other = declared_dialect(file)
         path = output or layout.schema(dataset)
         if path.exists() or path.is_symlink():
             raise PipelineError(
@@ -82,8 +84,9 @@ def draft(file: Path, output: Path | None = None) -> Path:
             )
     except OSError as error:
         raise PipelineError(f"{error.filename}: cannot be used: {error.strerror}") from None
-    table = read_csv(file, dialect)
-    names, found = _numbers_otherwise(file, table, dialect)
+    table = read_rows(rows := opened_table(file, dialect, other))
+    plain = type(rows) is CsvFile
+    names, found = _numbers_otherwise(file, table, dialect) if plain else ([], _as_read(rows))
     hint = f"column {', '.join(names)} would be of numbers with ingest.{found.block}" * bool(names)
     if names and block(found.dialect) != block(dialect.model_copy(update=_gaps(found.dialect))):
         place = f"{layout.PARAMS}: datasets.{dataset}.ingest, beside source: {file}"
@@ -110,6 +113,10 @@ def _numbers_otherwise(file: Path, table: pa.Table, dialect: Dialect) -> tuple[l
         return [], Found(dialect, {}, [])
     better = [name for name in texts if found.columns.get(name)]
     return [name if name.isprintable() else repr(name) for name in better], found
+
+
+def _as_read(rows: TableFile) -> Found:
+    return Found(Dialect(), {}, rows.notes())
 
 
 def _gaps(dialect: Dialect) -> dict[str, Any]:

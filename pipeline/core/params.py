@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -45,7 +45,12 @@ RARE = 5  # training rows of a category with a feature of its own, unless split.
 GENERATOR = "pipeline/ingest/make_regression.py"
 WHITESPACE = "whitespace"  # the delimiter: runs of blanks and tabs
 COMMENTED = "commented"  # the header: behind a comment mark
-SOURCE = re.compile(r"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*\.csv(\.gz)?")
+# What a source's name may end with, and whether csv says how it is written.
+CSV_ENDS = ("csv", "csv.gz", "csv.zip", "zip")
+WORKBOOK_ENDS = ("xlsx", "xlsm")
+TABLE_ENDS = ("parquet", *WORKBOOK_ENDS, "sav", "zsav", "dta", "xpt", "arff")
+_ENDS = "|".join(map(re.escape, CSV_ENDS + TABLE_ENDS))
+SOURCE = re.compile(rf"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*\.({_ENDS})")
 
 
 class Settings(BaseModel):
@@ -87,6 +92,12 @@ def _line_or_names(value: object) -> object:
         form = f"true, {COMMENTED} (behind a comment mark) or, for a file without one, [names]"
         raise _unfit(form, value)
     return value
+
+
+def _row_or_names(value: object) -> object:
+    if value == COMMENTED:
+        raise _unfit("true or, for a sheet without names, [names]", value)
+    return _line_or_names(value)
 
 
 def _unit(value: str) -> str:
@@ -180,6 +191,27 @@ class Dialect(Settings):
         return pointed(cells, self.decimal, self.thousands or "", self.minus, unit)
 
 
+class Table(Settings):
+    """What has to be known of a file that is no CSV.
+
+    Attributes
+    ----------
+    sheet : str or None
+        Of a workbook; its only one unless told.
+    skip_lines : int
+        Rows of the sheet above the header.
+    header : True or list of str
+        The names, where no row of the sheet has them.
+    missing : list of str
+        Texts that are no value, and `nan` among numbers.
+    """
+
+    sheet: str | None = None
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    header: Annotated[Literal[True] | list[str], BeforeValidator(_row_or_names)] = True
+    missing: list[str] = []
+
+
 class RandomFeatures(Settings):
     """So many features, drawn by `seed`."""
 
@@ -221,20 +253,23 @@ ClassName = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 
 def _source(value: str) -> str:
     if value != GENERATOR and not SOURCE.fullmatch(value):
-        form = f"data/raw/NAME.csv, NAME.csv.gz or, with make_regression, {GENERATOR}"
+        known = ", ".join(f"NAME.{end}" for end in CSV_ENDS[1:] + TABLE_ENDS)
+        form = f"data/raw/NAME.csv, {known} or, with make_regression, {GENERATOR}"
         raise _unfit(form, value)
     return value
 
 
 class Ingest(Settings):
-    """Where the rows of a dataset come from: a CSV file, or scikit-learn's generator.
+    """Where the rows of a dataset come from: a file, or scikit-learn's generator.
 
     Attributes
     ----------
     source : str
         The file, relative to dvc.yaml; of generated rows the code that makes them.
     csv : Dialect
-        How the file is written.
+        How a CSV file is written.
+    table : Table
+        What has to be known of a file of another kind.
     make_regression : MakeRegression or None
         The arguments of the generator.
     mute : list of str
@@ -243,6 +278,7 @@ class Ingest(Settings):
 
     source: Annotated[str, AfterValidator(_source)]
     csv: Dialect = Dialect()
+    table: Table = Table()
     make_regression: MakeRegression | None = None
     mute: list[Kind] = []
 
@@ -251,11 +287,33 @@ class Ingest(Settings):
         """The source as a path."""
         return Path(self.source)
 
+    @property
+    def is_csv(self) -> bool:
+        """Whether `csv` says how the file is written."""
+        return self.source.endswith(tuple(f".{end}" for end in CSV_ENDS))
+
+    @property
+    def unit(self) -> str:
+        """What the rows of the file are counted in."""
+        return "line" if self.is_csv or self.source.endswith(".arff") else "row"
+
+    @model_validator(mode="after")
+    def _one_block(self) -> Self:
+        blocks = {"csv": self.csv, "table": self.table}
+        declared = {key: one.model_dump(exclude_defaults=True) for key, one in blocks.items()}
+        wrong, right = ("table", "csv") if self.is_csv else ("csv", "table")
+        if declared[wrong] and self.source != GENERATOR:
+            raise ValueError(f"{wrong}: says nothing of {self.source}; {right} does")
+        sheet = {"sheet", "skip_lines", "header"} & declared["table"].keys()
+        if sheet and not self.source.endswith(tuple(f".{end}" for end in WORKBOOK_ENDS)):
+            raise ValueError(f"table: {', '.join(sorted(sheet))} go with a workbook alone")
+        return self
+
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if (self.make_regression is None) == (self.source == GENERATOR):
             raise ValueError(
-                f"make_regression goes with source: {GENERATOR}, and a file with csv alone"
+                f"make_regression goes with source: {GENERATOR}, and a file with csv or table alone"
             )
         return self
 
@@ -613,6 +671,9 @@ class Params(Descent):
         return models[name]
 
 
+Form = TypeVar("Form", bound=Settings)
+
+
 def load_params() -> Params:
     """Read and check params.yaml.
 
@@ -624,19 +685,22 @@ def load_params() -> Params:
     return parse_params(_text(), str(layout.PARAMS))
 
 
-def declared_dialect(file: Path) -> tuple[str, Dialect]:
-    """Whose CSV file it is, and how it is written; the rest of params.yaml may be missing or wrong.
+def declared_dialect(file: Path) -> tuple[str, Dialect, Table]:
+    """Whose file it is, and how it is written; the rest of params.yaml may be missing or wrong.
 
     Returns
     -------
     dataset : str
         The one of which the file is `ingest.source`; the first word of its name where it is none's.
     dialect : Dialect
+        Of a CSV file.
+    table : Table
+        Of another.
 
     Raises
     ------
     PipelineError
-        Names every key of the csv block that is unknown or impossible.
+        Names every key of these blocks that is unknown or impossible.
     """
     content = _parse_yaml(_text(), str(layout.PARAMS)) if layout.PARAMS.exists() else {}
     dataset, ingest = file.name.partition(".")[0], dict[str, Any]()
@@ -645,10 +709,14 @@ def declared_dialect(file: Path) -> tuple[str, Dialect]:
         source = given.get("source")
         if isinstance(source, str) and Path(source).absolute() == file.absolute():
             dataset, ingest = name, given
+    return dataset, _block(Dialect, ingest, dataset, "csv"), _block(Table, ingest, dataset, "table")
+
+
+def _block(form: type[Form], ingest: dict[str, Any], dataset: str, key: str) -> Form:
     try:
-        return dataset, Dialect.model_validate(ingest.get("csv", {}))
+        return form.model_validate(ingest.get(key, {}))
     except ValidationError as error:
-        block = ("datasets", dataset, "ingest", "csv")
+        block = ("datasets", dataset, "ingest", key)
         raise PipelineError(_problems(error, f"{layout.PARAMS}: ", block)) from None
 
 

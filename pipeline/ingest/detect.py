@@ -10,21 +10,19 @@ import warnings
 from collections.abc import Callable, Iterable
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect
+from pipeline.core.params import Dialect, Table
 from pipeline.core.text import is_number
 from pipeline.ingest.foreign import Foreign, encoding, head, refuse_foreign
 from pipeline.ingest.headings import OneColumn, Unclear, completed
 from pipeline.ingest.layouts import FIRM, Layout, layouts
 from pipeline.ingest.numbers import MARKERS, note
+from pipeline.ingest.table_file import TableFile
 from pipeline.ingest.words import block, looks
-
-if TYPE_CHECKING:
-    from pipeline.ingest.reader import CsvFile  # which asks this module for advice
 
 NEAR = 0.7  # share of the records that fit a layout which does not hold
 
@@ -39,11 +37,29 @@ class Found(NamedTuple):
         By name whether the column is one of numbers.
     notes : list of str
         What makes text of columns that are else of numbers.
+    table : Table
+        What has to be known of a file that is no CSV.
+    kind : str
+        What such a file is called.
     """
 
     dialect: Dialect
     columns: dict[str, bool]
     notes: list[str]
+    table: Table = Table()
+    kind: str = ""
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What to declare in `ingest`, beside the source."""
+        if self.kind:
+            return (
+                {"table": found} if (found := self.table.model_dump(exclude_defaults=True)) else {}
+            )
+        found = self.dialect.model_dump(exclude_defaults=True)
+        if "header" in self.dialect.model_fields_set:  # true is another thing than nothing
+            found["header"] = self.dialect.header
+        return {"csv": found}
 
     @property
     def looks(self) -> list[str]:
@@ -56,13 +72,13 @@ class Found(NamedTuple):
         return block(self.dialect)
 
 
-def read_through(file: CsvFile) -> None:
+def read_through(file: TableFile) -> None:
     """Read all rows, for the sake of what may be wrong with them."""
     for _ in file.groups():
         pass
 
 
-Reading = Callable[["CsvFile"], None]
+Reading = Callable[[TableFile], None]
 
 
 def detect(path: Path, given: Dialect | None = None, reading: Reading = read_through) -> Found:
@@ -74,7 +90,7 @@ def detect(path: Path, given: Dialect | None = None, reading: Reading = read_thr
     given : Dialect, optional
         What it declares is kept, where the file can be read so.
     reading : callable, optional
-        Reads all rows of a `CsvFile`, to learn of them at once what else is wanted; the last file
+        Reads all rows of a file, to learn of them at once what else is wanted; the last file
         that it is given has the declaration that is found.
 
     Raises
@@ -210,7 +226,7 @@ def _confirmed(path: Path, found: Found, reading: Reading, again: int = 2) -> Fo
 
 def _others(path: Path, found: Found, reading: Reading) -> dict[str, set[str]]:
     """Cells that make text of columns that the head of the file had numbers in, by column."""
-    from pipeline.ingest.reader import CsvFile
+    from pipeline.ingest.reader import CsvFile  # which asks this module for advice
 
     file = CsvFile(path, found.dialect, advise=False)
     reading(file)

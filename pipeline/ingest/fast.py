@@ -7,7 +7,6 @@ are text.
 """
 
 import codecs
-import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column
-from pipeline.ingest.records import LONGEST_CELL, Place, Record, counted, opened
+from pipeline.ingest.records import DAMAGED, LONGEST_CELL, Place, Record, counted, opened
+from pipeline.ingest.table_file import Batch
 
 BLOCK = 2**22  # bytes
 WORKERS = 2
@@ -32,7 +32,6 @@ PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
 BLANK, TAB, NEWLINE, RETURN = b" \t\n\r"
 PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines", "bad_records"})
-Batch = tuple[list[tuple[int, int]], list[pa.Array | pa.ChunkedArray]]
 
 
 def serves(dialect: Dialect, header: Sequence[str]) -> bool:
@@ -137,7 +136,7 @@ def _read_block(file: IO[bytes]) -> bytes:
     """Read some bytes, and on to the end of a line that is not too long."""
     try:
         return file.read(BLOCK) + file.readline(LONGEST_CELL)
-    except (OSError, EOFError, zlib.error):
+    except (OSError, *DAMAGED):
         return b""
 
 

@@ -3,13 +3,12 @@
 import codecs
 import contextlib
 import re
-import zlib
 from io import BufferedReader
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 from pipeline.core.errors import PipelineError
-from pipeline.ingest.records import opened
+from pipeline.ingest.records import DAMAGED, opened
 
 HEAD, LARGEST = 2**16, 2**24  # bytes
 LINES = 20
@@ -17,18 +16,18 @@ BLOCK = 2**20
 Encoding: TypeAlias = Literal["utf-8", "utf-16", "latin-1", "cp1252"]
 SIGNATURES = {
     b"\x1f\x8b": "compressed by gzip: name it {name}.gz, and its source too",
-    b"PK\x03\x04": "a zip archive: unpack it",
+    b"PK\x03\x04": "a zip archive: name it {name}.zip, and its source too",
     b"BZh": "compressed by bzip2: unpack it",
     b"\xfd7zXZ": "compressed by xz: unpack it",
     b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it",
     b"7z\xbc\xaf": "a 7z archive: unpack it",
-    b"PAR1": "a Parquet file: export it as CSV",
+    b"PAR1": "a Parquet file: name it NAME.parquet, and its source too",
     b"SQLite format 3": "a database of SQLite: export a table of it as CSV",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save its sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as .xlsx",
     b"\x89HDF": "an HDF5 file: export it as CSV",
     b"%PDF": "a PDF: no table can be told in it",
 }
-WORKBOOK = "an Excel workbook: save its sheet as CSV"
+WORKBOOK = "an Excel workbook: name it NAME.xlsx, and its source too"
 UNDEFINED = {b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"}  # in cp1252
 CONTROLS = re.compile(rb"[\x80-\x9f]")  # in latin-1
 DRAWN = re.compile(r"\s*[-=]{3,}(\+[-=]{2,})+\s*")
@@ -46,7 +45,7 @@ def head(path: Path) -> tuple[bytes, bool]:
     At least 64 KB and, unless they are longer than 16 MB, a few lines.
     """
     found, more = b"", b"?"
-    damaged = contextlib.suppress(PipelineError, OSError, EOFError, zlib.error)
+    damaged = contextlib.suppress(PipelineError, OSError, *DAMAGED)
     with damaged, opened(path) as file:
         few = True
         while (len(found) < HEAD or (few and len(found) < LARGEST)) and more:
@@ -96,7 +95,7 @@ def encoding(path: Path) -> Encoding:
     In latin-1 the bytes from 0x80 to 0x9f are control characters, which nobody means.
     """
     decoder, utf_8, high = codecs.getincrementaldecoder("utf-8")(), True, set[bytes]()
-    damaged = contextlib.suppress(PipelineError, OSError, EOFError, zlib.error)
+    damaged = contextlib.suppress(PipelineError, OSError, *DAMAGED)
     with damaged, opened(path) as file:
         while block := file.read(BLOCK):
             if utf_8 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

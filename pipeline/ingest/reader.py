@@ -5,27 +5,24 @@ that has more to it (quotes, padded cells, a record of another length, anything 
 are cut one by one (`records`), and every problem is found with its line.
 """
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.core.artifacts.rejected import said
-from pipeline.core.checked_inputs import refuse_changed, state
-from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
-from pipeline.core.files import atomic_write
+from pipeline.core.checked_inputs import state
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect
-from pipeline.core.tables import LINES, REJECTED, Lines, group_rows, writer
+from pipeline.core.tables import Lines, Rejected
 from pipeline.core.text import is_number
 from pipeline.ingest.bad_records import BadRecords
-from pipeline.ingest.cells import FLOAT, NULL, TEXT, Kind, column, united
-from pipeline.ingest.fast import Batch, fast_batches, serves
+from pipeline.ingest.cells import TEXT, Kind, column
+from pipeline.ingest.fast import fast_batches, serves
 from pipeline.ingest.numbers import NO_NAMES
 from pipeline.ingest.records import (
     ENDED,
@@ -39,12 +36,13 @@ from pipeline.ingest.records import (
     records,
     shown,
 )
+from pipeline.ingest.table_file import Batch, TableFile, read_rows, unfit_names
 
 BATCH = 8192  # records in memory as Python's text
 
 
 @dataclass
-class CsvFile:
+class CsvFile(TableFile):
     """A CSV file whose header has passed; its rows can be read again and again.
 
     A column in which every cell is an integer becomes int64, in which every cell is a finite
@@ -64,17 +62,8 @@ class CsvFile:
 
     Attributes
     ----------
-    state : State
-        Inode, size and time of the file before its header was read.
-    header : list of str
-        The column names.
-    lines : Lines
-        Where the rows that were read last stand in the file.
     bad : BadRecords
-        The damaged records among them.
-    settled : bool
-        Whether the columns held to the end what they held in the first rows. If not, `groups` has
-        stopped giving rows, and gives all of them when it is called again.
+        The damaged records among those that were read last.
 
     Raises
     ------
@@ -122,39 +111,14 @@ class CsvFile:
                 return f"has one column, {shown(self.header[0])}"
         return ""
 
-    def groups(self) -> Iterator[pa.Table]:
-        """The rows, in tables of the size of a row group; memory does not grow with the file.
+    @property
+    def rejected(self) -> list[Rejected]:
+        """The damaged records that were set aside, of those that were read last."""
+        return self.bad.rejected
 
-        Raises
-        ------
-        PipelineError
-            At the end of a file with problems, with the first 20, each with its line, and a count,
-            unless all of them may be set aside; for a file without rows.
-        """
-        self.lines, self.settled, first = Lines(), True, not self._kinds
-        self._kinds = self._kinds or [NULL] * len(self.header)
-        size, waiting = group_rows(len(self.header)), list[pa.Table]()
-        for lines, arrays in self._batches():
-            for line, count in lines:
-                self.lines.add(line, count)
-            kinds = [united(k, array.type) for k, array in zip(self._kinds, arrays, strict=True)]
-            self.settled &= first or kinds == self._kinds
-            self._kinds[:], first = kinds, False  # in place: `fast_batches` looks at them
-            if self.settled:
-                table = pa.concat_tables([*waiting, self._table(arrays)])
-                whole = len(table) - len(table) % size
-                yield from (table[k : k + size].combine_chunks() for k in range(0, whole, size))
-                waiting = [table[whole:]]
-        if not self.lines:
-            raise self._refused(f"{self.path}: has a header but no rows; add the data")
+    def _refuse_odd(self) -> None:
         if self.dialect.headed and len(self.header) == 1 and self._kinds == [TEXT]:
             raise self._refused(one_column(self.path, self.header[0], self._above))
-        if self.settled and len(waiting[0]):
-            yield waiting[0].combine_chunks()
-
-    def text_columns(self) -> list[str]:
-        """The columns of which some cell is text, once the rows were read."""
-        return [n for n, kind in zip(self.header, self._kinds, strict=True) if kind == TEXT]
 
     def records(self, start: Place = FIRST) -> Iterator[Record]:
         """The records behind the header, one by one; one that does not fit it has a problem.
@@ -175,11 +139,14 @@ class CsvFile:
         except PipelineError as error:
             yield Record(ENDED, [], str(error))
             return
+        self._say_skipped(skipped)
+
+    def _say_skipped(self, skipped: Counter[str]) -> None:
         if self.dialect.row_names:
             skipped["column of row names"] = 1
         for what, count in skipped.items():
             message = f"{self.path}: {count} {what} skipped, as declared"
-            warnings.warn(message, PipelineWarning, stacklevel=2)
+            warnings.warn(message, PipelineWarning, stacklevel=3)
 
     def _without_name(self, record: Record) -> Record:
         if self.dialect.row_names and not record.problem:
@@ -195,12 +162,6 @@ class CsvFile:
     def _told(self, record: Record, header: Sequence[str]) -> str:
         declare = f", or declare {record.declare}" if record.declare and not self.like else ""
         return f"{place(self.path, record, header)}: {record.problem}{declare}"
-
-    def _table(self, arrays: Sequence[pa.Array]) -> pa.Table:
-        kinds = [FLOAT if kind == NULL else kind for kind in self._kinds]
-        # Not safe: integers beyond 2^53 become the nearest float, as their text does.
-        cast = [array.cast(kind, safe=False) for array, kind in zip(arrays, kinds, strict=True)]
-        return pa.Table.from_arrays(cast, names=self.header)
 
     def _batches(self) -> Iterator[Batch]:
         start, self.bad = FIRST, BadRecords(self.path, self.dialect.bad_share)
@@ -251,42 +212,7 @@ def read_csv(path: Path, dialect: Dialect | None = None) -> pa.Table:
     PipelineError
         As `CsvFile` and its `groups`.
     """
-    file = CsvFile(path, dialect or Dialect())
-    groups = [*file.groups()]
-    return pa.concat_tables(groups if file.settled else file.groups())
-
-
-def write_csv(path: Path, file: CsvFile) -> None:
-    """Write the rows of a CSV file as an ingested table, group by group.
-
-    Raises
-    ------
-    PipelineError
-        As `CsvFile.groups`, and when the file changes meanwhile; the earlier table is then as it
-        was.
-    """
-    with atomic_write(path) as part:
-        while not _written(part, file):
-            pass  # again, now that all rows have told what their columns hold
-        refuse_changed(file.path, file.state)
-    if file.bad.rejected:
-        rejected = file.bad.rejected
-        text = said(file.path, rejected, len(file.lines) + len(rejected))
-        warnings.warn(text, PipelineWarning, stacklevel=2)
-
-
-def _written(path: Path, file: CsvFile) -> bool:
-    groups = file.groups()
-    first = next(groups, None)
-    if first is not None:
-        with writer(path, first.schema) as output:
-            for group in chain([first], groups):
-                output.write_table(group, row_group_size=len(group))
-            if file.lines.steps != [(0, 2)]:
-                output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
-            if file.bad.rejected:
-                output.add_key_value_metadata({REJECTED: json.dumps(file.bad.rejected)})
-    return file.settled
+    return read_rows(CsvFile(path, dialect or Dialect()))
 
 
 def _unfit(header: Sequence[str], dialect: Dialect) -> str:
@@ -300,12 +226,8 @@ def _unfit(header: Sequence[str], dialect: Dialect) -> str:
         return f"{shown(odd[0])} is no name, expected a header with column names"
     if header[0].startswith("#") and header[0] != "#" and not (asked or dialect.comment):
         return f"{shown(header[0])} begins with a comment mark; declare comment, or header: true"
-    blank = [str(number) for number, name in enumerate(header, start=1) if not name.strip()]
-    if blank:
-        return f"column {', '.join(blank)} has no name; name every column"
-    twice = sorted(name for name, count in Counter(header).items() if count > 1)
-    if twice:
-        return f"column {', '.join(twice[:SHOWN])} stands there twice; names must differ"
+    if problem := unfit_names(header):
+        return problem
     if header[0].startswith("\ufeff"):
         return f"{shown(header[0])} begins with a second byte order mark; remove it"
     return ""

@@ -8,6 +8,7 @@ import codecs
 import gzip
 import re
 import sys
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ ENDED = sys.maxsize  # behind every line
 ESCAPED = "surrogateescape"
 SKIP = "skip_blank_lines: true"
 BLANKS = re.compile(r"[ \t]+")
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)  # what archives raise
+PACKED = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst"}
 
 
 class Record(NamedTuple):
@@ -75,16 +78,18 @@ FIRST = Place()
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open the file, unpacking it if its name ends with .gz.
+    """Open the file, unpacking it if its name ends with .gz or .zip.
 
     Raises
     ------
     PipelineError
-        When it is missing, or something else than a file.
+        When it is missing, or something else than a file, or an archive of more or less than one.
     """
     if path.exists() and not path.is_file():
         raise PipelineError(f"{path}: is not a file; expected a CSV file there")
     try:
+        if path.suffix == ".zip":
+            return _member(path)
         return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
     except FileNotFoundError:
         packed = path.suffix == ".gz"
@@ -94,6 +99,34 @@ def opened(path: Path) -> IO[bytes]:
         raise PipelineError(f"{path} is missing; {remedy}") from None
     except OSError as error:
         raise PipelineError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _member(path: Path) -> IO[bytes]:
+    """Open the one file of a zip archive."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise PipelineError(f"{path}: is no zip archive, or cut off; fetch it again") from None
+    with archive:  # a file of it that is open keeps it open
+        files = [one for one in archive.infolist() if not (one.is_dir() or _beside(one.filename))]
+        names = [shown(one.filename) for one in files]
+        if len(names) != 1:
+            few = f"{', '.join(names[:5])}{', ...' * (len(names) > 5)}" or "none"
+            found = f"has {len(names)} files in it ({few})"
+            raise PipelineError(f"{path}: {found}, expected one CSV file: pack it alone")
+        if files[0].flag_bits & 1:
+            raise PipelineError(f"{path}: {names[0]} is encrypted; pack it without a password")
+        if Path(files[0].filename).suffix.lower() in PACKED:
+            raise PipelineError(f"{path}: has {names[0]} in it, expected a CSV file: unpack it")
+        try:
+            return archive.open(files[0])
+        except NotImplementedError as error:
+            raise PipelineError(f"{path}: {names[0]}: {error}; pack it by deflate") from None
+
+
+def _beside(name: str) -> bool:
+    """Whether macOS has put a file into an archive."""
+    return name.startswith("__MACOSX/") or name.endswith(".DS_Store")
 
 
 def records(
@@ -435,12 +468,12 @@ def _lines(path: Path, dialect: Dialect, start: Place) -> Iterator[tuple[int, st
                     )
                 yield line, text
                 line += 1
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             if "Not a gzipped file" in str(error) and file.tell() == 0:
                 raise PipelineError(f"{path}: is not gzip; pack it, or rename it") from None
             raise PipelineError(
                 f"{path}, line {line}: the archive is damaged or cut off ({error}); fetch it "
-                "again, `gunzip -t` tells when it is whole"
+                "again, `gunzip -t` or `unzip -t` tells when it is whole"
             ) from None
         except UnicodeError as error:
             raise PipelineError(

@@ -1,4 +1,4 @@
-"""Turn a CSV file of data/raw, or generated rows, into Parquet.
+"""Turn a file of data/raw, or generated rows, into Parquet.
 
 The values stay as received. A file that would have to be guessed about is refused: records with
 too few or too many fields, blank or doubled column names, text that is not UTF-8. Where
@@ -18,10 +18,11 @@ from pipeline.core.tables import write_table
 
 
 def ingest(dataset: str) -> None:
-    """Read data/raw/<dataset>.csv, or generate the rows, into data/1_ingested.
+    """Read a file of data/raw, or generate the rows, into data/1_ingested.
 
     Refuses (exit code 2) a file that is not written as params.yaml declares: fields missing or too
-    many, a header that is blank or doubled, bytes of another encoding. It knows no schema:
+    many, a header that is blank or doubled, bytes of another encoding; in a workbook error cells
+    and formulas without a value; in Parquet nested columns. It knows no schema:
     `validate` comes next.
 
     Raises
@@ -36,11 +37,11 @@ def ingest(dataset: str) -> None:
         table = generate(settings.ingest.make_regression, settings.target)
         write_table(layout.ingested(dataset), table)
     else:
-        from pipeline.ingest.reader import CsvFile, write_csv
+        from pipeline.ingest.formats import opened_source
+        from pipeline.ingest.table_file import write_rows
 
-        source = settings.ingest.path
-        _refuse_outside(source)
-        write_csv(layout.ingested(dataset), CsvFile(source, settings.ingest.csv))
+        _refuse_outside(settings.ingest.path)
+        write_rows(layout.ingested(dataset), opened_source(settings.ingest))
 
 
 def _refuse_outside(path: Path) -> None:

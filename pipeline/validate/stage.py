@@ -57,10 +57,11 @@ def validate(dataset: str) -> None:
     declared = settings.split.columns.items()
     dropped = [name for name, kind in declared if kind == "drop"]
     profile = Profile(path, settings.target, labelled, read_trained_on(dataset), dropped)
+    ingest = settings.ingest
     where = (
         Source(path, "row", range(1, profile.rows + 1))
-        if settings.ingest.make_regression
-        else Source(settings.ingest.path, "line", read_lines(path), settings.ingest.csv)
+        if ingest.make_regression
+        else Source(ingest.path, ingest.unit, read_lines(path), ingest.csv, declare=ingest.is_csv)
     )
     columns = check_columns(table_schema(path).names, schema, where.path)
     problems = check_table(path, schema, where, profile)
@@ -68,7 +69,7 @@ def validate(dataset: str) -> None:
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    found, muted = data_warnings(profile, where), settings.ingest.mute
+    found, muted = data_warnings(profile, where), ingest.mute
     rejected = read_rejected(path)
     aside = [said(where.path, rejected, profile.rows + len(rejected))] if rejected else []
     told = [*aside, *heard(found, muted)]

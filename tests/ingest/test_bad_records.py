@@ -14,7 +14,8 @@ from pipeline.core.params import Dialect
 from pipeline.core.tables import Rejected, read_lines, read_rejected, read_table
 from pipeline.ingest import bad_records, fast
 from pipeline.ingest import reader as csv_reader
-from pipeline.ingest.reader import CsvFile, read_csv, write_csv
+from pipeline.ingest.reader import CsvFile, read_csv
+from pipeline.ingest.table_file import write_rows
 
 HALF = Dialect.model_validate({"bad_records": {"set_aside": 0.5}})
 # fmt: off
@@ -38,7 +39,7 @@ def written(path: Path, lines: list[str]) -> Path:
 
 def ingested(file: Path, dialect: Dialect) -> tuple[pa.Table, list[int], list[Rejected]]:
     output = file.with_suffix(".parquet")
-    write_csv(output, CsvFile(file, dialect))
+    write_rows(output, CsvFile(file, dialect))
     table, lines = read_table(output), read_lines(output)
     return table, [lines[row] for row in range(len(table))], read_rejected(output)
 

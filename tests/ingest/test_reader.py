@@ -13,8 +13,9 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect
 from pipeline.core.tables import read_lines, read_table
 from pipeline.core.text import is_number
-from pipeline.ingest.reader import CsvFile, read_csv, write_csv
+from pipeline.ingest.reader import CsvFile, read_csv
 from pipeline.ingest.records import ENDED
+from pipeline.ingest.table_file import write_rows
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_rows_know_their_lines(file: Path, tmp_path: Path) -> None:
     dialect = Dialect(comment="#", skip_blank_lines=True)
     made = tmp_path / "a.parquet"
     with pytest.warns(PipelineWarning, match="skipped, as declared") as caught:
-        write_csv(made, CsvFile(file, dialect))
+        write_rows(made, CsvFile(file, dialect))
     assert {str(warning.message).split(": ")[1] for warning in caught} == {
         "2 comments skipped, as declared",
         "1 blank lines skipped, as declared",
@@ -88,7 +89,7 @@ def test_what_a_column_holds_is_told_by_all_of_it(
     file.write_text('i,f,t\n1,1,1.0\n2,2,"2"\n3,3.5,x\n4,4,5e0\n')
     monkeypatch.setattr("pipeline.ingest.reader.BATCH", batch)
     made = tmp_path / "a.parquet"
-    write_csv(made, CsvFile(file))
+    write_rows(made, CsvFile(file))
     assert read_table(made).to_pydict() == {
         "i": [1, 2, 3, 4],
         "f": [1.0, 2.0, 3.5, 4.0],

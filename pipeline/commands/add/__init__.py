@@ -7,23 +7,26 @@ what is left out and why. Copies FILE to data/raw (more than 10 MB go to DVC), d
 puts a block and model lines into params.yaml, whose other bytes stay; `dvc repro` trains then.
 Without --target it lists the columns that may be one. Where something is wrong nothing is changed.
 
-Reads FILE, a CSV file, also one that gzip has compressed (its name ends with .gz).
-Writes data/raw/NAME.csv, data/schema/NAME.yaml, params.yaml.
+Reads FILE: CSV, also in .gz or .zip, Parquet, a workbook (.xlsx), ARFF and, with the extra
+`statistics`, SPSS, Stata or SAS transport files.
+Writes data/raw/NAME.csv (or .parquet, ...), data/schema/NAME.yaml, params.yaml.
 """
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 
-from pipeline.commands.add.files import place
+from pipeline.commands.add.files import LARGE, place
 from pipeline.commands.add.plan import Plan, planned
 from pipeline.commands.add.words import summary
 from pipeline.core import layout
+from pipeline.core.errors import PipelineError
 from pipeline.core.run import say
 from pipeline.core.trainers import Task
 
 
-def add(plan: Plan, dry_run: bool = False) -> str:
+def add(plan: Plan, dry_run: bool = False, large: int = LARGE) -> str:
     """Write the files of a new dataset; say what was found, and what to do next.
 
     Raises
@@ -36,14 +39,16 @@ def add(plan: Plan, dry_run: bool = False) -> str:
     if dry_run:
         done = [f"{'dry run':<12}nothing is written; else {files}"]
     else:
-        place(plan.file, plan.before, plan.source, (schema, plan.schema), plan.params)
+        place(plan.file, plan.before, plan.source, (schema, plan.schema), plan.params, large)
         done = [f"{'files':<12}{files}", f"{'next':<12}dvc repro"]
     return "\n".join([*summary(plan.told), *done])
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `add`."""
-    parser.add_argument("FILE", type=Path, help="a CSV file, or NAME.csv.gz")
+    parser.add_argument(
+        "FILE", type=Path, nargs="?", help="CSV, Parquet, .xlsx, ... (docs/your-data.md)"
+    )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict")
     named = "of the dataset: a-z, 0-9 and _; made of FILE's unless given"
     parser.add_argument("--name", help=named)
@@ -51,10 +56,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--task", choices=get_args(Task), help=told)
     cells = "what a cell without a value holds, beside what is found; may be given again"
     parser.add_argument("--missing", action="append", default=[], metavar="TEXT", help=cells)
+    parser.add_argument("--sheet", help="of a workbook that has several")
+    asked = "in place of FILE: SQL whose rows become data/raw/NAME.parquet, under DVC"
+    parser.add_argument("--query", help=asked)
+    address = "the environment variable that holds the address of the database"
+    parser.add_argument("--connection", metavar="VARIABLE", help=address)
     parser.add_argument("--dry-run", action="store_true", help="say it, and write nothing")
 
 
 def run(options: Namespace) -> None:
     """Run the command."""
     o = options
-    say(add(planned(o.FILE, o.target, o.name, o.task, o.missing), o.dry_run))
+    if (o.FILE is None) == (o.query is None):
+        raise PipelineError("add: expected a FILE, or --query with --connection and --name")
+    if o.query is None:
+        say(add(planned(o.FILE, o.target, o.name, o.task, o.missing, o.sheet), o.dry_run))
+        return
+    if not (o.connection and o.name):
+        raise PipelineError("add: --query needs --connection VARIABLE and --name NAME, too")
+    from pipeline.commands.add.query import snapshot
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"{o.name}.parquet"
+        snapshot(o.query, o.connection, file)
+        plan = planned(file, o.target, o.name, o.task, o.missing)
+        told = plan.told._replace(file=Path(f"query of {o.connection}"))
+        say(add(plan._replace(told=told), o.dry_run, large=0))

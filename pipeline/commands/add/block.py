@@ -7,7 +7,7 @@ from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.commands.yaml_text import Remark
-from pipeline.core.params import RARE, Dialect
+from pipeline.core.params import RARE
 from pipeline.core.trainers import TRAINERS, Value
 
 TEST_SIZE = 0.2
@@ -44,7 +44,7 @@ MODELS: dict[str, dict[str, dict[str, Value]]] = {
 
 
 def block(
-    source: str, dialect: Dialect, target: Target, kinds: Mapping[str, Kind], rows: int
+    source: str, written: Mapping[str, Any], target: Target, kinds: Mapping[str, Kind], rows: int
 ) -> dict[str, Any]:
     """The block under `datasets`.
 
@@ -52,7 +52,8 @@ def block(
     ----------
     source : str
         The file in data/raw.
-    dialect : Dialect
+    written : dict
+        What `ingest` declares beside it.
     target : Target
     kinds : dict
         What each column is, the target too.
@@ -65,19 +66,11 @@ def block(
     return {
         "task": target.task,
         "target": target.name,
-        "ingest": {"source": source, "csv": declared(dialect)},
+        "ingest": {"source": source, **written},
         "split": {"features": "all", "test_size": test_size(rows), **rare}
         | ({"columns": columns} if columns else {}),
         "evaluate": _evaluate(target),
     }
-
-
-def declared(dialect: Dialect) -> dict[str, Any]:
-    """What a dialect declares."""
-    found = dialect.model_dump(exclude_defaults=True)
-    if "header" in dialect.model_fields_set:  # true is another thing than nothing
-        found["header"] = dialect.header
-    return found
 
 
 def test_size(rows: int) -> float:

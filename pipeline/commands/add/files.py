@@ -16,20 +16,10 @@ from pipeline.core.files import atomic_write
 LARGE = 10_000_000  # bytes, from which a file goes to DVC and not to git
 
 
-def suffix(file: Path) -> str:
-    """What kind of file it is, as the name of its copy in data/raw ends.
-
-    Raises
-    ------
-    PipelineError
-        When there is no such file.
-    """
-    if not file.is_file():
-        raise PipelineError(f"{file}: is {'a folder' if file.is_dir() else 'missing'}")
-    return ".csv.gz" if file.name.endswith(".gz") else ".csv"
-
-
-def place(file: Path, before: State, source: Path, schema: tuple[Path, str], params: str) -> None:
+def place(
+    file: Path, before: State, source: Path, schema: tuple[Path, str], params: str,
+    large: int = LARGE,
+) -> None:  # fmt: skip
     """Copy the file, hand a large one to DVC, and write schema and params.yaml.
 
     All are written under other names first, and params.yaml, which makes a dataset of the rest,
@@ -46,6 +36,8 @@ def place(file: Path, before: State, source: Path, schema: tuple[Path, str], par
         Where it goes, and its text.
     params : str
         The text of params.yaml.
+    large : int
+        Bytes from which the file goes to DVC.
 
     Raises
     ------
@@ -61,7 +53,7 @@ def place(file: Path, before: State, source: Path, schema: tuple[Path, str], par
             with atomic_write(source) as part:
                 shutil.copyfile(file, part)
                 refuse_changed(file, before)
-        if source.stat().st_size > LARGE:
+        if source.stat().st_size > large:
             dvc("add", "--quiet", str(source))
 
 

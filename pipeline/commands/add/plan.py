@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline.commands.add.block import block, models
-from pipeline.commands.add.files import same, suffix
+from pipeline.commands.add.files import same
 from pipeline.commands.add.kinds import Kind, kinds
 from pipeline.commands.add.target import FEWEST, Target, find_target
 from pipeline.commands.add.words import Told
@@ -22,11 +22,12 @@ from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
 from pipeline.core.checked_inputs import State, state
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import NAMES_TAKEN, SOURCE, Dialect, Params, load_params
+from pipeline.core.params import NAMES_TAKEN, SOURCE, Ingest, Params, load_params
 from pipeline.core.tables import Lines
 from pipeline.core.trainers import Task
-from pipeline.ingest.detect import detect
-from pipeline.ingest.reader import CsvFile
+from pipeline.ingest.detect_table import detect_file
+from pipeline.ingest.formats import format_of
+from pipeline.ingest.table_file import TableFile
 from pipeline.validate.totals import LABELS, Total, summed
 
 
@@ -63,6 +64,7 @@ def planned(
     name: str | None = None,
     task: Task | None = None,
     missing: Sequence[str] = (),
+    sheet: str | None = None,
 ) -> Plan:
     """Find out what a dataset of a file would be.
 
@@ -77,25 +79,27 @@ def planned(
         Told by the target unless given.
     missing : sequence of str, optional
         Cells that have no value, beside those that are found.
+    sheet : str, optional
+        Of a workbook that has several.
 
     Raises
     ------
     PipelineError
         When the file, the target or the name cannot be used.
     """
-    params, before, ending = load_params(), state(file), suffix(file)
+    params, before, ending = load_params(), state(file), format_of(file)[0]
     name = name or named(file)
     source = _source(file, name, ending)
     _refuse_taken(name, params)
-    read = _Read()
-    found = detect(file, Dialect(missing=[*missing]) if missing else None, read)
+    read, unit = _Read(), Ingest(source=str(source)).unit
+    found = detect_file(file, missing, sheet, read)
     columns = read.columns
     _refuse_short(columns)
-    _refuse_total(file, read)
+    _refuse_total(file, read, unit)
     wanted = find_target(target, columns, task, params.cross_validation.folds)
     of_columns = kinds(columns)
     _refuse_useless(of_columns, wanted)
-    _warn_of_gaps(columns[wanted.name], wanted, read.lines)
+    _warn_of_gaps(columns[wanted.name], wanted, read.lines, unit)
     told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
     text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
     schema = drafted(columns, str(source), *(_of(of_columns, k) for k in ("category", "drop")))
@@ -109,7 +113,7 @@ def named(file: Path) -> str:
     >>> named(Path("Café 2024 (new).csv.gz")), named(Path("2024.csv"))
     ('cafe_2024_new', 'data_2024')
     """
-    stem = Path(file.name.removesuffix(".gz")).stem
+    stem = Path(file.name.removesuffix(".gz").removesuffix(".zip")).stem
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
     name = re.sub("[^a-z0-9]+", "_", plain).strip("_")
     return name if re.fullmatch(layout.NAME, name) else f"data_{name}".rstrip("_")
@@ -172,14 +176,14 @@ class _Read:
     lines: Lines
     last: dict[str, Any]
 
-    def __call__(self, file: CsvFile) -> None:
+    def __call__(self, file: TableFile) -> None:
         """Read a file; again where later rows are of other types."""
         self.columns = contents(self._groups(file))
         if not file.settled:
             self.columns = contents(self._groups(file))
         self.lines = file.lines
 
-    def _groups(self, file: CsvFile) -> Iterator[pa.Table]:
+    def _groups(self, file: TableFile) -> Iterator[pa.Table]:
         for group in file.groups():
             [self.last] = group.slice(len(group) - 1).to_pylist()
             yield group
@@ -205,13 +209,13 @@ def _refuse_short(columns: Mapping[str, Column]) -> None:
         )
 
 
-def _refuse_total(file: Path, read: _Read) -> None:
+def _refuse_total(file: Path, read: _Read, unit: str) -> None:
     """Refuse a last row that is called a total and is one: beside numbers its name is text."""
     total = read.total()
     if total.label and (names := summed(total)):
         raise PipelineError(
-            f"{file}, line {read.lines[total.row]}: {total.label!r} is the sum of the rows above "
-            f"in {', '.join(names[:5])}: a total is no observation; remove the line"
+            f"{file}, {unit} {read.lines[total.row]}: {total.label!r} is the sum of the rows above "
+            f"in {', '.join(names[:5])}: a total is no observation; remove the {unit}"
         )
 
 
@@ -227,17 +231,17 @@ def _refuse_useless(kinds: Mapping[str, Kind], target: Target) -> None:
         warnings.warn(f"{text}; add others to the file", PipelineWarning, stacklevel=3)
 
 
-def _warn_of_gaps(column: Column, target: Target, lines: Lines) -> None:
+def _warn_of_gaps(column: Column, target: Target, lines: Lines, unit: str) -> None:
     if column.gap is not None:
         rows = "1 row" if column.missing == 1 else f"{column.missing:,} rows"
-        text = f"target {target.name} has no value in {rows}, first on line {lines[column.gap]}"
-        warnings.warn(f"{text}: left out by `split`", PipelineWarning, stacklevel=3)
+        first = f"first on {unit} {lines[column.gap]}"
+        text = f"target {target.name} has no value in {rows}, {first}: left out by `split`"
+        warnings.warn(text, PipelineWarning, stacklevel=3)
 
 
 def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:
     """What params.yaml gets."""
-    dialect, rows = told.found.dialect, told.rows
-    content = block(str(source), dialect, told.target, told.kinds, rows)
+    content = block(str(source), told.found.declared, told.target, told.kinds, told.rows)
     yield dataset_entry(
         name, content, "As `python -m pipeline add` found it; every line may be edited."
     )

@@ -10,7 +10,7 @@ from pipeline.commands.add.block import TEST_SIZE
 from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
-from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
+from pipeline.core.params import COMMENTED, WHITESPACE, Dialect, Table
 from pipeline.core.text import in_one_line
 from pipeline.core.trainers import Value, measures
 from pipeline.ingest.detect import Found
@@ -69,9 +69,12 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
         kind: {name: column for name, column in others.items() if told.kinds[name].name == kind}
         for kind in ("number", "category", "drop")
     }
-    yield "written", "; ".join(_written(dialect))
-    yield "header", _header(dialect, [*told.columns])
-    yield "missing", _missing(dialect, told.columns)
+    if told.found.kind:
+        yield "written", "; ".join([told.found.kind, *_of_table(told.found.table)])
+    else:
+        yield "written", "; ".join(_written(dialect))
+        yield "header", _header(dialect, [*told.columns])
+    yield "missing", _missing(told.found, told.columns)
     yield "target", f"{target.name}: {_target(told)}"
     if of["number"]:
         yield "numbers", _listed(f"{name}{_gaps(c)}" for name, c in of["number"].items())
@@ -117,11 +120,19 @@ def _header(dialect: Dialect, names: Sequence[str]) -> str:
     return f"line {dialect.skip_lines + 1}{below}{row_names}"
 
 
-def _missing(dialect: Dialect, columns: Mapping[str, Column]) -> str:
+def _of_table(table: Table) -> Iterator[str]:
+    if table.sheet is not None:
+        yield f"sheet {table.sheet!r}"
+    if table.skip_lines:
+        yield f"header in row {table.skip_lines + 1}"
+
+
+def _missing(found: Found, columns: Mapping[str, Column]) -> str:
     cells = sum(column.missing for column in columns.values())
-    if not dialect.missing:
+    declared = ["", *found.table.missing] if found.kind and cells else found.dialect.missing
+    if not declared:
         return "none"
-    markers = ", ".join("empty cells" if m == "" else repr(m) for m in dialect.missing)
+    markers = ", ".join("empty cells" if m == "" else repr(m) for m in declared)
     return f"{markers}: {cells:,} cell{'s' * (cells != 1)}"
 
 

@@ -89,7 +89,7 @@ def predict(
         writer = csv_writer(file, " " if spaced else dialect.delimiter)
         writer.writerow(map(escape_formula, [*rows.header, *added]))
         for chunk in rows.chunks(at_once):
-            answers = _answers(model, settings, source, chunk)
+            answers = _answers(model, settings, f"{source}, {rows.unit}", chunk)
             outside = map(escape_formula, strange.names(model.outside(chunk.raw), chunk.lines))
             if dialect.decimal == ",":
                 answers = [[_comma(value) for value in column] for column in answers]
@@ -101,8 +101,8 @@ def predict(
     if strange.count:
         _warn(
             f"{source}: {strange.count} of {count} rows lie outside the range of the training "
-            f"rows, first on line {strange.first} (columns {', '.join(strange.columns)}); what is "
-            "predicted there is a guess; the column out_of_range tells the rows"
+            f"rows, first on {rows.unit} {strange.first} (columns {', '.join(strange.columns)}); "
+            "what is predicted there is a guess; the column out_of_range tells the rows"
         )
 
 
@@ -142,7 +142,7 @@ def _added(settings: Dataset, header: Sequence[str]) -> list[str]:
     return added
 
 
-def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) -> list[list[Any]]:
+def _answers(model: Predictor, settings: Dataset, place: str, chunk: Chunk) -> list[list[Any]]:
     """The new columns of a chunk, but for out_of_range.
 
     Returns
@@ -160,7 +160,7 @@ def _answers(model: Predictor, settings: Dataset, source: Path, chunk: Chunk) ->
     bad = np.flatnonzero(~np.isfinite(z.reshape(len(z), -1)).all(axis=1))
     if len(bad):
         raise PipelineError(
-            f"{source}, line {chunk.lines[bad[0]]}: the prediction is not finite: "
+            f"{place} {chunk.lines[bad[0]]}: the prediction is not finite: "
             "values are too large for the model; correct or remove the row"
         )
     if settings.evaluate.classes is None:
@@ -189,7 +189,7 @@ def _warn(message: str) -> None:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `predict`."""
     parser.add_argument("DATASET", help="a name under params.yaml: datasets")
-    meaning = "a CSV file: the columns of the schema, not the target"
+    meaning = "CSV, or a file like the dataset's: the columns of the schema, not the target"
     parser.add_argument("INPUT", type=Path, help=meaning)
     output = "without it, to stdout"
     parser.add_argument("-o", "--output", metavar="OUT.csv", type=Path, help=output)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.commands.predict.tables import GAPS, TableRecords
 from pipeline.core import layout
 from pipeline.core.columns import Encoding, NumberColumn, Raw, read_raw
 from pipeline.core.errors import PipelineError, Problems, listed
@@ -43,7 +44,7 @@ class Chunk:
 
 
 class Rows:
-    """The rows of a CSV file, read as `ingest` reads and checked as `validate` checks.
+    """The rows of a file, read as `ingest` reads and checked as `validate` checks.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ class Rows:
         Of the columns without the target.
     header : list of str
         The columns of the file.
+    unit : str
+        What its rows are counted in.
 
     Raises
     ------
@@ -78,7 +81,10 @@ class Rows:
             )
         self._columns, dialect = columns, _dialect(settings)
         written = f"written like the dataset's own: {_written(dialect)}"
-        self._file = CsvFile(path, dialect, f"expected a file {written}")
+        if not settings.ingest.is_csv:
+            written = f"of the kind of {settings.ingest.source}, or CSV: {_written(dialect)}"
+        self._file = _opened(path, dialect, settings, f"expected a file {written}")
+        self.unit = "line" if isinstance(self._file, CsvFile) else settings.ingest.unit
         self._rules = f"expected by {rules} of rows without {target}, in a file {written}"
         self.header = self._file.header
         others = [name for name in self.header if name != target]
@@ -123,7 +129,7 @@ class Rows:
         values = [[None if is_gap(cell, dialect) else cell for cell in row] for row in cells]
         frame = pd.DataFrame(values, columns=self.header, dtype=object)
         frame = frame[[name for name in self.schema.columns if name in self.header]]
-        source = Source(self._file.path, "line", lines, dialect, declare=False)
+        source = Source(self._file.path, self.unit, lines, dialect, declare=False)
         typed, found, _ = check_values(frame, self.schema, source, most=frame.size)
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         table = pa.Table.from_pandas(typed[[*self._columns]], preserve_index=False)
@@ -136,12 +142,28 @@ class Rows:
         for (name, column), values in zip(self._columns.items(), raw.values.T, strict=True):
             if isinstance(column, NumberColumn) and column.fill is None:
                 for row in np.flatnonzero(np.isnan(values)).tolist():
-                    text = f"{self._file.path}, line {lines[row]}, column {name}: no value, and the"
-                    yield lines[row], name, f"{text} model has learned nothing that fills it"
+                    where = f"{self._file.path}, {self.unit} {lines[row]}, column {name}"
+                    text = "no value, and the model has learned nothing that fills it"
+                    yield lines[row], name, f"{where}: {text}"
+
+
+def _opened(path: Path, dialect: Dialect, settings: Dataset, like: str) -> CsvFile | TableRecords:
+    """The file; one of the dataset's own kind where that is no CSV, else CSV."""
+    own = path.suffix.lower() == settings.ingest.path.suffix.lower()
+    if settings.ingest.is_csv or not own:
+        return CsvFile(path, dialect, like)
+    from pipeline.ingest.formats import opened_table
+
+    return TableRecords(opened_table(path, table=settings.ingest.table))
 
 
 def _dialect(settings: Dataset) -> Dialect:
-    """That of the dataset's own file; without a header it lacks the target's name, too."""
+    """That of the dataset's own file; without a header it lacks the target's name, too.
+
+    Where that is no CSV, gaps are empty cells.
+    """
+    if not settings.ingest.is_csv:
+        return GAPS.model_copy(update={"missing": [*GAPS.missing, *settings.ingest.table.missing]})
     dialect = settings.ingest.csv.model_copy(update={"bad_records": "refuse"})
     names = [name for name in dialect.names if name != settings.target]
     return dialect.model_copy(update={"header": names}) if names else dialect

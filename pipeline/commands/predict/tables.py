@@ -1,0 +1,54 @@
+"""Rows to predict out of a file that is no CSV, as the records of one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.params import Dialect
+from pipeline.ingest.records import ENDED, Quoted, Record
+from pipeline.ingest.table_file import TableFile
+
+GAPS = Dialect(missing=[""], quoted_missing=False)
+
+
+class TableRecords:
+    """A file whose cells are text, as those of a CSV file are; a cell without a value is a gap.
+
+    Parameters
+    ----------
+    file : TableFile
+
+    Attributes
+    ----------
+    header : list of str
+    dialect : Dialect
+        By which these cells are written.
+    """
+
+    def __init__(self, file: TableFile) -> None:
+        self._file = file
+        self.path, self.header, self.dialect = file.path, file.header, GAPS
+
+    def records(self) -> Iterator[Record]:
+        """The rows; an error that ends the reading is the last of them, on line ENDED."""
+        rows = 0
+        try:
+            for _ in self._file.groups():  # what its columns hold, the last rows may tell
+                pass
+            for group in self._file.groups():
+                columns = (map(_cell, column.to_pylist()) for column in group.columns)
+                for cells in zip(*columns, strict=True):
+                    yield Record(self._file.lines[rows], [*cells])
+                    rows += 1
+        except PipelineError as error:
+            yield Record(ENDED, [], str(error))
+
+    def problem(self, record: Record) -> str:
+        """The problem of a record, with its place."""
+        return record.problem
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return Quoted(value) if isinstance(value, str) else repr(value)

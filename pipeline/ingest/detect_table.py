@@ -1,0 +1,74 @@
+"""Find out what has to be declared of a file of any kind."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.core.errors import PipelineError, PipelineWarning
+from pipeline.core.params import Dialect, Table
+from pipeline.ingest.arrow import NAN
+from pipeline.ingest.detect import Found, Reading, detect, read_through
+from pipeline.ingest.formats import Format, format_of, opened_table
+from pipeline.ingest.numbers import MARKERS
+
+
+def detect_file(
+    path: Path,
+    missing: Sequence[str] = (),
+    sheet: str | None = None,
+    reading: Reading = read_through,
+) -> Found:
+    """Find the declaration that reads all of a file.
+
+    Parameters
+    ----------
+    path : Path
+    missing : sequence of str, optional
+        Texts that are no value, beside those that are found.
+    sheet : str, optional
+        Of a workbook that has several.
+    reading : callable, optional
+        Reads all rows of a file, as for `detect`.
+
+    Raises
+    ------
+    PipelineError
+        As `detect`, and as the reader of such a file.
+    """
+    known = format_of(path)[1]
+    if sheet is not None and known is not Format.WORKBOOK:
+        raise PipelineError(f"--sheet {sheet}: {path} is {known.value}, and has no sheets")
+    if known is Format.CSV:
+        return detect(path, Dialect(missing=[*missing]) if missing else None, reading)
+    declared: dict[str, object] = {"missing": [*missing]} if missing else {}
+    if known is Format.WORKBOOK:
+        from pipeline.ingest.sheets import rows_above
+
+        found = {"sheet": sheet, "skip_lines": rows_above(path, sheet)}
+        declared.update((key, value) for key, value in found.items() if value)
+    return _read(path, known, Table.model_validate(declared), reading)
+
+
+def _read(path: Path, known: Format, table: Table, reading: Reading, again: bool = True) -> Found:
+    """What a reader finds; again with the markers of missing values that it has met."""
+    file = opened_table(path, table=table)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PipelineWarning)
+            reading(file)
+    except PipelineError:
+        if not (again and getattr(file, "nan", False)):
+            raise
+        return _read(path, known, _with(table, [NAN]), reading, again=False)
+    beside = getattr(file, "texts_beside_numbers", dict[str, set[str]])()
+    found = {text for texts in beside.values() if texts <= {*MARKERS} for text in texts}
+    if found and again:
+        more = _with(table, [m for m in MARKERS if m in found])
+        return _read(path, known, more, reading, again=False)
+    texts = file.text_columns()
+    columns = {name: name not in texts for name in file.header}
+    return Found(Dialect(), columns, file.notes(), table, known.value)
+
+
+def _with(table: Table, missing: Sequence[str]) -> Table:
+    return table.model_copy(update={"missing": [*table.missing, *missing]})

@@ -1,0 +1,193 @@
+"""`add` takes files of other kinds as they are; they go through the stages, and rows to predict."""
+
+import random
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyreadstat
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.core import layout
+from pipeline.core.params import load_params
+from pipeline.core.tables import read_table
+from pipeline.ingest.table_file import TableFile
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command in the workspace: exit code, and what it printed on stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = main([*map(str, words)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def flats(count: int = 60) -> dict[str, list[Any]]:
+    """Area, with a gap, city, whether there is a lift, and the price."""
+    draw = random.Random(0)
+    areas = [draw.randint(300, 1500) / 10 for _ in range(count)]
+    return {
+        "area": [None, *areas[1:]],
+        "city": [("Bonn", "Rome", "Lyon")[k % 3] for k in range(count)],
+        "lift": [k % 2 == 0 for k in range(count)],
+        "price": [round(2 * a + 5 * (k % 2) + draw.gauss(0, 5), 3) for k, a in enumerate(areas)],
+    }
+
+
+def as_parquet(path: Path, table: dict[str, list[Any]]) -> None:
+    pq.write_table(pa.table(table), path)
+
+
+def as_workbook(path: Path, table: dict[str, list[Any]]) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Flats of 2024"], [], [*table], *zip(*table.values(), strict=True)):
+        book.active.append(row)
+    book.save(path)
+
+
+def as_zip(path: Path, table: dict[str, list[Any]]) -> None:
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("flats.csv", pd.DataFrame(table).to_csv(index=False))
+
+
+def as_spss(path: Path, table: dict[str, list[Any]]) -> None:
+    frame = pd.DataFrame(table).assign(lift=[float(one) for one in table["lift"]])
+    pyreadstat.write_sav(frame, path, variable_value_labels={"lift": {0: "no", 1: "yes"}})
+
+
+KINDS = {
+    "flats.parquet": (as_parquet, "", "a Parquet file"),
+    "Flats.xlsx": (as_workbook, "table: {skip_lines: 2}", "an Excel workbook; header in row 3"),
+    "flats.csv.zip": (as_zip, 'csv: {missing: [""]}', "commas between cells"),
+    "flats.sav": (as_spss, "", "a file of SPSS"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_of_any_kind_is_a_dataset(cli: Cli, tmp_path: Path, name: str) -> None:
+    write, _, said = KINDS[name]
+    file = tmp_path / name
+    write(file, flats())
+    code, out, errors = cli("add", file, "--target", "price")
+    assert (code, errors) == (0, "")
+    assert said in out
+    source = Path("data/raw") / name.lower()
+    assert source.read_bytes() == file.read_bytes()
+    assert load_params().dataset("flats").ingest.path == source
+    for stage in ("ingest", "validate", "split"):
+        code, _, errors = cli(stage, "flats")
+        assert code == 0, errors
+    table = read_table(Path("data/1_ingested/flats.parquet")).to_pydict()
+    assert table["price"] == flats()["price"]
+    assert table["area"] == flats()["area"]
+    assert {*table["lift"]} in ({"true", "false"}, {"True", "False"}, {"yes", "no"})
+
+
+def test_a_row_that_breaks_the_schema_is_named(cli: Cli, tmp_path: Path) -> None:
+    for name, row in (("flats.parquet", 4), ("flats.xlsx", 7)):
+        write = KINDS[name.replace("flats.x", "Flats.x")][0]
+        write(tmp_path / name, flats())
+        dataset = name.replace(".", "_")
+        assert cli("add", tmp_path / name, "--target", "price", "--name", dataset)[0] == 0
+        worse = flats()
+        worse["area"][3] = -5.0
+        write(Path("data/raw") / f"{dataset}{Path(name).suffix}", worse)
+        assert cli("ingest", dataset)[0] == 0
+        code, _, errors = cli("validate", dataset)
+        assert code == 2
+        assert f"{Path(name).suffix}, row {row}, column area: -5.0, expected" in errors
+
+
+def test_what_is_said_of_rows_counts_them_as_the_file_does(cli: Cli, tmp_path: Path) -> None:
+    gaps, lines = flats(), flats()
+    gaps["price"][3:5] = [None, None]
+    for name, unit in (("flats.parquet", "row 4"), ("flats.csv.zip", "line 5")):
+        KINDS[name][0](tmp_path / name, gaps)
+        code, _, errors = cli("add", tmp_path / name, "--target", "price", "--dry-run")
+        text = f"target price has no value in 2 rows, first on {unit}: left out by `split`"
+        assert (code, errors) == (0, f"warning: add: {text}\n")
+    total = {"area": None, "city": "Total", "lift": None, "price": sum(lines["price"])}
+    as_workbook(tmp_path / "Flats.xlsx", {n: [*cells, total[n]] for n, cells in lines.items()})
+    code, _, errors = cli("add", tmp_path / "Flats.xlsx", "--target", "price")
+    assert (code, errors.split("Flats.xlsx, ")[1]) == (
+        2,
+        "row 64: 'Total' is the sum of the rows above in price: a total is no observation; "
+        "remove the row\n",
+    )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_is_read_once(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    read, groups = list[TableFile](), TableFile.groups
+
+    def counted(file: TableFile) -> Iterator[pa.Table]:
+        read.append(file)
+        return groups(file)
+
+    monkeypatch.setattr(TableFile, "groups", counted)
+    KINDS[name][0](tmp_path / name, flats())
+    assert cli("add", tmp_path / name, "--target", "price")[0] == 0
+    assert len(read) == 1
+
+
+def test_damaged_records_of_an_archive_are_set_aside(cli: Cli, tmp_path: Path) -> None:
+    as_zip(tmp_path / "flats.csv.zip", flats())
+    assert cli("add", tmp_path / "flats.csv.zip", "--target", "price")[0] == 0
+    text = f"{pd.DataFrame(flats()).to_csv(index=False)}damaged\n"
+    with zipfile.ZipFile("data/raw/flats.csv.zip", "w") as packed:
+        packed.writestr("flats.csv", text)
+    code, _, errors = cli("ingest", "flats")
+    assert (code, "declare bad_records: {set_aside: 0.05}" in errors) == (2, True)
+    params, csv = Path("params.yaml"), "      csv:\n"
+    declared = f"{csv}        bad_records: {{set_aside: 0.05}}\n"
+    params.write_text(params.read_text().replace(csv, declared))
+    assert [cli(stage, "flats")[0] for stage in ("ingest", "validate")] == [0, 0]
+    assert layout.rejected("flats").read_text().splitlines()[1].endswith(",damaged")
+
+
+def test_one_sheet_of_several_is_chosen(cli: Cli, tmp_path: Path) -> None:
+    as_workbook(tmp_path / "a.xlsx", flats())
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    book.create_sheet("Notes")
+    book.save(tmp_path / "a.xlsx")
+    code, _, errors = cli("add", tmp_path / "a.xlsx", "--target", "price")
+    assert code == 2
+    assert "has the sheets 'Sheet', 'Notes'" in errors
+    code, out, errors = cli("add", tmp_path / "a.xlsx", "--target", "price", "--sheet", "Sheet")
+    assert (code, errors) == (0, "")
+    assert "sheet 'Sheet'; header in row 3" in out
+
+
+def test_rows_to_predict_are_of_the_same_kind_or_csv(cli: Cli, tmp_path: Path) -> None:
+    as_parquet(tmp_path / "flats.parquet", flats())
+    assert cli("add", tmp_path / "flats.parquet", "--target", "price")[0] == 0
+    for stage in ("ingest", "validate", "split"):
+        assert cli(stage, "flats")[0] == 0
+    trainers = ["closed_form", "linear_regression", "mean"]
+    assert cli("train", "flats", *trainers)[0] == 0
+    rows = {name: values[:20] for name, values in flats().items() if name != "price"}
+    as_parquet(tmp_path / "new.parquet", rows)
+    frame = pd.DataFrame(rows).assign(lift=[str(one).lower() for one in rows["lift"]])
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    model = ("--model", "closed_form")
+    code, of_parquet, errors = cli("predict", "flats", tmp_path / "new.parquet", *model)
+    assert code == 0, errors
+    assert cli("predict", "flats", tmp_path / "new.csv", *model)[1] == of_parquet
+    as_parquet(tmp_path / "new.parquet", rows | {"area": [1.0] * 9 + [float("inf")] * 11})
+    code, out, errors = cli("predict", "flats", tmp_path / "new.parquet", *model)
+    assert (code, out) == (2, "")
+    assert "new.parquet, row 10, column area: inf, expected a finite number" in errors

@@ -1,0 +1,125 @@
+"""A query becomes a Parquet file that keeps all values; its address stands nowhere."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from pipeline.__main__ import main
+from pipeline.commands.add.query import snapshot
+from pipeline.core.errors import PipelineError
+from tests.servers import postgresql
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Fill a database of sqlite, which FLATS is the address of."""
+    monkeypatch.setenv("FLATS", f"sqlite:///{tmp_path}/secret.db")
+
+    def fill(create: str, *rows: tuple[object, ...]) -> None:
+        with sqlite3.connect(tmp_path / "secret.db") as connection:
+            connection.execute(create)
+            marks = ", ".join("?" for _ in rows[0])
+            connection.executemany(f"insert into flats values ({marks})", rows)
+        connection.close()
+
+    return fill
+
+
+def taken(tmp_path: Path, query: str = "select * from flats") -> dict[str, list[object]]:
+    snapshot(query, "FLATS", tmp_path / "a.parquet")
+    return pq.read_table(tmp_path / "a.parquet").to_pydict()
+
+
+def test_integers_beside_null_and_empty_text_stay(
+    database: Callable[..., None], tmp_path: Path
+) -> None:
+    database("create table flats (n, t, x)", (9007199254740993, "", 0.5), (None, None, None))
+    found = taken(tmp_path)
+    assert found == {"n": [9007199254740993, None], "t": ["", None], "x": [0.5, None]}
+    assert pq.read_schema(tmp_path / "a.parquet").metadata[b"query"] == b"select * from flats"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("select * from flats", "column n holds .*; CAST it to one type"),
+        ("select 1 as a, 2 as a", "has two columns a; name them by AS"),
+        ("select * from nowhere", "FLATS: no such table: nowhere"),
+        ("create table other (a)", "expected a SELECT"),
+    ],
+)
+def test_a_query_that_cannot_be_kept_is_refused(
+    database: Callable[..., None], tmp_path: Path, query: str, message: str
+) -> None:
+    database("create table flats (n)", (1,), ("a",))
+    with pytest.raises(PipelineError, match=message) as refused:
+        taken(tmp_path, query)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://me:secret@127.0.0.1:1/none", "secret", "other://me:secret@host"]
+)
+def test_no_message_tells_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("FLATS", url)
+    with pytest.raises(PipelineError, match="--connection FLATS: ") as refused:
+        taken(tmp_path)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_name_that_is_not_set_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLATS", raising=False)
+    with pytest.raises(PipelineError, match="--connection FLATS: is not set; expected"):
+        taken(tmp_path)
+
+
+def test_a_snapshot_is_tried_without_writing(
+    database: Callable[..., None], workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database("create table flats (area, price)", *((k, 2 * k + k % 3) for k in range(40)))
+    words = ["add", "--query", "select * from flats", "--connection", "FLATS", "--target", "price"]
+    assert main([*words, "--name", "flats", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("query of FLATS: 40 rows, 2 columns")
+    assert "data/raw/flats.parquet" in said
+    assert "secret" not in said
+    assert main(words) == 2
+    assert "--query needs --connection VARIABLE and --name NAME" in capsys.readouterr().err
+    assert not (workspace / "data/raw/flats.parquet").exists()
+
+
+@pytest.mark.slow
+def test_types_of_postgresql_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noon = datetime(2024, 1, 2, 12, tzinfo=UTC)
+    with postgresql() as url:
+        monkeypatch.setenv("FLATS", url)
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "create table flats (n bigint, t text, b bool, d numeric(12, 2), x float8, "
+                "day date, at timestamptz)"
+            )
+            connection.exec_driver_sql(
+                "insert into flats values (9007199254740993, '', true, 57.01, 0.1, '2024-01-02', "
+                "'2024-01-02 12:00+00'), (null, null, null, null, null, null, null)"
+            )
+        engine.dispose()
+        found = taken(tmp_path, "select * from flats order by n nulls last")
+    assert {name: values[0] for name, values in found.items()} == {
+        "n": 9007199254740993,
+        "t": "",
+        "b": True,
+        "d": Decimal("57.01"),
+        "x": 0.1,
+        "day": date(2024, 1, 2),
+        "at": noon,
+    }
+    assert {values[1] for values in found.values()} == {None}
