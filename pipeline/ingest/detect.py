@@ -220,7 +220,7 @@ def _confirmed(path: Path, found: Found, reading: Reading, again: int = 2) -> Fo
         dialect = _with(found.dialect, missing=missing)
         return _confirmed(path, found._replace(dialect=dialect), reading, again - 1)
     missing, columns = found.dialect.missing, found.columns | dict.fromkeys(others, False)
-    notes = [*found.notes, *(note(name, min(cells), missing) for name, cells in others.items())]
+    notes = [*found.notes, *(note(name, cells, missing) for name, cells in others.items())]
     return found._replace(columns=columns, notes=notes)
 
 

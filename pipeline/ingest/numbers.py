@@ -69,8 +69,9 @@ def columns(cells: Mapping[str, Sequence[str]], given: Dialect) -> Columns:
     writing, numeric, notes = _unambiguous(writing, numeric, present, units)
     used = {name: unit for name, unit in units.items() if name in numeric or name in given.units}
     others = [name for name in cells if name not in numeric and typed(present[name])]
-    gaps = _missing(cells, [*numeric, *others], given)
-    notes += _notes(present, numeric, writing, used, gaps.get("missing", []))
+    nearly = _nearly(present, writing, used)
+    gaps = _missing(cells, [*numeric, *nearly, *others], given)
+    notes += [note(name, cells, gaps.get("missing", [])) for name, cells in nearly.items()]
     found = writing | ({"units": used} if used else {}) | gaps
     return Columns([*cells], found, numeric, notes)
 
@@ -180,26 +181,25 @@ def _any_quoted(
     return any(isinstance(c, Quoted) and c in missing for name in names for c in cells[name])
 
 
-def note(column: str, cell: str, missing: Sequence[str]) -> str:
-    """That a cell makes text of its column, and what to do where it is missing like others."""
-    word = not any(map(str.isdigit, cell)) and cell.lower().strip("+-") not in INFINITE
-    declare = f"declare missing: {inline([*missing, cell])}; {GAPS}"
+def note(column: str, cells: Iterable[str], missing: Sequence[str]) -> str:
+    """That cells make text of their column, and what to do where they mean none."""
+    first, *more = sorted(cells)
+    word = not any(map(str.isdigit, first)) and first.lower().strip("+-") not in INFINITE
+    declare = f"declare missing: {inline([*missing, first])}; {GAPS}"
     remedy = f" (where it means none, {declare})" * word
-    return f"column {column} is text: {cell!r} is no finite number{remedy}"
+    others = f", nor are {', '.join(map(repr, more[:2]))}{' ...' * (len(more) > 2)}" * bool(more)
+    return f"column {column} is text: {first!r} is no finite number{others}{remedy}"
 
 
-def _notes(
-    present: dict[str, set[str]], numeric: Sequence[str], writing: dict[str, str],
-    units: dict[str, str], missing: Sequence[str],
-) -> list[str]:  # fmt: skip
-    """The cells that make text of columns that are else of numbers."""
-    dialect, notes = _dialect(writing, units), list[str]()
+def _nearly(
+    present: dict[str, set[str]], writing: dict[str, str], units: dict[str, str]
+) -> dict[str, set[str]]:
+    """The cells that make text of columns that are else of numbers, by column."""
+    dialect, found = _dialect(writing, units), dict[str, set[str]]()
     for name, column in present.items():
-        if name in numeric:
-            continue
-        ordered = sorted(column)
-        numbers = map(is_number, dialect.pointed(ordered, name))
-        others = [cell for cell, number in zip(ordered, numbers, strict=True) if not number]
-        if 2 * len(others) < len(ordered):
-            notes.append(note(name, others[0], missing))
-    return notes
+        cells = [*column]
+        numbers = map(is_number, dialect.pointed(cells, name))
+        others = {cell for cell, number in zip(cells, numbers, strict=True) if not number}
+        if others and 2 * len(others) < len(cells):
+            found[name] = others
+    return found

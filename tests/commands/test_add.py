@@ -155,7 +155,22 @@ ROWS = [(k, (k * 37) % 41, k % 3) for k in range(40)]
             "a b", [(7, k) for k in range(40)], ["--target", "b"],
             "no column is left to predict b by: a: 7 in all rows",
         ),
+        (
+            "a b", [(2**64 + k, k) for k in range(40)], ["--target", "b"],
+            "no column is left to predict b by: a: one number beyond 2^53, or several that floats",
+        ),
         ("a b", [(k, f"w{k}") for k in range(40)], ["--target", "b"], "target b cannot be pre"),
+        (
+            "a b", [(k, "2e308" if k == 7 else k / 2) for k in range(40)], ["--target", "b"],
+            "target b cannot be predicted: an identifier: another text in each row\n"
+            "column b is text: '2e308' is no finite number",
+        ),
+        (
+            "a b", [(["-?-", "n.k.", "1e"][k] if k < 3 else k / 2, k) for k in range(40)],
+            ["--target", "b"],
+            "no column is left to predict b by: a: an identifier: another text in each row\n"
+            "column a is text: '-?-' is no finite number, nor are '1e', 'n.k.' (where it means",
+        ),
         (
             "a b", [(k, k**2 if k < 2 else "") for k in range(40)], ["--target", "b"],
             "target b has a value in 2 of 40 rows; 3 are the fewest",
@@ -231,7 +246,7 @@ def test_a_word_among_numbers_is_said_with_the_option_for_it(cli: Cli) -> None:
     file = write(Path("new.csv"), "a b c", rows)
     code, said, _ = cli("add", file, "--target", "c", "--dry-run")
     assert (code, "note        column a is text: 'closed' is no finite" in said) == (0, True)
-    assert "            `add` with --missing TEXT declares it" in said
+    assert "note        `add` with --missing TEXT declares it" in said
     _, said, _ = cli("add", file, "--target", "c", "--missing", "closed")
     assert "numbers     2: a (1 missing), b" in said
 

@@ -46,6 +46,8 @@ def _nothing(column: Column) -> str:
         return "without any value"
     if column.counts and len(column.counts) == 1 and not (column.dtype == "str" and column.missing):
         [value] = column.counts
+        if column.dtype != "str" and abs(value) >= EXACT and column.rows > 1:
+            return "one number beyond 2^53, or several that floats cannot tell apart"
         shown = repr(value) if column.dtype == "str" else f"{value:.6g}"
         return f"{shown} in all rows" + " that have a value" * bool(column.missing)
     return ""

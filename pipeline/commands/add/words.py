@@ -17,7 +17,7 @@ from pipeline.ingest.detect import Found
 
 WIDTH, LINES = 100, 6  # characters of a line, lines of one subject
 CUT, LONG = 40, re.compile(r"[^\s,]{60,}")  # of a name without blanks
-CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", WHITESPACE: "blanks", "|": "bars"}
+CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", WHITESPACE: "runs of blanks and tabs", "|": "bars"}
 
 
 class Told(NamedTuple):
@@ -62,6 +62,13 @@ def summary(told: Told) -> Iterator[str]:
             yield f"{subject * (k == 0):<12}{line}"
 
 
+def notes(found: Found) -> Iterator[str]:
+    """What keeps columns from being numbers, and what to do."""
+    yield from found.notes
+    if any("declare missing" in note for note in found.notes):
+        yield "`add` with --missing TEXT declares it, in the schema, too"
+
+
 def _subjects(told: Told) -> Iterator[tuple[str, str]]:
     dialect, target = told.found.dialect, told.target
     others = {name: column for name, column in told.columns.items() if name != target.name}
@@ -83,10 +90,8 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
         yield "categories", _listed(few)
     for k, (why, names) in enumerate(_reasons(told, of["drop"]).items()):
         yield "left out" * (k == 0), f"{', '.join(names)}: {why}"
-    for note in told.found.notes:
+    for note in notes(told.found):
         yield "note", note
-    if any("declare missing" in note for note in told.found.notes):
-        yield "", "`add` with --missing TEXT declares it, in the schema, too"
     yield "models", _models(told)
 
 
@@ -114,9 +119,8 @@ def _header(dialect: Dialect, names: Sequence[str]) -> str:
         return f"none: the columns are called {', '.join(names[:5])}{', ...' * (len(names) > 5)}"
     if dialect.header == COMMENTED:
         return f"behind {dialect.comment}{row_names}"
-    below = f", {dialect.skip_after_header} lines below it skipped" * bool(
-        dialect.skip_after_header
-    )
+    skipped = dialect.skip_after_header
+    below = f", {skipped} line{'s' * (skipped != 1)} below it skipped" * bool(skipped)
     return f"line {dialect.skip_lines + 1}{below}{row_names}"
 
 
