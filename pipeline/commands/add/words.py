@@ -17,7 +17,13 @@ from pipeline.ingest.detect import Found
 
 WIDTH, LINES = 100, 6  # characters of a line, lines of one subject
 CUT, LONG = 40, re.compile(r"[^\s,]{60,}")  # of a name without blanks
-CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", WHITESPACE: "runs of blanks and tabs", "|": "bars"}
+CALLED = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    WHITESPACE: "runs of blanks and tabs",
+    "|": "bars",
+}
 
 
 class Told(NamedTuple):
