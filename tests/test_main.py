@@ -472,6 +472,16 @@ print([feature for feature in __cpu_dispatch__ if __cpu_features__[feature]])
     assert output == "{'Haswell'}\nAVX2 COMPATIBLE\n['X86_V3']\n"
 
 
+@pytest.mark.parametrize("words", [["pipeline.core", "split@house"], ["pipeline", "doctor"]])
+def test_a_python_without_the_packages_is_told_what_to_type(words: list[str]) -> None:
+    alone = [sys.executable, "-S", "-m", *words]  # -S: no installed packages
+    done = subprocess.run(alone, capture_output=True, text=True, check=False)
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line.startswith(f"error: {words[1].partition('@')[0]}: {sys.executable} has no ")
+    assert "`make setup` installs all" in line
+
+
 def test_a_full_or_closed_stdout_is_no_traceback() -> None:
     command = f"{sys.executable} -m pipeline results"
     for line, expected in ((f"{command} > /dev/full", 2), (f"{command} | true", 0)):

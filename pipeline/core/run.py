@@ -5,7 +5,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ STAGES = {
     "track": Stage("pipeline.tracking.stage", 0),
 }
 NO_RESULT_OF_PARAMS = {"textbook", "track"}
+ELSEWHERE = "`make setup` installs all, `. .venv/bin/activate` lets dvc and python use it"
 OF_DVC = re.compile(f"({NAME})@({NAME})(?:-({NAME}))?")
 
 
@@ -100,6 +101,11 @@ def guarded(words: Sequence[str], work: Callable[[], None]) -> int:
         message, code = f"error: {command}: {error}", error.exit_code
     except KeyboardInterrupt:
         message, code = f"{command}: interrupted", 130
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith("pipeline"):
+            raise
+        message = f"error: {command}: {sys.executable} has no {error.name}; {ELSEWHERE}"
+        code = 2
     except BaseException as error:
         # A thread, too, may find no room for its stack, and a library none for its code.
         no_room = "can't start new thread", "failed to map segment from shared object"
@@ -155,6 +161,7 @@ def _warnings_on_stderr(command: str) -> Iterator[None]:
 
 
 def _restore() -> None:
-    from pipeline.core.files import restore_outputs
+    with suppress(ModuleNotFoundError):  # what ended the command: `guarded` says so
+        from pipeline.core.files import restore_outputs
 
-    restore_outputs()
+        restore_outputs()
