@@ -21,6 +21,7 @@ from pipeline.core.text import load_yaml
 Place = tuple[str, ...]  # keys, from the top of params.yaml
 DATASETS = ("datasets",)
 STEP = 2  # columns of an indent
+WIDTH = 80 - 2 * STEP  # of a model's line
 
 
 class Entry(NamedTuple):
@@ -50,14 +51,19 @@ class Splice(NamedTuple):
 
 
 def dataset_entry(name: str, block: Mapping[str, Any], comment: str) -> Entry:
-    """A dataset's block, below a comment and a blank line."""
-    return Entry(DATASETS, name, ["", f"# {comment}", *lines_of({name: block})])
+    """A dataset's block with a comment, below a blank line.
+
+    `dvc exp run -S` drops a comment below a list, such as the end of the block above.
+    """
+    start, *lines = lines_of({name: block})
+    return Entry(DATASETS, name, ["", start, f"  # {comment}", *lines])
 
 
 def model_entry(group: str, name: str, line: Mapping[str, Any]) -> Entry:
-    """A model, in one line."""
-    inside = ", ".join(lines_of(line))
-    return Entry(("models", group), name, [f"{name}: {{{inside}}}"])
+    """A model, in one line; in several where `dvc exp run -S` would cut it into lines."""
+    text = f"{name}: {{{', '.join(lines_of(line))}}}"
+    lines = [text] if len(text) <= WIDTH else lines_of({name: line})
+    return Entry(("models", group), name, [*lines])
 
 
 def inserted(text: str, entries: Iterable[Entry]) -> str:

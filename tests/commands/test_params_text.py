@@ -1,9 +1,11 @@
 """A dataset in the text of params.yaml: put there and taken away, no byte changes."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +38,7 @@ datasets:
     evaluate:
       metric: mse  # or mae
 """
-names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).map("z".__add__)
+names = st.from_regex(r"[a-z][a-z0-9_]{0,40}", fullmatch=True).map("z".__add__)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
@@ -111,6 +113,22 @@ def test_two_datasets_are_taken_out_in_any_order(text: str, first: str, second: 
     assert removed(removed(both, first), second) == text
 
 
+def test_an_experiment_leaves_what_is_added_as_it_is(tmp_path: Path) -> None:
+    path, name = tmp_path / "params.yaml", "a_dataset_with_a_long_name"
+    path.write_text(inserted(inserted(COMMITTED, entries("new")), entries(name)))
+    before = path.read_text()
+    apply_overrides(path, ["lr=0.02"])
+    rewritten = path.read_text().replace("lr: 0.02", "lr: 0.1", 1)
+    assert [line for line in rewritten.splitlines() if line.endswith(" ")] == []
+    assert plain(rewritten) == plain(before)
+    assert f"    {name}-bcpm:\n      dataset: {name}\n" in rewritten
+
+
+def plain(text: str) -> list[str]:
+    """The lines without quotes, of which DVC writes its own, and without a blank one below a list."""
+    return [line for line in text.replace('"', "").replace("'", "").splitlines() if line]
+
+
 def test_what_is_added_reads_as_the_rest_does() -> None:
     added = inserted(COMMITTED, entries("new", missing=["", "NA"]))
     line = "    new-bcpm: {dataset: new, trainer: bcpm, lr: 0.05, weight_decay: 0.00001}\n"
@@ -118,8 +136,8 @@ def test_what_is_added_reads_as_the_rest_does() -> None:
     assert added.removeprefix(COMMITTED.replace(
         "batch_size: 32}\n", f"batch_size: 32}}\n{line}"
     )) == """
-  # as it was found
   new:
+    # as it was found
     task: classification
     target: y
     ingest:
