@@ -125,7 +125,7 @@ def test_an_experiment_leaves_what_is_added_as_it_is(tmp_path: Path) -> None:
 
 
 def plain(text: str) -> list[str]:
-    """The lines without quotes, of which DVC writes its own, and without a blank one below a list."""
+    """The lines, but blank ones, without the quotes: DVC writes its own."""
     return [line for line in text.replace('"', "").replace("'", "").splitlines() if line]
 
 
