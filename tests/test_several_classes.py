@@ -11,12 +11,17 @@ import skops.io
 from ruamel.yaml import YAML
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import auc
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core import layout
+from pipeline.core.artifacts.evaluated import Verdict
 from pipeline.core.params import load_params
+from pipeline.report.gather import gather
+from pipeline.report.pictures import PICTURES, has
+from pipeline.report.texts import Texts
 from pipeline.tracking.sklearn_model import save_model
 
 Run = Callable[[str], tuple[int, str]]
@@ -121,7 +126,28 @@ def test_the_confusion_counts_every_test_row(trained: Path) -> None:
     assert [*of_one.index] == [*of_one.columns] == SPECIES
     right = json.loads(layout.metrics("iris").read_text())["softmax"]["test_accuracy"]
     assert np.trace(of_one) / of_one.to_numpy().sum() == pytest.approx(right)
-    assert len(pd.read_csv(layout.plot("iris", "roc"))) == 0
+
+
+def test_each_class_has_its_curves_and_pictures(trained: Path) -> None:
+    roc = pd.read_csv(layout.plot("iris", "roc"))
+    areas = [
+        auc(of_one["false_positive_rate"], of_one["true_positive_rate"])
+        for _, of_one in roc[roc["trainer"] == "softmax"].groupby("class")
+    ]
+    scores = json.loads(layout.metrics("iris").read_text())["softmax"]
+    assert len(areas) == 3
+    assert np.mean(areas) == pytest.approx(scores["test_roc_auc"])
+    verdict = Verdict.model_construct(best="softmax", metric="accuracy")
+    gathered = gather("iris", load_params(), verdict)
+    names = [name for name in ("roc", "pr", "calibration") if has(gathered, f"{name}_by_class")]
+    assert names == ["roc", "pr", "calibration"]
+    assert not any(has(gathered, name) for name in names)
+    for language in ("en", "zh"):
+        for name in names:
+            canvas, said = PICTURES[f"{name}_by_class"][1](gathered, Texts(language))
+            [axes] = canvas.axes
+            _, labels = axes.get_legend_handles_labels()
+            assert (labels, said.startswith("softmax")) == (SPECIES, True)
 
 
 @pytest.mark.filterwarnings("ignore")  # of MLflow's own imports

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pipeline.core.artifacts.evaluated import Judged
@@ -17,6 +18,8 @@ from pipeline.solvers.losses import sigmoid
 Row = tuple[object, ...]
 PlotData = tuple[list[str], list[Row]]
 Values = Mapping[str, Array]
+# Of a model and a class: its logits, 1 where a row is of it and 0 elsewhere, and both names.
+Each = Sequence[tuple[Array, Array, tuple[str, str]]]
 MOST_POINTS = 2000
 MOST_FEATURES = 100
 BINS = 10
@@ -24,9 +27,9 @@ HEADERS = {
     "predictions": ["trainer", "actual", "predicted"],
     "residuals": ["trainer", "predicted", "residual"],
     "confusion": ["trainer", "actual", "predicted", "rows"],
-    "roc": ["false_positive_rate", "true_positive_rate", "trainer"],
-    "pr": ["recall", "precision", "trainer"],
-    "calibration": ["predicted", "observed", "low", "high", "rows", "trainer"],
+    "roc": ["false_positive_rate", "true_positive_rate", "class", "trainer"],
+    "pr": ["recall", "precision", "class", "trainer"],
+    "calibration": ["predicted", "observed", "low", "high", "rows", "class", "trainer"],
 }
 
 
@@ -111,27 +114,49 @@ def of_classes(
     return _under_headers(confusion=_confusion(values, y, classes, thresholds))
 
 
-def of_two_classes(values: Values, y: Array, settings: Dataset, sure: float) -> dict[str, PlotData]:
-    """ROC, precision-recall and calibration of the positive class.
+def of_each_class(values: Values, y: Array, settings: Dataset, sure: float) -> dict[str, PlotData]:
+    """ROC, precision-recall and calibration of a class against all others.
 
-    Several classes have none: a curve of each class and model would be too many to read.
+    Of two classes that is the positive one, of several each in turn.
 
     Parameters
     ----------
     values : dict
-        By name of the model: the logit of label 1, shape (n_rows,).
+        By name of the model: the logit of label 1, shape (n_rows,), or those of several classes,
+        (n_rows, n_classes).
     y : ndarray of shape (n_rows,)
-        Labels 0 and 1; where all are alike there is no ROC and no precision-recall curve.
+        Labels; where all rows or none are of a class it has no ROC and no precision-recall curve.
     settings : Dataset
     sure : float
         The confidence of the intervals of the calibration.
     """
-    curved = {} if is_constant(y) else values
+    classes = settings.evaluate.classes or []
+    shown = range(len(classes)) if settings.evaluate.several else [settings.evaluate.positive_label]
+    each = [
+        (against_rest(z, k), (y == k).astype(float), (classes[k], trainer))
+        for trainer, z in values.items()
+        for k in shown
+    ]
+    curved = [one for one in each if not is_constant(one[1])]
     return _under_headers(
-        roc=_curve(roc_curve, 0, curved, y, settings),
-        pr=_curve(precision_recall_curve, 1, curved, y, settings),
-        calibration=_calibration(values, y, settings, sure),
+        roc=_curve(roc_curve, 0, curved),
+        pr=_curve(precision_recall_curve, 1, curved),
+        calibration=_calibration(each, sure),
     )
+
+
+def against_rest(z: Array, label: int) -> Array:
+    """The logit of one class against all others, log p / (1 - p), of shape (n_rows,).
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        The logit of label 1 of two, or those of several classes.
+    """
+    if z.ndim == 1:
+        return z if label else -z
+    rest: Array = logsumexp(np.delete(z, label, axis=1), axis=1)
+    return z[:, label] - rest
 
 
 def _under_headers(**rows: Iterable[Row]) -> dict[str, PlotData]:
@@ -147,25 +172,21 @@ def _confusion(
             yield trainer, a, b, int(np.sum((y == actual) & (label == predicted)))
 
 
-def _curve(
-    of: Callable[..., tuple[Array, ...]], across: int, values: Values, y: Array, settings: Dataset
-) -> Iterator[Row]:
-    """The points of scikit-learn's curve of each trainer; `across`: which of its arrays is x."""
-    positive = settings.evaluate.positive_label
-    for trainer, z in values.items():
-        found = of(y, z if positive else -z, pos_label=positive)
+def _curve(of: Callable[..., tuple[Array, ...]], across: int, each: Each) -> Iterator[Row]:
+    """The points of scikit-learn's curve of each; `across`: which of its arrays is x."""
+    for z, hit, named in each:
+        found = of(hit, z)
         for k in thinned(len(found[0]), MOST_POINTS):
-            yield float(found[across][k]), float(found[1 - across][k]), trainer
+            yield float(found[across][k]), float(found[1 - across][k]), *named
 
 
-def _calibration(values: Values, y: Array, settings: Dataset, sure: float) -> Iterator[Row]:
-    """Ten bins of the predicted probability: its mean, and the share that was positive."""
-    positive = settings.evaluate.positive_label
-    for trainer, z in values.items():
-        p = sigmoid(z if positive else -z)
+def _calibration(each: Each, sure: float) -> Iterator[Row]:
+    """Ten bins of the predicted probability: its mean, and the share that was of the class."""
+    for z, hit, named in each:
+        p = sigmoid(z)
         bins = np.minimum((p * BINS).astype(int), BINS - 1)
         for k in np.unique(bins):
             of_bin = bins == k
-            n, hits = int(of_bin.sum()), int(np.sum(y[of_bin] == positive))
+            n, hits = int(of_bin.sum()), int(hit[of_bin].sum())
             low, high = wilson(hits, n, sure) or (0.0, 1.0)
-            yield float(p[of_bin].mean()), hits / n, low, high, n, trainer
+            yield float(p[of_bin].mean()), hits / n, low, high, n, *named

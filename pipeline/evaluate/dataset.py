@@ -108,9 +108,7 @@ def plots(given: Given, evaluated: Evaluated) -> dict[str, curves.PlotData]:
         return data | curves.of_regression(values, y)
     thresholds = {name: evaluated.judged[name].threshold for name in values}
     data |= curves.of_classes(values, y, evaluated.classes or [], thresholds)
-    if given.settings.evaluate.several:
-        return data
-    return data | curves.of_two_classes(values, y, given.settings, evaluated.confidence)
+    return data | curves.of_each_class(values, y, given.settings, evaluated.confidence)
 
 
 def _judge_champion(given: Given, judge: Judge, judged: dict[str, Judged]) -> str | None:

@@ -1,7 +1,8 @@
 """How each model is drawn, the same in every picture of its dataset."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -89,3 +90,8 @@ def looks(evaluated: Evaluated) -> dict[str, Look]:
         name: _OTHERS.get(one.role) or _TRAINERS[trainers.index(name) % len(_TRAINERS)]
         for name, one in evaluated.judged.items()
     }
+
+
+def looks_of(names: Iterable[str]) -> dict[str, Look]:
+    """A look for each name, from the first on."""
+    return dict(zip(names, cycle(_TRAINERS), strict=False))

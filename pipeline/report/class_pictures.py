@@ -1,15 +1,20 @@
 """What the classification models make of the judged rows."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from pipeline.core.preprocessing import thinned
+from pipeline.core.tables import Array
 from pipeline.core.text import escape_formula
 from pipeline.figures.canvas import Drawn, panels, short
-from pipeline.figures.looks import DASHED, draw_each, looks
+from pipeline.figures.looks import DASHED, Look, draw_each, looks, looks_of
 from pipeline.figures.svg import COLOURS
-from pipeline.report.gather import Columns, Gathered
+from pipeline.report.gather import PLOTS, Columns, Gathered
 from pipeline.report.texts import Texts
 
 CURVE = 300
@@ -92,20 +97,74 @@ def draw_calibration(d: Gathered, t: Texts) -> Drawn:
     positive up, with Wilson's interval. A model is calibrated where intervals reach the diagonal.
     """
     points = d.by_model("calibration", baseline=False)
+    canvas = _calibration(points, looks(d.evaluated), t, short(d.evaluated.positive or "", 16))
+    return canvas, _calibrated(d, [points[d.best]], t)
+
+
+def draw_calibration_by_class(d: Gathered, t: Texts) -> Drawn:
+    """The same of the best trainer, each class against all others."""
+    points = d.by_class("calibration")
+    canvas = _calibration(points, looks_of(points), t, t("the_class"))
+    return canvas, _calibrated(d, [*points.values()], t)
+
+
+def draw_roc_by_class(d: Gathered, t: Texts) -> Drawn:
+    """Receiver operating characteristic of the best trainer, each class against all others."""
+    curves = _curves(d, "roc")
+    canvas, [axes] = panels(1, 230, labels=[*curves])
+    axes.plot([0, 1], [0, 1], **DASHED)
+    draw_each(axes, curves, looks_of(curves))
+    rate = t("true_positive_rate", positive=t("the_class"))
+    axes.set(xlabel=t("false_positive_rate"), ylabel=rate)
+    area = t.interval(*d.score(d.best, f"{d.held_out}_roc_auc"))
+    return canvas, t("roc_by_class.finding", best=d.best, area=area)
+
+
+def draw_pr_by_class(d: Gathered, t: Texts) -> Drawn:
+    """Precision over recall of the best trainer, each class against all others."""
+    curves = _curves(d, "pr")
+    canvas, [axes] = panels(1, 230, labels=[*curves])
+    draw_each(axes, curves, looks_of(curves))
+    axes.set(xlabel=t("recall"), ylabel=t("precision"), xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    means = {
+        of: t.interval(*d.score(d.best, f"{d.held_out}_macro_{of}"))
+        for of in ("precision", "recall")
+    }
+    return canvas, t("pr_by_class.finding", best=d.best, **means)
+
+
+def _curves(d: Gathered, plot: str) -> dict[str, tuple[Array, Array]]:
+    """X and y of at most so many points of the best trainer's curve of each class."""
+    *_, x, y = PLOTS[plot]
+    found = d.by_class(plot)
+    some = {name: thinned(len(rows[x]), CURVE) for name, rows in found.items()}
+    return {
+        short(name, 16): (rows[x][some[name]], rows[y][some[name]]) for name, rows in found.items()
+    }
+
+
+def _calibration(
+    points: Mapping[str, Columns], look: Mapping[str, Look], t: Texts, of: str
+) -> Figure:
     canvas, [axes] = panels(1, 230, labels=[*points])
     axes.plot([0, 1], [0, 1], **DASHED)
-    look = looks(d.evaluated)
     for k, (name, rows) in enumerate(points.items()):
         x = rows["predicted"] + 0.006 * (k - (len(points) - 1) / 2)  # beside one another
         bars = np.abs([rows["observed"] - rows["low"], rows["high"] - rows["observed"]])
         style = look[name].mark(4) | look[name].line(0, 1)
         axes.errorbar(x, rows["observed"], bars, elinewidth=0.8, label=name, **style)
-    positive = short(d.evaluated.positive or "", 16)
-    axes.set_xlabel(t("predicted_probability", positive=positive))
-    axes.set_ylabel(t("observed_share", positive=positive))
-    best = points[d.best]
-    holds = (best["low"] <= best["predicted"]) & (best["predicted"] <= best["high"])
-    return canvas, t("calibration.finding", best=d.best, bins=len(holds), holds=holds.sum())
+    axes.set_xlabel(t("predicted_probability", positive=of))
+    axes.set_ylabel(t("observed_share", positive=of))
+    return canvas
+
+
+def _calibrated(d: Gathered, points: Sequence[Columns], t: Texts) -> str:
+    """In how many of the best trainer's bins the interval holds what was predicted."""
+    low, high, predicted = (
+        np.concatenate([rows[key] for rows in points]) for key in ("low", "high", "predicted")
+    )
+    holds = (low <= predicted) & (predicted <= high)
+    return t("calibration.finding", best=d.best, bins=len(holds), holds=holds.sum())
 
 
 def _table(rows: Columns, classes: list[str]) -> NDArray[np.int64]:

@@ -36,10 +36,11 @@ PLOTS = {
     "predictions": ("trainer", "actual", "predicted"),
     "residuals": ("trainer", "predicted", "residual"),
     "confusion": ("trainer", "actual", "predicted", "rows"),
-    "roc": ("trainer", "false_positive_rate", "true_positive_rate"),
-    "pr": ("trainer", "recall", "precision"),
-    "calibration": ("trainer", "predicted", "observed", "low", "high"),
+    "roc": ("trainer", "class", "false_positive_rate", "true_positive_rate"),
+    "pr": ("trainer", "class", "recall", "precision"),
+    "calibration": ("trainer", "class", "predicted", "observed", "low", "high"),
 }
+TEXTS = {"trainer", "class"}  # columns of names; of `confusion` what is actual and predicted, too
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ class Gathered(Split):
         return self.verdict.best
 
     @property
+    def several(self) -> bool:
+        """Whether there are more than two classes, none of them the positive one."""
+        return len(self.evaluated.classes or []) > 2
+
+    @property
     def weights(self) -> dict[str, list[Coefficient]]:
         """The weights of each model that has any but the baseline."""
         return {
@@ -148,9 +154,21 @@ class Gathered(Split):
             if name in trainers and (baseline or one.role != "baseline")
         }
 
+    def by_class(self, plot: str) -> dict[str, Columns]:
+        """The rows that a plot has of the best trainer, by class; none where it has none."""
+        rows = self.by_model(plot)[self.best]
+        each = {
+            name: rows["class"] == escape_formula(name) for name in self.evaluated.classes or []
+        }
+        return {
+            name: {key: column[of_one] for key, column in rows.items()}
+            for name, of_one in each.items()
+            if of_one.any()
+        }
+
     def points(self, plot: str, most: int, baseline: bool = True) -> dict[str, tuple[Array, Array]]:
         """By model: x and y of at most so many rows of a plot, both ends among them."""
-        _, x, y = PLOTS[plot]
+        *_, x, y = PLOTS[plot]
         found = self.by_model(plot, baseline)
         some = {name: thinned(len(rows[x]), most) for name, rows in found.items()}
         return {name: (rows[x][some[name]], rows[y][some[name]]) for name, rows in found.items()}
@@ -217,7 +235,8 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
 
 def texts_of(plot: str) -> tuple[str, ...]:
     """The columns of a file of metrics/plots that are names; all others are numbers."""
-    return ("trainer", "actual", "predicted") if plot == "confusion" else ("trainer",)
+    names = TEXTS | ({"actual", "predicted"} if plot == "confusion" else set())
+    return tuple(column for column in PLOTS[plot] if column in names)
 
 
 def read_plot(dataset: str, plot: str) -> Columns:

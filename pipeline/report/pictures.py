@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 from pipeline.core.processes import apart
 from pipeline.figures.canvas import Drawn, finish, style
-from pipeline.report.class_pictures import draw_calibration, draw_confusion, draw_pr, draw_roc
+from pipeline.report.class_pictures import (
+    draw_calibration,
+    draw_calibration_by_class,
+    draw_confusion,
+    draw_pr,
+    draw_pr_by_class,
+    draw_roc,
+    draw_roc_by_class,
+)
 from pipeline.report.data_pictures import draw_fit, draw_histograms, draw_scatter
 from pipeline.report.fit_pictures import draw_loss, draw_predictions, draw_residuals
 from pipeline.report.forest_pictures import draw_coefficients, draw_comparison
@@ -25,9 +33,13 @@ PICTURES: dict[str, tuple[str, Callable[[Gathered, Texts], Drawn]]] = {
     "roc": ("judged_rows", draw_roc),
     "pr": ("judged_rows", draw_pr),
     "calibration": ("judged_rows", draw_calibration),
+    "roc_by_class": ("judged_rows", draw_roc_by_class),
+    "pr_by_class": ("judged_rows", draw_pr_by_class),
+    "calibration_by_class": ("judged_rows", draw_calibration_by_class),
     "coefficients": ("weights", draw_coefficients),
     "comparison": ("compared", draw_comparison),
 }
+OF_A_CLASS, BY_CLASS = {"roc", "pr", "calibration"}, "_by_class"
 
 
 class Picture(NamedTuple):
@@ -68,8 +80,10 @@ def draw_all(gathered: Sequence[Gathered], t: Texts) -> list[Picture]:
 
 def has(d: Gathered, name: str) -> bool:
     """Whether a dataset has the data for a picture; the plots of another task are without rows."""
-    if name in d.plots:
-        return len(d.plots[name]["trainer"]) > 0
+    plot = name.removesuffix(BY_CLASS)
+    if plot in d.plots:
+        fits = plot not in OF_A_CLASS or d.several == name.endswith(BY_CLASS)
+        return fits and len(d.plots[plot]["trainer"]) > 0
     is_line = len(d.features) == 1 and d.evaluated.task == "regression"
     of_others = {
         "scatter": is_line,

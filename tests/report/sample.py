@@ -147,6 +147,7 @@ def _plots(dataset: str, models: list[str], classes: list[str] | None, rows: int
     ]
     names = classes or ["", ""]
     found = [(names[k % 2], names[k % 5 > 1]) for k in range(rows)]
+    each = [(model, name) for model in models for name in (names if len(names) > 2 else names[:1])]
     curve = [(0.0, 0.0), (0.1, 0.8), (1.0, 1.0)]
     bins = [(0.1, 0.2, 0.05, 0.4), (0.8, 0.7, 0.75, 0.9)]
     of_regression: dict[str, list[tuple[object, ...]]] = {
@@ -155,9 +156,9 @@ def _plots(dataset: str, models: list[str], classes: list[str] | None, rows: int
     }
     of_classes: dict[str, list[tuple[object, ...]]] = {
         "confusion": [(m, a, b, found.count((a, b))) for m in models for a in names for b in names],
-        "roc": [(model, *point) for model in models for point in curve],
-        "pr": [(model, x, 1 - y / 2) for model in models for x, y in curve],
-        "calibration": [(model, *one) for model in models for one in bins],
+        "roc": [(*one, *point) for one in each for point in curve],
+        "pr": [(*one, x, 1 - y / 2) for one in each for x, y in curve],
+        "calibration": [(*one, *of_bin) for one in each for of_bin in bins],
     }
     filled = of_classes if classes else of_regression
     for name, header in PLOTS.items():
