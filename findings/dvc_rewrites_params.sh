@@ -23,7 +23,8 @@
 #   -# All rows.
 #
 # Why it matters: a model on one line of params.yaml stays on one line only up to column 80; what a
-# block says of itself stands inside of it, not above it, where a list may end; a diff against the commit, or a test that looks for a line of the file, sees edits that nobody made.
+# block says of itself stands inside of it, not above it, where a list may end; a diff against the
+# commit, or a test that looks for a line of the file, sees edits that nobody made.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
