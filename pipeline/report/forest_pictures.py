@@ -35,7 +35,7 @@ def draw_coefficients(d: Gathered, t: Texts) -> Drawn:
         style = look[name].mark(3.5) | {"label": name, "elinewidth": 1}
         axes.errorbar(values, places, xerr=_bars(shown), **style)
     axes.set_yticks(range(len(order)), names)
-    axes.set(ylim=(len(order) - 0.5, -0.5), xlabel=t("coefficient"))
+    axes.set(ylim=(len(order) - 0.5, -0.5), xlabel=t("coefficient") + d.learned)
     return canvas, _largest(d, t, leader, ranked)
 
 
