@@ -15,8 +15,9 @@ COEFFICIENTS = 30
 def draw_coefficients(d: Gathered, t: Texts) -> Drawn:
     """The weights on standardized features, the largest of the best trainer first.
 
-    Weights of standardized features compare with each other: each is the change of the target, or
-    of the log-odds, for one standard deviation of its feature. At most COEFFICIENTS are shown.
+    Weights of standardized features compare with each other: each is the change of the target, of
+    its logarithm or of the log-odds, for one standard deviation of its feature. At
+    most COEFFICIENTS are shown.
     """
     models = d.weights
     leader = d.best if d.best in models else next(iter(models))
