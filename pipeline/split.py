@@ -33,7 +33,7 @@ from pipeline.core.columns import (
     read_raw,
     target_values,
 )
-from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
+from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, naming
 from pipeline.core.files import md5, read_as, write_json
 from pipeline.core.oddities import Kind, Oddity, heard, hushed
 from pipeline.core.params import ColumnKind, Dataset, Order, load_params, nearest
@@ -42,6 +42,7 @@ from pipeline.core.preprocessing import (
     draw_features,
     fit_scaler,
     gives_away_together,
+    log_target,
     split_rows,
 )
 from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
@@ -81,7 +82,7 @@ def split(dataset: str) -> None:
     Z_train = Z[train]
     found += _doubted_columns(names, Z_train, where)
     if settings.task == "regression":
-        found += _together(names, Z_train, y[train], settings.target, where)
+        found += _together(names, Z_train, _targets(y, train, settings, where), settings, where)
     told = heard(found, muted)
     for text in told:
         warnings.warn(text, PipelineWarning, stacklevel=2)
@@ -269,15 +270,31 @@ def _doubted_columns(names: list[str], Z: Array, where: str) -> Iterator[Oddity]
         )
 
 
-def _together(names: list[str], Z: Array, y: Array, target: str, where: str) -> Iterator[Oddity]:
+def _targets(y: Array, train: NDArray[np.int64], settings: Dataset, where: str) -> list[Array]:
+    """What columns may give away: the training rows' target; its logarithm, where that is learned.
+
+    Raises
+    ------
+    PipelineError
+        When the target of any row has none.
+    """
+    if not settings.logged:
+        return [y[train]]
+    with naming(f"{where}.target: {settings.target}"):
+        return [y[train], log_target(y)[train]]
+
+
+def _together(
+    names: list[str], Z: Array, targets: Sequence[Array], settings: Dataset, where: str
+) -> Iterator[Oddity]:
     """The warning that some columns give the target away, of which none does alone.
 
     Of regressions only: classes that several columns tell apart are common in honest data.
     """
-    found = gives_away_together(Z, y)
+    found = next(filter(None, (gives_away_together(Z, y) for y in targets)), None)
     if found is None:
         return
-    columns, together, alone = found
+    (columns, together, alone), target = found, settings.target
     shown = ", ".join(names[k] for k in columns[:SHOWN])
     more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
     yield Oddity(

@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 
+import numpy as np
 import pytest
 
 from tests.conftest import Clone, copied
@@ -50,6 +51,32 @@ def test_after_going_back_an_experiment_is_compared_with_the_commit(clone: Clone
     assert "house manual_gd: loo mse 149.9 -> 1011 (lr 0.1 -> 0.01); its loss still falls" in output
     back_to_the_start(clone)
     assert "loo mse" not in clone.ok("dvc repro")
+
+
+def test_a_logged_target_trains_anew_and_is_predicted_in_its_own_units(clone: Clone) -> None:
+    output = clone.ok("dvc exp run -S +datasets.house.split.target_transform=log --name log")
+    models = ("direct@house-pairwise_mean", "direct@house-closed_form",
+              "gradient@house-manual_gd", "gradient@house-torch_sgd")  # fmt: skip
+    others = {"params", "validate@house", "split@house", "evaluate@house", "report", "track"}
+    assert stages_run(output) == others | {f"train_{model}" for model in models}
+    assert re.search("house closed_form: loo mse .* [(]target_transform log[)]", output)
+    page = (clone.folder / "metrics/report.html").read_text()
+    assert "mean squared error, log(price_wan)" in page
+    assert "coefficient on the standardized feature, log(price_wan)" in page
+    assert re.search(r"closed_form: exp\([\d.]+ x \+ [\d.]+\)", page)
+    (clone.folder / "new.csv").write_text("area_m2\n140\n")
+    predict = "python -m pipeline predict house new.csv 2> /dev/null"
+    answer = clone.ok(f"{predict} --model closed_form")
+    table = np.loadtxt(clone.folder / "data/raw/house.csv", delimiter=",", skiprows=1)
+    slope, intercept = np.polyfit(table[:, 0], np.log(table[:, 1]), 1)
+    expected = np.exp(slope * 140 + intercept)
+    assert float(answer.splitlines()[1].split(",")[1]) == pytest.approx(expected, rel=1e-9)
+    back_to_the_start(clone)
+    assert clone.ok(f"{predict} --model closed_form") != answer
+    name = "closed_form target_transform=log"
+    [run] = [one for one in runs(clone) if one["mlflow.runName"] == name]
+    assert clone.ok(f"{predict} --run {run['id']}") == answer
+    assert "target_transform" not in clone.ok("dvc repro")
 
 
 def test_two_models_of_a_dataset_share_a_trainer(clone: Clone) -> None:

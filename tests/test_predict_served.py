@@ -247,6 +247,24 @@ def test_a_threshold_is_part_of_the_model(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @of_libraries
+def test_a_logged_target_comes_back_in_its_own_units(tmp_path: Path) -> None:
+    import pandas as pd
+
+    changes = {"task": "regression", "classes": None, "threshold": None, "logged": True}
+    save_model(tmp_path, fitted(**changes), {"dataset": "d"}, "m-1", "0123")
+    estimator, metadata = _load(tmp_path, "0123")
+    ours = _predictor(estimator, metadata, "0123")
+    X = np.random.default_rng(0).normal([1, 2], [3, 0.5], size=(500, 2))
+    theirs = estimator.predict(pd.DataFrame(X, columns=["a", "b"]))
+    found = ours.predict(of_numbers(["a", "b"], X))
+    np.testing.assert_allclose(found, theirs, rtol=1e-12)
+    assert (found > 0).all()
+    estimator[-1].inverse_func = np.expm1
+    with pytest.raises(PipelineError, match="its model is not of the form that `track` logs"):
+        _predictor(estimator, metadata, "0123")
+
+
+@of_libraries
 def test_a_pickle_in_place_of_a_model_is_not_opened(tmp_path: Path) -> None:
     save_model(tmp_path, fitted(), {"dataset": "d", "trainer": "bcpm"}, "m-1", "0123")
     model = tmp_path / "model.skops"

@@ -67,7 +67,8 @@ def test_the_graph_loops_over_params_alone() -> None:
 
 def test_a_descent_is_run_again_for_every_param_that_reaches_it() -> None:
     params = {param for one in TRAINERS.values() for param in one.params}
-    assert params | {"models.gradient.${key}"} == set(stage("train_gradient")["params"])
+    others = {"models.gradient.${key}", "datasets.${item.dataset}.split"}
+    assert params | others == set(stage("train_gradient")["params"])
 
 
 def test_commands_hold_no_value_of_params_yaml() -> None:

@@ -24,7 +24,7 @@ from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.oddities import Kind
 from pipeline.core.text import load_yaml, pointed
-from pipeline.core.trainers import TRAINERS, UNLESS_NAMED, Task, Value, measures
+from pipeline.core.trainers import TRAINERS, TRANSFORM, UNLESS_NAMED, Task, Value, measures
 
 Name = Annotated[str, Field(pattern=f"^{layout.NAME}$")]
 ModelKey = Annotated[str, Field(pattern=f"^{layout.NAME}-{layout.NAME}$")]
@@ -352,6 +352,8 @@ class SplitRows(Settings):
         Categories of fewer training rows than this share one feature; gaps of fewer have none.
     gaps : str
         Whether missing values are filled, or rows that have any are left out.
+    target_transform : str
+        Whether the models of a regression learn the target, or its logarithm.
     """
 
     features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
@@ -359,6 +361,7 @@ class SplitRows(Settings):
     columns: dict[str, Annotated[ColumnKind | Order, BeforeValidator(_kind_or_order)]] = {}
     rare: Annotated[int, Field(ge=1)] = RARE
     gaps: Literal["fill", "leave_out"] = "fill"
+    target_transform: Literal["none", "log"] = "none"
 
 
 class Evaluate(Settings):
@@ -418,6 +421,8 @@ class Dataset(Settings):
                 "evaluate: classes, positive and threshold go with task: classification only"
             )
         if task == "classification":
+            if self.logged:
+                raise ValueError("split.target_transform: log goes with task: regression only")
             _refuse_unfit_classes(judged)
         if judged.metric not in self.metrics:
             of = f"{len(judged.classes or [])} classes" if judged.several else f"task: {task}"
@@ -426,6 +431,16 @@ class Dataset(Settings):
                 f"got {judged.metric}"
             )
         return self
+
+    @property
+    def logged(self) -> bool:
+        """Whether its models learn the logarithm of the target."""
+        return self.split.target_transform == "log"
+
+    @property
+    def of_models(self) -> dict[str, Value]:
+        """The params that it gives its models, but for the trivial one."""
+        return {TRANSFORM: "log"} if self.logged else {}
 
     @property
     def metrics(self) -> list[Metric]:
@@ -494,12 +509,15 @@ class Descent(Settings):
     def of(cls, **params: Any) -> "Descent":
         """The settings of a trainer, which may have no choice of loss, device or class weights.
 
+        Whether the target is logged is none of them.
+
         Raises
         ------
         ValueError
             Names every param that is unknown, missing or impossible.
         """
         given = {k: v.item() if hasattr(v, "item") else v for k, v in params.items()}
+        given.pop(TRANSFORM, None)
         try:
             return cls.model_validate(
                 {"loss": "mse", "device": "cpu", "class_weight": "none"} | given
@@ -642,8 +660,18 @@ class Params(Descent):
         PipelineError
             When params.yaml does not know the dataset.
         """
-        others = {name: Wanted(name, name, {}) for name in measures(self.dataset(dataset).task)}
-        return self.own_models_of(dataset) | others
+        return self.own_models_of(dataset) | self.measures_of(dataset)
+
+    def measures_of(self, dataset: str) -> dict[str, Wanted]:
+        """The reference model and the baseline of a dataset, by name.
+
+        Raises
+        ------
+        PipelineError
+            When params.yaml does not know the dataset.
+        """
+        names = measures(self.dataset(dataset).task)
+        return {name: self._wanted(dataset, name, name, {}) for name in names}
 
     def own_models_of(self, dataset: str) -> dict[str, Wanted]:
         """The models that have a line for a dataset, by name."""
@@ -651,8 +679,13 @@ class Params(Descent):
         for key, line in self.models.lines.items():
             if line.dataset == dataset:
                 name, settings = key.partition("-")[2], self.descent(line)
-                found[name] = Wanted(name, line.trainer, params_of(line.trainer, settings))
+                of_line = params_of(line.trainer, settings)
+                found[name] = self._wanted(dataset, name, line.trainer, of_line)
         return found
+
+    def _wanted(self, dataset: str, name: str, trainer: str, of_line: dict[str, Value]) -> Wanted:
+        given = self.dataset(dataset).of_models if TRAINERS[trainer].transforms else {}
+        return Wanted(name, trainer, of_line | given)
 
     def model_of(self, dataset: str, name: str) -> Wanted:
         """One model of a dataset.

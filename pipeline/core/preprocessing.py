@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.tables import Array
+from pipeline.core.trainers import TRANSFORM
 
 FLAT = 1e-14  # of the largest eigenvalue: a direction without spread, to seven digits
 TAKES_PART = 0.01  # the least weight of a column in a unit vector along such a direction
@@ -202,6 +204,22 @@ def _r2_left_out(Z: Array, y: Array, gram: Array, products: Array) -> float:
     leverage = 1 / len(y) + np.sum((Z @ inverse) * Z, axis=1)
     residuals = (y - Z @ (inverse @ products)) / np.maximum(1 - leverage, 1e-6)
     return float(1 - residuals @ residuals / (y @ y))
+
+
+def log_target(y: Array) -> Array:
+    """The natural logarithm of a target.
+
+    Raises
+    ------
+    PipelineError
+        When a value is not above 0.
+    """
+    if not (y > 0).all():
+        raise PipelineError(
+            f"{TRANSFORM}: log needs a target above 0, got {y.min():g}; correct or remove such "
+            "rows, or take the key out of params.yaml: datasets.NAME.split"
+        )
+    return np.log(y)
 
 
 def thinned(count: int, most: int) -> NDArray[np.intp]:

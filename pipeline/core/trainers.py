@@ -3,7 +3,7 @@
 A new trainer is a line here and a module of its name in pipeline/solvers, with a function `fit`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 Task = Literal["regression", "classification"]
@@ -30,6 +30,8 @@ DESCENT = (
 
 # Params that a model does not name where they are so: its file stays what it was without them.
 UNLESS_NAMED: dict[str, Value] = {"class_weight": "none"}
+# The one param that the dataset says (datasets.NAME.split), for all of its models alike.
+TRANSFORM = "target_transform"
 
 
 def no_callback(epoch: int, loss: float) -> None:
@@ -61,6 +63,11 @@ class Trainer(NamedTuple):
     role: Role = "trainer"
     classes: Classes | None = None
 
+    @property
+    def transforms(self) -> bool:
+        """Whether it learns the logarithm of a target; the trivial model stays what it is."""
+        return self.task == "regression" and self.role != "baseline"
+
 
 TRAINERS: dict[str, Trainer] = {
     "pairwise_mean": Trainer("regression", (), None),
@@ -80,10 +87,25 @@ TRAINERS: dict[str, Trainer] = {
 }
 
 
-def takes(trainer: str, params: Iterable[str]) -> bool:
+def takes(trainer: str, params: Mapping[str, Value]) -> bool:
     """Whether a model of the trainer has these params, no more and no fewer."""
-    every = {*TRAINERS[trainer].params}
-    return every - UNLESS_NAMED.keys() <= {*params} <= every
+    one = TRAINERS[trainer]
+    every, of_dataset = {*one.params}, {TRANSFORM} if one.transforms and logged(params) else set()
+    return every - UNLESS_NAMED.keys() <= params.keys() - of_dataset <= every
+
+
+def logged(params: Mapping[str, Value]) -> bool:
+    """Whether a model of these params has learned the logarithm of its target."""
+    return params.get(TRANSFORM) == "log"
+
+
+def scale_of(params: Mapping[str, Value]) -> str:
+    """What is said behind a model's losses and weights that are of the logarithm, else nothing.
+
+    >>> scale_of({"target_transform": "log"})
+    ' (log of the target)'
+    """
+    return " (log of the target)" if logged(params) else ""
 
 
 def spelled_out(trainer: str, params: Mapping[str, Value]) -> dict[str, Value]:

@@ -13,7 +13,7 @@ from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw, learn
 from pipeline.core.errors import naming
 from pipeline.core.params import CrossValidation, Dataset
-from pipeline.core.preprocessing import fit_scaler, is_constant, standardized
+from pipeline.core.preprocessing import fit_scaler, is_constant, log_target, standardized
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold, cross_validate, folds
 from pipeline.evaluate.intervals import area, wilson
@@ -38,10 +38,11 @@ def audits(
         The standardized rows that the trainers read.
     """
     X, y = rows.X[rows.train], rows.y[rows.train]
+    learned = [y, log_target(y)] if settings.logged else [y]
     return [
         _identical_rows(rows),
         _scaler(X, rows, trained),
-        _giveaway(X, y, rows.features, settings),
+        _giveaway(X, learned, rows.features, settings),
         _shuffled_labels(rows.raw, rows.y, settings, models),
     ]
 
@@ -81,10 +82,13 @@ def _scaler(X: Array, rows: Split, trained: Array) -> Audit:
     )
 
 
-def _giveaway(X: Array, y: Array, features: Sequence[str], settings: Dataset) -> Audit:
-    """The feature that alone says most about the target."""
+def _giveaway(
+    X: Array, targets: Sequence[Array], features: Sequence[str], settings: Dataset
+) -> Audit:
+    """The feature that alone says most about the target, or about its logarithm."""
     regression = settings.task == "regression"
-    of = [_r2(x, y) if regression else _auc(x, y) for x in X.T]
+    tell = _r2 if regression else _auc
+    of = [max(tell(x, y) for y in targets) for x in X.T]
     unit = "R2" if regression else "AUC of any two classes" if settings.evaluate.several else "AUC"
     best = int(np.argmax(of))
     return Audit(

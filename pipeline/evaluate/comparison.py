@@ -18,6 +18,7 @@ from pipeline.core.artifacts.evaluated import (
 )
 from pipeline.core.params import Goal, Metric
 from pipeline.core.preprocessing import is_constant
+from pipeline.core.trainers import TRANSFORM
 from pipeline.evaluate.intervals import resampled
 
 NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
@@ -151,7 +152,7 @@ def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str
 
 def _name(evaluated: Evaluated, champion: str) -> str:
     one = evaluated.judged[champion]
-    given = ", ".join(f"{k} {v}" for k, v in one.params.items() if k in ("lr", "epochs"))
+    given = ", ".join(f"{k} {v}" for k, v in one.params.items() if k in ("lr", "epochs", TRANSFORM))
     name = one.trainer if one.role == "champion" else champion
     return f"the champion {name}{f' ({given})' * bool(given)}"
 

@@ -11,6 +11,7 @@ from pipeline.core.artifacts.evaluated import Judged
 from pipeline.core.params import Dataset
 from pipeline.core.preprocessing import is_constant, thinned
 from pipeline.core.tables import Array
+from pipeline.core.trainers import scale_of
 from pipeline.evaluate.intervals import wilson
 from pipeline.evaluate.metrics import predicted_labels
 from pipeline.solvers.losses import sigmoid
@@ -51,10 +52,11 @@ def of_all(
     -------
     dict
         `loss` of the epochs, `cv` with the scores of the folds, `coefficients` with the weights,
-        and without rows the plots of HEADERS.
+        and without rows the plots of HEADERS. Losses and weights of a logarithm are named so.
     """
+    shown = {name: f"{name}{scale_of(one.params)}" for name, one in judged.items()}
     losses = [
-        (name, int(epoch), loss)
+        (shown[name], int(epoch), loss)
         for name, history in histories.items()
         for epoch, loss in history[thinned(len(history), MOST_POINTS)].tolist()
     ]
@@ -64,7 +66,7 @@ def of_all(
         for fold, value in enumerate(one.folds.get(metric, []))
     ]
     weights = [
-        (name, c.feature, c.value, c.low, c.high)
+        (shown[name], c.feature, c.value, c.low, c.high)
         for name, one in judged.items()
         if one.role != "baseline"
         for c in one.coefficients[:MOST_FEATURES]

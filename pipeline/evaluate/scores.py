@@ -296,6 +296,7 @@ def rounded(value: float | None) -> float | None:
     if not np.isfinite(value):
         raise PipelineError(
             "a score is not finite: a training grew beyond all numbers (lower lr), or values of "
-            "the target or the features are too large (rescale them)"
+            "the target or the features are too large (rescale them; where target_transform is "
+            "log, one row far from the others is enough)"
         )
     return float(f"{value:.{DIGITS}g}")

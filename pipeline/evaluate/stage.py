@@ -62,7 +62,10 @@ def _read(params: Params, dataset: str) -> Given:
     rows = read_split(dataset, settings, table)
     models = read_models(dataset, params.own_models_of(dataset), rows.features, md5(train))
     champion = read_champion(dataset, settings, table.column_names)
-    measured_by = {name: fit(name, {}, ParquetRows(train))[0] for name in measures(settings.task)}
+    measured_by = {
+        name: fit(one.trainer, one.params, ParquetRows(train))[0]
+        for name, one in params.measures_of(dataset).items()
+    }
     return Given(
         dataset=dataset,
         params=params,

@@ -19,6 +19,7 @@ from pipeline.report.texts import Texts, minus
 POINTS = 2000  # at most so many in a scatter; a browser draws, and a file holds, each of them
 HISTOGRAMS = 12
 BINS = 18
+CURVE = 50  # points
 
 
 def draw_scatter(d: Gathered, t: Texts) -> Drawn:
@@ -39,19 +40,24 @@ def draw_scatter(d: Gathered, t: Texts) -> Drawn:
 def draw_fit(d: Gathered, t: Texts) -> Drawn:
     """The line of every trainer over the points, as in the chapter's figure 3.26.
 
-    The axis is cut near the points (`canvas.near`): a line that diverged would hide all others.
+    Of a logged target it is a curve, the exponential of the line. The axis is cut near the points
+    (`canvas.near`): a line that diverged would hide all others.
     """
     names = _lines(d)
     canvas, [axes] = panels(1, 210, labels=names)
     low, high = d.X.min(), d.X.max()
     x = np.array([low, high]) + np.array([-0.05, 0.05]) * ((high - low) or 1)
+    x = np.linspace(x[0], x[1], CURVE if d.learned else 2)
     _points(d, axes)
     lines = {name: line(d, name) for name in names}
     curves = {name: (x, slope * x + intercept) for name, (slope, intercept) in lines.items()}
+    if d.learned:
+        with np.errstate(over="ignore"):
+            curves = {name: (x, np.exp(y)) for name, (_, y) in curves.items()}
     draw_each(axes, curves, looks(d.evaluated))
     axes.set_ylim(near(axes.get_ylim(), d.y))
-    equations = t("list").join(_equation(t, name, *one) for name, one in lines.items())
-    return canvas, t("fit.finding", lines=equations)
+    equations = [f"{name}: {_equation(t, d, *one)}" for name, one in lines.items()]
+    return canvas, t("fit.finding", lines=t("list").join(equations))
 
 
 def draw_histograms(d: Gathered, t: Texts) -> Drawn:
@@ -80,6 +86,8 @@ def draw_histograms(d: Gathered, t: Texts) -> Drawn:
 
 def line(d: Gathered, model: str) -> tuple[float, float]:
     """Slope and intercept in the feature's own units, of w (x - mean) / scale + b.
+
+    Of a logged target those of its logarithm.
 
     Returns
     -------
@@ -110,9 +118,10 @@ def _lines(d: Gathered) -> list[str]:
     return names
 
 
-def _equation(t: Texts, name: str, slope: float, intercept: float) -> str:
+def _equation(t: Texts, d: Gathered, slope: float, intercept: float) -> str:
     sign = minus("+" if intercept >= 0 else "-")
-    return f"{name}: {t.number(slope)} x {sign} {t.number(abs(intercept))}"
+    line = f"{t.number(slope)} x {sign} {t.number(abs(intercept))}"
+    return f"exp({line})" if d.learned else line
 
 
 def _points(d: Gathered, axes: Axes, labels: Sequence[str] = ()) -> None:

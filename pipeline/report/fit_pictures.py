@@ -42,8 +42,11 @@ def least_squares_minimum(d: Gathered) -> float | None:
     Returns
     -------
     float or None
-        min over theta of 1/n |X theta - y|^2; None where a trainer minimizes something else.
+        min over theta of 1/n |X theta - y|^2; None where a trainer minimizes something else, as
+        where the target is logged.
     """
+    if d.learned:
+        return None
     plain = {"loss": "mse", "weight_decay": 0, "batch_size": "full"}.items()
     if not all(plain <= d.models[name].params.items() for name in d.histories):
         return None
@@ -124,7 +127,7 @@ def _rate(d: Gathered, t: Texts, name: str) -> str:
 
 def _loss_name(d: Gathered, t: Texts) -> str:
     losses = {str(d.models[name].params.get("loss", "log_loss")) for name in d.histories}
-    return ", ".join(t(loss) for loss in sorted(losses))
+    return ", ".join(t(loss) for loss in sorted(losses)) + d.learned
 
 
 def _falls(d: Gathered, t: Texts, minimum: float | None) -> str:

@@ -15,8 +15,9 @@ COEFFICIENTS = 30
 def draw_coefficients(d: Gathered, t: Texts) -> Drawn:
     """The weights on standardized features, the largest of the best trainer first.
 
-    Weights of standardized features compare with each other: each is the change of the target, or
-    of the log-odds, for one standard deviation of its feature. At most COEFFICIENTS are shown.
+    Weights of standardized features compare with each other: each is the change of the target, of
+    its logarithm or of the log-odds, for one standard deviation of its feature. At
+    most COEFFICIENTS are shown.
     """
     models = d.weights
     leader = d.best if d.best in models else next(iter(models))
@@ -35,7 +36,7 @@ def draw_coefficients(d: Gathered, t: Texts) -> Drawn:
         style = look[name].mark(3.5) | {"label": name, "elinewidth": 1}
         axes.errorbar(values, places, xerr=_bars(shown), **style)
     axes.set_yticks(range(len(order)), names)
-    axes.set(ylim=(len(order) - 0.5, -0.5), xlabel=t("coefficient"))
+    axes.set(ylim=(len(order) - 0.5, -0.5), xlabel=t("coefficient") + d.learned)
     return canvas, _largest(d, t, leader, ranked)
 
 

@@ -28,6 +28,8 @@ from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
 from pipeline.core.tables import Array, read_table
 from pipeline.core.text import escape_formula, is_number
+from pipeline.core.trainers import logged
+from pipeline.figures.canvas import short
 
 Columns = dict[str, NDArray[Any]]
 # The files of metrics/plots/DATASET that the pictures need, and their columns. Every dataset has
@@ -120,6 +122,12 @@ class Gathered(Split):
         """What they are, and what the best trainer predicts, for all of them."""
         X, y = self.part(self.judged_rows)
         return y, self.models[self.best].predict(X)
+
+    @property
+    def learned(self) -> str:
+        """What is said behind losses and weights of a logged target: `, log(price)`."""
+        of_log = logged(self.models[self.best].params)
+        return f", log({short(self.evaluated.target, 12)})" if of_log else ""
 
     @property
     def cross_validated(self) -> str:

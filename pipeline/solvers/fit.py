@@ -6,15 +6,15 @@ from importlib import import_module
 from pipeline.core.artifacts.models import Model
 from pipeline.core.params import Descent
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Callback, Value, no_callback
+from pipeline.core.trainers import TRAINERS, Callback, Value, logged, no_callback
 from pipeline.solvers.descent import advise, batch_size, ending, stable_lr, trouble, warn_of
-from pipeline.solvers.rows import BalancedRows, Rows
+from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
 
 def fit(
     trainer: str, params: Mapping[str, Value], rows: Rows, callback: Callback = no_callback
 ) -> tuple[Model, Array]:
-    """Train on standardized rows.
+    """Train on standardized rows, of a logged target on its logarithm.
 
     Warns, before it starts, of a learning rate above the largest stable one. A trainer that
     descends tells `callback` its epochs (`solvers.descent.train`).
@@ -32,21 +32,24 @@ def fit(
     -------
     model : Model
     history : ndarray of shape (n_epochs,) or (n_epochs + 1,)
-        The loss; empty where the trainer takes no steps.
+        The loss, of a logged target that of the logarithm; empty where the trainer takes no steps.
 
     Raises
     ------
     Diverged
         When the loss stops being finite.
+    PipelineError
+        When a target that is to be logged is not above 0, or a trainer cannot be fitted.
     """
     one, ended = TRAINERS[trainer], None
     module, function = (trainer, "fit") if one.role == "trainer" else ("references", trainer)
     solve = getattr(import_module(f"pipeline.solvers.{module}"), function)
+    rows = logged_rows(rows) if logged(params) else rows
     if one.loss is None:
         theta, history, facts = solve(rows)
     else:
         settings = Descent.of(**params)
-        rows = BalancedRows(rows) if settings.class_weight == "balanced" else rows
+        rows = balanced_rows(rows) if settings.class_weight == "balanced" else rows
         stable = stable_lr(rows, settings, settings.loss if one.loss == "choice" else one.loss)
         advise(rows, settings, stable)
         theta, history, _ = solve(rows, settings, callback=callback)

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.preprocessing import standardized
+from pipeline.core.preprocessing import log_target, standardized
 from pipeline.core.tables import Array, as_arrays, read_group, row_groups
 from pipeline.solvers.blocks import ROWS, blocks
 
@@ -181,15 +181,14 @@ class ParquetRows:
         return Block(X, y)
 
 
-class BalancedRows:
-    """Rows whose classes weigh alike: one of n_k of label k weighs n / (K n_k).
-
-    That is class_weight="balanced" of scikit-learn (King and Zeng 2001).
+class ChangedRows:
+    """Rows that are changed as they are read, block by block.
 
     Parameters
     ----------
     rows : ArrayRows or ParquetRows
-        Without weights; labels from 0 to K - 1, and each has a row.
+    change : callable
+        Gives another block for each; it leaves X as it is.
 
     Attributes
     ----------
@@ -197,35 +196,53 @@ class BalancedRows:
         Those of the rows.
     """
 
-    def __init__(self, rows: "Rows") -> None:
-        self._rows, counts = rows, class_counts(rows)
+    def __init__(self, rows: "Rows", change: Callable[[Block], Block]) -> None:
+        self._rows, self._change = rows, change
         self.features: Sequence[str] | None = rows.features
         self.n_rows: int = rows.n_rows
         self.n_features: int = rows.n_features
         self.total_weight: float = rows.total_weight
         self.mean: Array = rows.mean
         self.scale: Array = rows.scale
-        self._of_class = self.n_rows / (len(counts) * counts)
 
     def parts(self) -> list[slice]:
         """Those of the rows."""
         return self._rows.parts()
 
     def read(self, part: slice) -> Block:
-        """Read some rows, weighed."""
-        return self._weighed(lambda: self._rows.read(part))
+        """Read some rows, and change them."""
+        return self._change(self._rows.read(part))
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
         """Draw the rows as they do."""
         for read in self._rows.shuffled(generator, size):
-            yield partial(self._weighed, read)
+            yield partial(self._changed, read)
 
-    def _weighed(self, read: Callable[[], Block]) -> Block:
-        block = read()
-        return Block(block.X, block.y, self._of_class[block.y.astype(np.intp)])
+    def _changed(self, read: Callable[[], Block]) -> Block:
+        return self._change(read())
 
 
-Rows = ArrayRows | ParquetRows | BalancedRows  # what a solver takes
+Rows = ArrayRows | ParquetRows | ChangedRows  # what a solver takes
+
+
+def balanced_rows(rows: Rows) -> ChangedRows:
+    """Rows whose classes weigh alike: one of n_k of label k weighs n / (K n_k).
+
+    That is class_weight="balanced" of scikit-learn (King and Zeng 2001).
+
+    Parameters
+    ----------
+    rows : Rows
+        Without weights; labels from 0 to K - 1, and each has a row.
+    """
+    counts = class_counts(rows)
+    of_class = rows.n_rows / (len(counts) * counts)
+    return ChangedRows(rows, lambda one: Block(one.X, one.y, of_class[one.y.astype(np.intp)]))
+
+
+def logged_rows(rows: Rows) -> ChangedRows:
+    """Rows with the logarithm of their target; as they are read, one not above 0 is refused."""
+    return ChangedRows(rows, lambda one: Block(one.X, log_target(one.y), one.weights))
 
 
 def in_memory(rows: Rows) -> tuple[Array, Array]:

@@ -6,7 +6,8 @@ Warns of a learning rate above the largest stable one, which the model file reco
 more than a few seconds has a progress bar, and a run in MLflow that grows.
 
 Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
-weight_decay, loss, init, loss_threshold, tolerance, seed, device.
+weight_decay, loss, init, loss_threshold, tolerance, seed, device, and datasets.DATASET.split, which
+says whether the target is logged.
 Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
 DATASET-MODEL_history.csv.
 """

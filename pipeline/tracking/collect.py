@@ -23,6 +23,7 @@ from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
 from pipeline.core.store.connection import identity_hash, in_main_repository, training_key
 from pipeline.core.tables import read_rejected, read_table
+from pipeline.core.trainers import logged
 from pipeline.tracking.committed import differing, settings_of
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 from pipeline.tracking.provenance import Origin, origin
@@ -143,7 +144,10 @@ class _Collector:
         }
 
     def _losses(self) -> tuple[float, float] | None:
-        """The range of losses that a picture of them needs: from the lowest to the first."""
+        """The range of losses that a picture of them needs: from the lowest to the first.
+
+        Scores, of which the lowest counts, too, are of another size where the target is logged.
+        """
         models = self.now.own_models_of(self.dataset).items()
         histories = [
             read_history(layout.history(self.dataset, name))[:, 1]
@@ -154,7 +158,8 @@ class _Collector:
         if high == 0:
             return None
         name = "train_mse" if self.settings.task == "regression" else "train_log_loss"
-        others = (one.scores.get(name) for one in self.evaluated.judged.values())
+        alike = [] if self.settings.logged else self.evaluated.judged.values()
+        others = (one.scores.get(name) for one in alike)
         lows = [*(losses.min() for losses in histories), *filter(None, others)]
         return max(min(lows) / 2, high / MOST_FALL), high
 
@@ -178,6 +183,7 @@ class _Collector:
             n_train=len(split.train),
             ranges=split.ranges(),
             example=[[*row.values()] for row in example],
+            logged=logged(model.params),
         )
 
     def _registered(self, name: str) -> Registered:

@@ -44,6 +44,8 @@ class Fitted(Settings):
         Smallest and largest value of each column of numbers over the training rows.
     example : list of list
         At most five training rows as received, column by column.
+    logged : bool
+        Whether it gives the logarithm of the target; older entries do not.
     """
 
     task: Task
@@ -60,6 +62,7 @@ class Fitted(Settings):
     n_train: int
     ranges: dict[str, tuple[float, float]]
     example: list[list[float | str | None]]
+    logged: bool = False
 
 
 class Data(Settings):

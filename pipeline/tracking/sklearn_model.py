@@ -83,7 +83,8 @@ def as_estimator(model: Fitted) -> "BaseEstimator":
     Pipeline or FixedThresholdClassifier
         Pipeline(StandardScaler, LinearRegression or LogisticRegression) on raw units, with a
         ColumnTransformer in front where columns are more than plain numbers. A threshold other than
-        0.5 is kept by a FixedThresholdClassifier around it.
+        0.5 is kept by a FixedThresholdClassifier around it; of a logged target the last step is a
+        TransformedTargetRegressor.
     """
     from sklearn.frozen import FrozenEstimator
     from sklearn.model_selection import FixedThresholdClassifier
@@ -221,7 +222,24 @@ def _linear(model: Fitted) -> "BaseEstimator":
         linear.coef_, linear.intercept_ = np.atleast_2d(coef.T), np.atleast_1d(intercept)
         linear.classes_ = np.array(_labels(model))
     linear.n_features_in_ = len(coef)
-    return linear
+    return _of_logarithm(linear) if model.logged else linear
+
+
+def _of_logarithm(linear: "BaseEstimator") -> "BaseEstimator":
+    """A model that gives the logarithm of the target, within one that gives the target."""
+    from sklearn.base import clone
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.preprocessing import FunctionTransformer
+
+    functions = {"func": np.log, "inverse_func": np.exp}
+    transformer = FunctionTransformer(**functions, validate=True).set_output(transform="default")
+    return _fitted(
+        TransformedTargetRegressor(clone(linear), **functions),
+        None,
+        regressor_=linear,
+        transformer_=transformer.fit([[1.0]]),
+        _training_dim=1,
+    )
 
 
 def _fitted(estimator: Any, names: Sequence[str] | None, **learned: Any) -> "BaseEstimator":

@@ -63,6 +63,24 @@ def load_schema(path: Path) -> pa.DataFrameSchema:
     return schema
 
 
+def require_above_0(schema: pa.DataFrameSchema, target: str, asked_by: str) -> None:
+    """Ask of a target of numbers that it has a logarithm.
+
+    Parameters
+    ----------
+    schema : DataFrameSchema
+        Gets a check more.
+    target : str
+        The column.
+    asked_by : str
+        The key of params.yaml, to name in messages.
+    """
+    column = schema.columns.get(target)
+    if column is not None and kind_of(column) in NUMBERS:
+        above_0 = pa.Check.gt(0, error=f"above 0 for log ({asked_by})", n_failure_cases=1)
+        column.checks = [*column.checks, above_0]
+
+
 def row_by_row(schema: pa.DataFrameSchema, target: str | None) -> pa.DataFrameSchema:
     """The part of a schema that each row must satisfy by itself.
 

@@ -7,8 +7,8 @@ that stand for none, rows of totals (docs/your-data.md has all). What params mut
 columns that split drops nothing is said.
 
 Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
-what the rows that the champion was trained on were like; params task, target, ingest and
-split.columns.
+what the rows that the champion was trained on were like; params task, target, ingest,
+split.columns and split.target_transform.
 Writes data/2_validated/DATASET/report.json, and report.txt, the same for people, when all is well;
 rejected.csv, where ingest has set damaged records aside.
 """
@@ -31,7 +31,7 @@ from pipeline.core.tables import read_lines, read_rejected, table_schema
 from pipeline.core.text import is_number
 from pipeline.validate.data_warnings import data_warnings
 from pipeline.validate.profile import Profile
-from pipeline.validate.schema import load_schema
+from pipeline.validate.schema import load_schema, require_above_0
 from pipeline.validate.table import check_table
 from pipeline.validate.text import as_text
 from pipeline.validate.values import Source, check_columns
@@ -53,6 +53,9 @@ def validate(dataset: str) -> None:
     """
     settings = load_params().dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
+    if settings.logged:
+        key = f"{layout.PARAMS}: datasets.{dataset}.split.target_transform"
+        require_above_0(schema, settings.target, key)
     labelled = settings.task == "classification"
     declared = settings.split.columns.items()
     dropped = [name for name, kind in declared if kind == "drop"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -115,6 +116,21 @@ def test_the_target_tells_the_task(
 ) -> None:
     plan = planned(write(workspace / "new.csv", "a b", rows), target)
     assert (plan.told.target.task, [*plan.told.target.classes] or None) == (task, classes)
+
+
+@pytest.mark.parametrize(
+    ("least", "of", "skewed"),
+    [(0.0, "exp", True), (-0.2, "exp", False), (10.0, "tanh", False)],
+)
+def test_a_target_with_a_long_tail_may_be_logged(
+    cli: Cli, tmp_path: Path, least: float, of: str, skewed: bool
+) -> None:
+    """Where its logarithm has none, which takes values above 0."""
+    y = least + getattr(np, of)(np.random.default_rng(0).normal(0, 1.2, 200))
+    file = write(tmp_path / "new.csv", "x y", zip(range(200), y.tolist(), strict=True))
+    code, said, _ = cli("add", file, "--target", "y", "--dry-run")
+    hint = "; skewed: split.target_transform: log may fit better"
+    assert (code, hint in " ".join(said.split())) == (0, skewed)
 
 
 def test_the_task_may_be_asked_for(cli: Cli, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from pipeline.core.artifacts.evaluated import Judged
 from pipeline.core.params import Dataset, load_params
 from pipeline.evaluate.curves import (
     MOST_POINTS,
@@ -83,7 +84,11 @@ def test_a_plot_holds_no_more_points_than_can_be_seen() -> None:
 
 def test_a_loss_is_shown_by_epoch_and_trainer() -> None:
     histories = {"gd": np.array([[0.0, 4.0], [1.0, 2.5]])}
-    data = of_all({}, histories, "mse")
+    one = Judged(
+        role="trainer", trainer="manual_gd", params={}, threshold=None, scores={}, folds={},
+        coefficients=[],
+    )  # fmt: skip
+    data = of_all({"gd": one}, histories, "mse")
     assert data["loss"] == (["trainer", "epoch", "loss"], [("gd", 0, 4.0), ("gd", 1, 2.5)])
 
 

@@ -5,7 +5,9 @@ import numpy as np
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered
 
 
-def fitted(task: str = "regression", threshold: float | None = None) -> Fitted:
+def fitted(
+    task: str = "regression", threshold: float | None = None, logged: bool = False
+) -> Fitted:
     classes = None if task == "regression" else ["malignant", "benign"]
     return Fitted(
         task=task,
@@ -20,6 +22,7 @@ def fitted(task: str = "regression", threshold: float | None = None) -> Fitted:
         n_train=60,
         ranges={"a": (-3.0, 3.0), "b": (-25.0, 35.0), "c": (-300.0, 300.0)},
         example=[[0.5, 3.0, 20.0], [-1.0, 4.0, -80.0]],
+        logged=logged,
     )
 
 

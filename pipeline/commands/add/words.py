@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from pipeline.commands.add.block import TEST_SIZE
 from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
@@ -17,6 +19,7 @@ from pipeline.ingest.detect import Found
 
 WIDTH, LINES = 100, 6  # characters of a line, lines of one subject
 CUT, LONG = 40, re.compile(r"[^\s,]{60,}")  # of a name without blanks
+SKEWED = 2.0  # the third moment of standardized values: of an exponential distribution
 CALLED = {
     ",": "commas",
     ";": "semicolons",
@@ -150,10 +153,21 @@ def _target(told: Told) -> str:
     target, column = told.target, told.columns[told.target.name]
     if target.task == "regression":
         ends = f"{column.low:.6g} to {column.high:.6g}"
-        return f"regression ({target.why}); {ends}, mean {column.mean:.6g}"
+        skewed = "; skewed: split.target_transform: log may fit better" * _lopsided(column)
+        return f"regression ({target.why}); {ends}, mean {column.mean:.6g}{skewed}"
     counts = ", ".join(f"{name} ({count:,} rows)" for name, count in target.classes.items())
     positive = f"; positive: {[*target.classes][-1]}" * (len(target.classes) == 2)
     return f"classification ({target.why}); {counts}{positive}"
+
+
+def _lopsided(column: Column) -> bool:
+    """Whether values above 0 have a long tail that their logarithms have not, as far as counted."""
+    if not column.counts or column.low <= 0:
+        return False
+    values = np.array([*column.counts.elements()], dtype=float)
+    with np.errstate(all="ignore"):  # of one value there is no skewness, and nan is not above
+        z, log = ((v - v.mean()) / v.std() for v in (values, np.log(values)))
+        return bool(np.mean(z**3) > SKEWED and abs(np.mean(log**3)) < SKEWED / 2)
 
 
 def _gaps(column: Column, before: str = " ") -> str:

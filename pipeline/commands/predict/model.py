@@ -34,7 +34,7 @@ from pipeline.core.files import md5
 from pipeline.core.params import Dataset, Settings, Wanted
 from pipeline.core.store.connection import Store, StoreError, main_repository, open_store
 from pipeline.core.tables import Array, read_table
-from pipeline.core.trainers import Task
+from pipeline.core.trainers import Task, logged
 from pipeline.tracking.sklearn_model import TRUSTED
 
 
@@ -55,6 +55,8 @@ class Predictor:
         Label 1 of two from this probability on; of no use elsewhere.
     labels : sequence
         What stands for the classes in the file: their names, or 0, 1 and so on.
+    logged : bool
+        Whether it gives the logarithm of the target.
     """
 
     encoding: Encoding
@@ -65,9 +67,10 @@ class Predictor:
     ranges: Mapping[str, tuple[float, float]]
     threshold: float
     labels: Sequence[str | int] = (0, 1)
+    logged: bool = False
 
     def predict(self, raw: Raw) -> Array:
-        """The target, or logits: (X - mean) / scale @ coef + intercept.
+        """The target, its logarithm or logits: (X - mean) / scale @ coef + intercept.
 
         Added a feature at a time: the digits of BLAS's product hang on how many rows there are,
         these do not.
@@ -75,13 +78,15 @@ class Predictor:
         Returns
         -------
         ndarray of shape (n_rows,) or (n_rows, n_classes)
-            Not finite where a row's values are too large.
+            The target, of a logged one in its own units, or logits. Not finite where a row's
+            values are too large.
         """
         z, X = np.zeros((len(raw), *self.coef.shape[1:])), encode(raw, self.encoding)
         with np.errstate(over="ignore", invalid="ignore"):
             for x, mean, scale, weight in zip(X.T, self.mean, self.scale, self.coef, strict=True):
                 z += np.multiply.outer((x - mean) / scale, weight)
-            return z + self.intercept
+            z += self.intercept
+            return np.exp(z) if self.logged else z
 
     def outside(self, raw: Raw) -> NDArray[np.bool_]:
         """Which values no training row was near: outside their range, or of no category of theirs.
@@ -152,7 +157,7 @@ def from_disk(dataset: str, settings: Dataset, wanted: Wanted, failed: bool) -> 
     threshold = 0.5 if plain else _threshold(dataset, wanted.name, model)
     return Predictor(
         split.encoding, split.mean, split.scale, model.coef, model.intercept,
-        split.ranges(), threshold, labels,
+        split.ranges(), threshold, labels, logged(model.params),
     )  # fmt: skip
 
 
@@ -239,11 +244,18 @@ def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
 
 
 def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
-    """Take the numbers out of scikit-learn's Pipeline(..., StandardScaler, linear model)."""
+    """Take the numbers out of scikit-learn's Pipeline(..., StandardScaler, linear model).
+
+    Of a logged target a TransformedTargetRegressor stands around the linear model.
+    """
     try:
         frozen = getattr(estimator, "estimator_", estimator)  # of a FixedThresholdClassifier
         pipeline = getattr(frozen, "estimator", frozen)
-        *_, (_, scaler), (_, linear) = pipeline.steps
+        *_, (_, scaler), (_, last) = pipeline.steps
+        linear = getattr(last, "regressor_", last)
+        log = linear is not last
+        if log and (last.func, last.inverse_func) != (np.log, np.exp):
+            raise ValueError("its target is transformed otherwise")
         names = map(str, pipeline[0].feature_names_in_)  # in order; MLflow sorts its metadata
         encoding = {name: metadata.columns[name] if metadata.columns else PLAIN for name in names}
         ranges = {n: (low, high) for n, (low, high) in metadata.ranges.items() if n in encoding}
@@ -254,7 +266,7 @@ def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
         return Predictor(
             encoding, scaler.mean_, scaler.scale_, coef.T if several else coef[0],
             intercept if several else float(intercept[0]), ranges, metadata.threshold or 0.5,
-            metadata.labels or [*range(len(metadata.classes or []))],
+            metadata.labels or [*range(len(metadata.classes or []))], log,
         )  # fmt: skip
     except (AttributeError, KeyError, TypeError, ValueError):
         raise PipelineError(

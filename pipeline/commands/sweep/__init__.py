@@ -27,7 +27,7 @@ from pipeline.core.errors import Diverged, PipelineError, PipelineWarning
 from pipeline.core.params import load_params
 from pipeline.core.run import say
 from pipeline.core.store.connection import StoreError
-from pipeline.core.trainers import spelled_out
+from pipeline.core.trainers import TRAINERS, TRANSFORM, spelled_out
 
 if TYPE_CHECKING:
     from pipeline.commands.sweep.table import Ranking
@@ -69,12 +69,13 @@ def sweep(
     """
     params = load_params()
     wanted = params.model_of(dataset, model)
-    if not wanted.params:
+    if TRAINERS[wanted.trainer].loss is None:
         raise PipelineError(
             f"{model} has no params to sweep; those of {layout.PARAMS}: models.gradient have some"
         )
     wanted = wanted._replace(params=spelled_out(wanted.trainer, wanted.params))
-    space = parse_space(arguments, wanted, trials)
+    swept = {k: v for k, v in wanted.params.items() if k != TRANSFORM}
+    space = parse_space(arguments, wanted._replace(params=swept), trials)
     with tqdm(None, "sweep", space.size + 1, leave=False, unit="point", disable=None) as bar:
         from pipeline.commands.sweep.search import Bench, search  # they import half of scipy
         from pipeline.commands.sweep.table import Ranking

@@ -20,7 +20,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
 from pipeline.core.params import Settings, Wanted
 from pipeline.core.tables import Array
-from pipeline.core.trainers import Ending, Value, takes
+from pipeline.core.trainers import Ending, Value, logged, takes
 
 FORMAT = 5
 
@@ -61,6 +61,8 @@ class ModelFile(Settings):
 class Model:
     """A linear model on standardized features: z = X @ coef + intercept.
 
+    Of a logged target z is the logarithm.
+
     Attributes
     ----------
     coef : ndarray of shape (n_features,) or (n_features, n_classes)
@@ -89,8 +91,11 @@ class Model:
         Returns
         -------
         ndarray of shape (n_rows,) or (n_rows, n_classes)
+            A logged target in its own units, inf where the logarithm is too large.
         """
-        return X @ self.coef + self.intercept
+        z: Array = X @ self.coef + self.intercept
+        with np.errstate(over="ignore"):
+            return np.exp(z) if logged(self.params) else z
 
 
 def write_model(path: Path, features: Sequence[str], model: Model, train_md5: str) -> None:

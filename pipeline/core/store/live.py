@@ -31,7 +31,7 @@ from pipeline.core.store.connection import (
     saying_why,
     training_key,
 )
-from pipeline.core.trainers import Callback, no_callback
+from pipeline.core.trainers import TRAINERS, Callback, no_callback, scale_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -97,7 +97,7 @@ def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
     it), FAILED with the reason in the tag `error`, or KILLED where it was interrupted. After a
     SIGKILL it stays RUNNING until `end_abandoned` finds it, in the next training or in track.
     A store that is down, or any other failure to show it, is one warning and leaves the training
-    alone. Trainers without params take no steps: nothing is shown of them.
+    alone. Of trainers that take no steps nothing is shown.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
     callback : callable
         The solver tells it each epoch and its loss.
     """
-    if not model.params:
+    if TRAINERS[model.trainer].loss is None:
         yield no_callback
         return
     view = _View(dataset, model, pace)
@@ -215,7 +215,8 @@ class _View:
 
 def _bar(model: Wanted, begun: float) -> Any:
     """Make a bar on stderr, of epochs, time left and loss; none where that is no terminal."""
-    look = {"desc": model.name, "total": int(model.params["epochs"]), "unit": "epoch"}
+    name = f"{model.name}{scale_of(model.params)}"
+    look = {"desc": name, "total": int(model.params["epochs"]), "unit": "epoch"}
     # delay: until its clock is set
     bar = tqdm(**look, dynamic_ncols=True, file=sys.stderr, disable=None, delay=1)
     bar.start_t = begun
