@@ -202,6 +202,8 @@ class Table(Settings):
         Rows of the sheet above the header.
     header : True or list of str
         The names, where no row of the sheet has them.
+    row_names : bool
+        Whether the column in front of those that have names has the names of the rows: left out.
     missing : list of str
         Texts that are no value, and `nan` among numbers.
     """
@@ -209,6 +211,7 @@ class Table(Settings):
     sheet: str | None = None
     skip_lines: Annotated[int, Field(ge=0)] = 0
     header: Annotated[Literal[True] | list[str], BeforeValidator(_row_or_names)] = True
+    row_names: bool = False
     missing: list[str] = []
 
 
@@ -304,7 +307,7 @@ class Ingest(Settings):
         wrong, right = ("table", "csv") if self.is_csv else ("csv", "table")
         if declared[wrong] and self.source != GENERATOR:
             raise ValueError(f"{wrong}: says nothing of {self.source}; {right} does")
-        sheet = {"sheet", "skip_lines", "header"} & declared["table"].keys()
+        sheet = declared["table"].keys() - {"missing"}
         if sheet and not self.source.endswith(tuple(f".{end}" for end in WORKBOOK_ENDS)):
             raise ValueError(f"table: {', '.join(sorted(sheet))} go with a workbook alone")
         return self
@@ -827,7 +830,10 @@ def _of_before(content: Any) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """` (did you mean X?)`, or nothing when no known word is near."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
+    if not close:
+        return ""
+    [meant] = close
+    return f" (did you mean {meant if meant.strip() == meant else repr(meant)}?)"
 
 
 def _parse_yaml(text: str, file: str) -> Any:

@@ -8,7 +8,8 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect, Table
 from pipeline.ingest.arrow import NAN
 from pipeline.ingest.detect import Found, Reading, detect, read_through
-from pipeline.ingest.formats import Format, format_of, opened_table
+from pipeline.ingest.foreign import Format
+from pipeline.ingest.formats import format_of, opened_table
 from pipeline.ingest.numbers import MARKERS
 
 
@@ -42,10 +43,9 @@ def detect_file(
         return detect(path, Dialect(missing=[*missing]) if missing else None, reading)
     declared: dict[str, object] = {"missing": [*missing]} if missing else {}
     if known is Format.WORKBOOK:
-        from pipeline.ingest.sheets import rows_above
+        from pipeline.ingest.sheets import found_table
 
-        found = {"sheet": sheet, "skip_lines": rows_above(path, sheet)}
-        declared.update((key, value) for key, value in found.items() if value)
+        declared |= found_table(path, sheet)
     return _read(path, known, Table.model_validate(declared), reading)
 
 

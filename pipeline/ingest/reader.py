@@ -83,7 +83,8 @@ class CsvFile(TableFile):
         self.bad = BadRecords(self.path, dialect.bad_share)
         first = next(records(self.path, dialect), None)
         if first is None:
-            raise PipelineError(f"{self.path}: is empty; expected a header line and rows")
+            expected = "a header line and rows" if dialect.headed else "rows"
+            raise PipelineError(f"{self.path}: is empty; expected {expected}")
         self._line = first.cells if dialect.headed else []
         named = first.cells if dialect.headed else dialect.names
         # of row names the header has a blank cell, or none
@@ -131,7 +132,7 @@ class CsvFile(TableFile):
             next(found)
         try:
             for record in found:
-                if record.cells in (self._line, self.header):
+                if not record.problem and record.cells in (self._line, self.header):
                     if self.like and not self._line and record.line == self._above + 1:
                         continue  # a file to predict may have the names that are declared
                     record = record._replace(problem="repeats the header: are there two tables?")

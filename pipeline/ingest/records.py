@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
+from pipeline.core.params import COMMENTED, TABLE_ENDS, WHITESPACE, Dialect
 
 LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest of the file
 LONGEST_LINE = 2**26  # bytes
@@ -28,7 +28,7 @@ ESCAPED = "surrogateescape"
 SKIP = "skip_blank_lines: true"
 BLANKS = re.compile(r"[ \t]+")
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)  # what archives raise
-PACKED = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst"}
+NO_CSV = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst", *(f".{end}" for end in TABLE_ENDS)}
 
 
 class Record(NamedTuple):
@@ -116,7 +116,7 @@ def _member(path: Path) -> IO[bytes]:
             raise PipelineError(f"{path}: {found}, expected one CSV file: pack it alone")
         if files[0].flag_bits & 1:
             raise PipelineError(f"{path}: {names[0]} is encrypted; pack it without a password")
-        if Path(files[0].filename).suffix.lower() in PACKED:
+        if Path(files[0].filename).suffix.lower() in NO_CSV:
             raise PipelineError(f"{path}: has {names[0]} in it, expected a CSV file: unpack it")
         try:
             return archive.open(files[0])

@@ -17,6 +17,7 @@ from pipeline.ingest.records import shown
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
 ROWS = 65_536  # in memory
+RECORD = 80  # bytes, of which a transport file is a multiple; it does not say how many rows it has
 EXACT = 2**53  # below it a float is one integer
 READERS = {".sav": "read_sav", ".zsav": "read_sav", ".dta": "read_dta", ".xpt": "read_xport"}
 BLANK_IS_MISSING = (".dta", ".xpt")  # to Stata and SAS, not to SPSS
@@ -35,6 +36,8 @@ class StatisticsFile(TableFile):
     path : Path
     table : Table
         Texts that are no value.
+    end : str
+        What the name of such a file ends with.
 
     Raises
     ------
@@ -42,9 +45,10 @@ class StatisticsFile(TableFile):
         When pyreadstat is not installed, or the file cannot be read.
     """
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, end: str) -> None:
         self.path, self.state, self._missing = path, state(path), {*table.missing}
-        if path.suffix.lower() in BLANK_IS_MISSING:
+        self._end = end
+        if end in BLANK_IS_MISSING:
             self._missing.add("")
         self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
         _, about = self._read(metadataonly=True, **self._user_missing())
@@ -123,13 +127,15 @@ class StatisticsFile(TableFile):
                 return
 
     def _user_missing(self) -> dict[str, bool]:
-        return {"user_missing": True} if self.path.suffix.lower() != ".xpt" else {}
+        return {"user_missing": True} if self._end != ".xpt" else {}
 
     def _read(self, **options: Any) -> tuple[dict[str, Values], Any]:
         pyreadstat = _library(self.path)
         if not self.path.is_file():
             raise PipelineError(f"{self.path} is missing; put the file there")
-        read = getattr(pyreadstat, READERS[self.path.suffix.lower()])
+        if self._end == ".xpt" and self.path.stat().st_size % RECORD:
+            raise PipelineError(f"{self.path}: is cut off; export it again")
+        read = getattr(pyreadstat, READERS[self._end])
         try:
             found, about = read(str(self.path), output_format="dict", **options)
         except MemoryError:

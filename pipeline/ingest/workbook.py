@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Dialect, Table
 from pipeline.core.tables import Lines
 from pipeline.ingest.cells import NULL, TEXT, Kind, column
+from pipeline.ingest.numbers import like_number
 from pipeline.ingest.records import shown
 from pipeline.ingest.sheets import Cell, all_rows, filled, flaws, opened
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
@@ -26,6 +28,7 @@ from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 ROWS = 8192  # in memory
 DIGITS = 15  # that Excel keeps of a number
 NO_DIGITS = re.compile(r"e.*|\D")
+CODE = re.compile(r"0\d")  # which is no number
 Row: TypeAlias = tuple[int, Sequence[Cell]]
 
 
@@ -99,9 +102,12 @@ class Workbook(TableFile):
             self.hidden > 0
         )
         for name, mixed in zip(self.header, self._mixed, strict=True):
-            if mixed.numbers and mixed.texts:
-                text = f"{name} is text: {mixed.first} holds {shown(next(iter(mixed.texts)))}"
-                said.append(f"{text}, as text, and other cells hold numbers")
+            text = f"{name} is text: {mixed.first} holds {shown(next(iter(mixed.texts), ''))}"
+            if mixed.texts and all(like_number(t) and not CODE.match(t) for t in mixed.texts):
+                others = "numbers" if mixed.numbers else "such text"
+                said.append(f"{text}, a number as text, and other cells {others}: make it numbers")
+            elif mixed.texts and mixed.numbers:
+                said.append(f"{text}, and other cells numbers; --missing declares what is no value")
         if long := [name for name, m in zip(self.header, self._mixed, strict=True) if m.long]:
             text = f"{', '.join(long)}: numbers of more than {DIGITS} digits; a workbook keeps"
             said.append(f"{text} {DIGITS} (Excel) to 17, those behind are lost")
@@ -143,20 +149,22 @@ class Workbook(TableFile):
         self, rows: Iterator[Row], problems: Problems
     ) -> Iterator[tuple[int, list[str | float | bool | None]]]:
         """The rows that have cells, as values; blank ones at the end are no rows."""
-        blank, width = 0, self._first + len(self.header)
+        blank, width, outer = 0, self._first + len(self.header), set[int]()
+        if self._declared.row_names:
+            outer.add(self._first - 1)
         for row, cells in rows:
             if not any(map(filled, cells)):
                 blank = blank or row
                 continue
             if blank:
-                problems.add(f"{self._place(blank)}: is blank, and others follow; remove it")
+                follows = f"and row {row} is not; remove it, and behind a table what follows"
+                problems.add(f"{self._place(blank)}: is blank, {follows}")
                 blank = 0
-            outside = [*range(self._first), *range(width, len(cells))]
-            for k in [k for k in outside if k < len(cells) and filled(cells[k])][:1]:
-                where = self._place(row, k)
-                problems.add(
-                    f"{where}: {shown(str(cells[k].value))} stands in a column without name"
-                )
+            for k in (*range(self._first), *range(width, len(cells))):
+                if k < len(cells) and k not in outer and filled(cells[k]):
+                    outer.add(k)  # once a column
+                    what = f"{shown(str(cells[k].value))} stands in a column without name"
+                    problems.add(f"{self._place(row, k)}: {what}; name it, or remove it")
             inside = [*cells[self._first : width]]
             inside += [None] * (len(self.header) - len(inside))
             values = [self._value(row, k, cell, problems) for k, cell in enumerate(inside)]
@@ -179,6 +187,9 @@ class Workbook(TableFile):
             return _iso(value, cell.number_format)
         if isinstance(value, bool):
             return "true" if value else "false"
+        if isinstance(value, float) and not isfinite(value):
+            problems.add(f"{where}: {value}, expected a finite number")
+            return None
         if isinstance(value, str):
             self._note_text(k, value, where)
         else:

@@ -162,14 +162,30 @@ def test_damaged_records_of_an_archive_are_set_aside(cli: Cli, tmp_path: Path) -
 def test_one_sheet_of_several_is_chosen(cli: Cli, tmp_path: Path) -> None:
     as_workbook(tmp_path / "a.xlsx", flats())
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
-    book.create_sheet("Notes")
+    book.create_sheet("Notes").append(["none"])
     book.save(tmp_path / "a.xlsx")
     code, _, errors = cli("add", tmp_path / "a.xlsx", "--target", "price")
     assert code == 2
-    assert "has the sheets 'Sheet', 'Notes'" in errors
+    assert "has the sheets 'Sheet', 'Notes'; choose one by --sheet" in errors
     code, out, errors = cli("add", tmp_path / "a.xlsx", "--target", "price", "--sheet", "Sheet")
     assert (code, errors) == (0, "")
     assert "sheet 'Sheet'; header in row 3" in out
+
+
+def test_a_target_that_is_text_says_why(cli: Cli, tmp_path: Path) -> None:
+    table = flats()
+    as_workbook(tmp_path / "a.xlsx", table | {"price": ["EUR", *table["price"][1:]]})
+    code, out, errors = cli("add", tmp_path / "a.xlsx", "--target", "price")
+    assert (code, out) == (2, "")
+    assert errors.splitlines()[1].startswith("price is text: D4 holds 'EUR', and other cells")
+
+
+def test_the_index_of_a_frame_is_no_feature(cli: Cli, tmp_path: Path) -> None:
+    frame = pd.DataFrame(flats()).sample(frac=1, random_state=0)
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "a.parquet").names
+    code, out, _ = cli("add", tmp_path / "a.parquet", "--target", "price")
+    assert (code, "__index_level_0__: row numbers" in out) == (0, True)
 
 
 def test_rows_to_predict_are_of_the_same_kind_or_csv(cli: Cli, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import Ingest, Table
 from pipeline.core.tables import read_lines, read_table
 from pipeline.ingest.detect_table import detect_file
-from pipeline.ingest.formats import Format, format_of, opened_table
+from pipeline.ingest.foreign import Format
+from pipeline.ingest.formats import format_of, opened_table
 from pipeline.ingest.table_file import read_rows, write_rows
 
 NOW = datetime(2024, 1, 2, 3, 4, 5, 600_000)
@@ -196,9 +197,9 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> Non
     path = tmp_path / "a.parquet"
     refused(path, "a.parquet is missing")
     path.write_text("a,b\n1,2\n")
-    refused(path, "is not a Parquet file, as its name says; export it again")
+    refused(path, "is not a Parquet file, as its name says; it looks like text: name")
     pq.write_table(pa.table({"a": [1]}), path.with_suffix(".xlsx"))
-    refused(path.with_suffix(".xlsx"), "is not an Excel workbook.*it is a Parquet file: name it so")
+    refused(path.with_suffix(".xlsx"), "a.xlsx: is a Parquet file: name it NAME.parquet")
     pq.write_table(pa.table({"a": [1]}), path)
     path.write_bytes(path.read_bytes()[:-20])
     refused(path, "cannot be read: .*; export it again")
@@ -236,7 +237,7 @@ def test_a_time_of_the_day_is_text(workbook: Callable[..., Path]) -> None:
         ("B7", "=SUM(B2:B3)", "Prices!B7: is a formula without a value"),
         ("B7", "#DIV/0!", "Prices!B7: #DIV/0!, expected a value"),
         ("D3", "aside", "Prices!D3: 'aside' stands in a column without name"),
-        ("A9", "note", "row 7: is blank, and others follow"),
+        ("A9", "note", "row 7: is blank, and row 9 is not; remove it"),
         ("B1", None, "row 1: column 2 has no name"),
         ("B1", "a", "row 1: column a stands there twice"),
         ("B1", 2019, "row 1: '2019' is no name"),
@@ -279,7 +280,7 @@ def test_one_sheet_of_several_is_declared(workbook: Callable[..., Path]) -> None
     book = openpyxl.load_workbook(path)
     book.create_sheet("Notes")
     book.save(path)
-    refused(path, "has the sheets 'Prices', 'Notes'; declare table: sheet")
+    refused(path, "has the sheets 'Prices', 'Notes'; choose one by --sheet, or table: sheet")
     refused(path, "has no sheet 'prices'; expected one of 'Prices', 'Notes'", sheet="prices")
     assert read(path, sheet="Prices") == {"a": [1], "b": [2]}
     assert detect_file(path, sheet="Prices").declared == {"table": {"sheet": "Prices"}}
@@ -296,6 +297,38 @@ def test_the_header_of_a_sheet_is_found(workbook: Callable[..., Path], tmp_path:
     assert [read_lines(tmp_path / "a")[row] for row in (0, 1)] == [4, 5]
 
 
+def test_the_only_sheet_that_is_shown_and_has_cells_is_found(
+    workbook: Callable[..., Path],
+) -> None:
+    path = workbook([["a", "b"], [1, 2]])
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("Empty")
+    book.create_sheet("Hidden", 0).append(["lists"])
+    book["Hidden"].sheet_state = "hidden"
+    book.save(path)
+    assert detect_file(path).declared == {"table": {"sheet": "Prices"}}
+
+
+def test_the_index_that_pandas_writes_is_left_out(tmp_path: Path) -> None:
+    frame, path = pd.DataFrame({"x": [1.5, 2.5], "y": ["a", None]}), tmp_path / "a.xlsx"
+    frame.to_excel(path, startrow=2)
+    found = detect_file(path)
+    assert found.declared == {"table": {"skip_lines": 2, "row_names": True}}
+    assert read_rows(opened_table(path, table=found.table)).to_pydict() == {
+        "x": [1.5, 2.5],
+        "y": ["a", None],
+    }
+    refused(path, "Sheet1!A4: '0' stands in a column without name; name it", skip_lines=2)
+
+
+def test_numbers_that_are_stored_as_text_are_told(workbook: Callable[..., Path]) -> None:
+    rows = [["all", "some", "code"], ["1,5", 1, "007"], ["2,5", "2.5", "010"]]
+    assert detect_file(workbook(rows)).notes == [
+        "all is text: A2 holds '1,5', a number as text, and other cells such text: make it numbers",
+        "some is text: B3 holds '2.5', a number as text, and other cells numbers: make it numbers",
+    ]
+
+
 def test_names_may_be_declared(workbook: Callable[..., Path]) -> None:
     assert read(workbook([[1, "x"], [2, "y"]]), header=["n", "t"]) == {"n": [1, 2], "t": ["x", "y"]}
 
@@ -303,7 +336,7 @@ def test_names_may_be_declared(workbook: Callable[..., Path]) -> None:
 def test_what_a_workbook_may_have_changed_is_said(workbook: Callable[..., Path]) -> None:
     path = workbook([["id", "x"], [1234567890123456, 1], [2, "three"]])
     notes = detect_file(path).notes
-    assert notes[0].startswith("x is text: B3 holds 'three', as text, and other cells hold numbers")
+    assert notes[0].startswith("x is text: B3 holds 'three', and other cells numbers; --missing")
     assert notes[1].startswith("id: numbers of more than 15 digits; a workbook keeps 15 (Excel)")
 
 
@@ -330,13 +363,13 @@ def test_arff_is_read_as_it_declares(tmp_path: Path) -> None:
         (f"{DATA}{{0 1}}\n", "line 5: is a sparse row"),
         (f"{DATA}1,2,3\n", "line 5: has 3 fields, expected 2"),
         (f"{DATA}1,2,{{5}}\n", "line 5: has 3 fields, expected 2"),
-        (f"{DATA}1,x\n", "attribute b is declared numeric, and has other values"),
+        (f"{DATA}1,x\n", "line 5, column b: 'x', expected a finite number, as declared"),
         (f"{DATA}'1',2\n\"1\",3\n", "line 6: has quotes of another kind than line 5"),
-        (f"{DATA}\n", "is empty; expected a header line and rows"),
+        (f"{DATA}\n", "is empty; expected rows"),
         ("@relation r\n@attribute a relational\n", "line 2: attribute a is relational"),
         ("a,b\n1,2\n", "line 1: 'a,b', expected @relation"),
         ("@relation r\n", "has no line @data"),
-        ("@data\n1\n", "declares no attribute above line 1"),
+        ("@data\n1\n", "above line 1: has no columns"),
     ],
 )
 def test_arff_that_cannot_be_told_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -96,9 +96,12 @@ def planned(
     columns = read.columns
     _refuse_short(columns)
     _refuse_total(file, read, unit)
-    wanted = find_target(target, columns, task, params.cross_validation.folds)
     of_columns = kinds(columns)
-    _refuse_useless(of_columns, wanted)
+    try:
+        wanted = find_target(target, columns, task, params.cross_validation.folds)
+        _refuse_useless(of_columns, wanted)
+    except PipelineError as error:
+        raise PipelineError("\n".join([str(error), *found.notes])) from None
     _warn_of_gaps(columns[wanted.name], wanted, read.lines, unit)
     told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
     text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
