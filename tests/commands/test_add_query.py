@@ -36,6 +36,11 @@ def taken(tmp_path: Path, query: str = "select * from flats") -> dict[str, list[
     return pq.read_table(tmp_path / "a.parquet").to_pydict()
 
 
+def refused(tmp_path: Path, query: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        taken(tmp_path, query)
+
+
 def test_integers_beside_null_and_empty_text_stay(
     database: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -51,20 +56,45 @@ def test_integers_beside_null_and_empty_text_stay(
         ("select * from flats", "column n holds .*; CAST it to one type"),
         ("select 1 as a, 2 as a", "has two columns a; name them by AS"),
         ("select * from nowhere", "FLATS: no such table: nowhere"),
-        ("create table other (a)", "expected a SELECT"),
+        ("select * from flats where n < 0", "--query: gives no row"),
+        ("create table other (a)", "attempt to write a readonly database"),
+        ("drop table flats", "attempt to write a readonly database"),
+        ("insert into flats values (2) returning n", "attempt to write a readonly database"),
+        ("", "expected a SELECT"),
     ],
 )
 def test_a_query_that_cannot_be_kept_is_refused(
     database: Callable[..., None], tmp_path: Path, query: str, message: str
 ) -> None:
     database("create table flats (n)", (1,), ("a",))
+    before = (tmp_path / "secret.db").read_bytes()
     with pytest.raises(PipelineError, match=message) as refused:
         taken(tmp_path, query)
     assert "secret" not in str(refused.value)
+    assert (tmp_path / "secret.db").read_bytes() == before
+    assert not (tmp_path / "a.parquet").exists()
+
+
+def test_a_query_is_taken_as_the_database_takes_it(
+    database: Callable[..., None], tmp_path: Path
+) -> None:
+    database("create table flats (t)", ("%a:b",), ("c",))
+    assert taken(tmp_path, "select * from flats where t like '%a:_%' ; ") == {"t": ["%a:b"]}
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+psycopg://me:secret@127.0.0.1:1/none", "secret", "other://me:secret@host"]
+    "url",
+    [
+        "postgresql+psycopg://me:secret@127.0.0.1:1/none",
+        "postgresql+psycopg://127.0.0.1:1/none?user=me&password=secret",
+        "postgresql+psycopg://me:a@secret@127.0.0.1:1/none",
+        "postgresql+psycopg://me:a@b:secret@127.0.0.1:1/none",
+        "postgresql+psycopg://me@127.0.0.1:secret/none",
+        "mysql+nodriver://me:secret@host/none",
+        "sqlite:///secret",
+        "secret",
+        "other://me:secret@host",
+    ],
 )
 def test_no_message_tells_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
@@ -73,6 +103,18 @@ def test_no_message_tells_the_address(
     with pytest.raises(PipelineError, match="--connection FLATS: ") as refused:
         taken(tmp_path)
     assert "secret" not in str(refused.value)
+    assert not Path("secret").exists()
+
+
+def test_what_the_table_of_a_query_lacks_is_said_of_the_query(
+    database: Callable[..., None], workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database("create table flats (area, price)", *((k, b"x") for k in range(40)))
+    words = ["add", "--query", "select * from flats", "--connection", "FLATS", "--target", "price"]
+    assert main([*words, "--name", "flats"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: add: --query: column price is of binary, expected numbers")
+    assert not (workspace / "data/raw/flats.parquet").exists()
 
 
 def test_a_name_that_is_not_set_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +146,8 @@ def test_types_of_postgresql_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         engine = sa.create_engine(url)
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                "create table flats (n bigint, t text, b bool, d numeric(12, 2), x float8, "
-                "day date, at timestamptz)"
+                "create sequence counted; create table flats (n bigint, t text, b bool, "
+                "d numeric(12, 2), x float8, day date, at timestamptz)"
             )
             connection.exec_driver_sql(
                 "insert into flats values (9007199254740993, '', true, 57.01, 0.1, '2024-01-02', "
@@ -113,6 +155,15 @@ def test_types_of_postgresql_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             )
         engine.dispose()
         found = taken(tmp_path, "select * from flats order by n nulls last")
+        for query, message in (
+            ("select '12:00+02'::timetz as a", "column a holds time .times of day with a zone"),
+            ("select 'NaN'::numeric as a", "column a holds Decimal .*; CAST it to one type"),
+            ("select 'infinity'::date as a", "FLATS: date too large"),
+            ("delete from flats", 'FLATS: syntax error at or near "delete"'),
+            ("select 1/(n - n) from flats", "FLATS: division by zero"),
+        ):
+            refused(tmp_path, query, message)
+        refused(tmp_path, "select setval('counted', 7) as a", "in a read-only transaction")
     assert {name: values[0] for name, values in found.items()} == {
         "n": 9007199254740993,
         "t": "",
