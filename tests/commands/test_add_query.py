@@ -63,7 +63,7 @@ def test_integers_beside_null_and_empty_text_stay(
         ("", "expected a SELECT"),
     ],
 )
-def test_a_query_that_cannot_be_kept_is_refused(
+def test_fault_118_a_query_that_cannot_be_kept_is_refused(
     database: Callable[..., None], tmp_path: Path, query: str, message: str
 ) -> None:
     database("create table flats (n)", (1,), ("a",))
@@ -96,7 +96,7 @@ def test_a_query_is_taken_as_the_database_takes_it(
         "other://me:secret@host",
     ],
 )
-def test_no_message_tells_the_address(
+def test_fault_119_no_message_tells_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("FLATS", url)
@@ -106,7 +106,7 @@ def test_no_message_tells_the_address(
     assert not Path("secret").exists()
 
 
-def test_what_the_table_of_a_query_lacks_is_said_of_the_query(
+def test_fault_118_what_a_table_lacks_is_said_of_the_query(
     database: Callable[..., None], workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database("create table flats (area, price)", *((k, b"x") for k in range(40)))
@@ -117,7 +117,9 @@ def test_what_the_table_of_a_query_lacks_is_said_of_the_query(
     assert not (workspace / "data/raw/flats.parquet").exists()
 
 
-def test_a_name_that_is_not_set_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_119_a_name_that_is_not_set_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("FLATS", raising=False)
     with pytest.raises(PipelineError, match="--connection FLATS: is not set; expected"):
         taken(tmp_path)

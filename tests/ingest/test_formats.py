@@ -181,7 +181,7 @@ def test_a_column_that_later_rows_make_text_is_text(parquet: Callable[..., Path]
         ([1.0, float("nan")], r'row 2, column a: nan, .* declare table: {missing: \["nan"\]}'),
     ],
 )
-def test_parquet_without_a_place_is_refused(
+def test_fault_114_parquet_without_a_place_is_refused(
     parquet: Callable[..., Path], values: list[Any], message: str
 ) -> None:
     refused(parquet(a=values, b=[1] * len(values)), message)
@@ -243,13 +243,13 @@ def test_a_time_of_the_day_is_text(workbook: Callable[..., Path]) -> None:
         ("B1", 2019, "row 1: '2019' is no name"),
     ],
 )
-def test_a_cell_that_cannot_be_told_is_named(
+def test_fault_112_a_cell_that_cannot_be_told_is_named(
     workbook: Callable[..., Path], cell: str, value: object, message: str
 ) -> None:
     refused(workbook([["a", "b", "c"], *([k, k, k] for k in range(5))], **{cell: value}), message)
 
 
-def test_merged_cells_are_named(workbook: Callable[..., Path], tmp_path: Path) -> None:
+def test_fault_112_merged_cells_are_named(workbook: Callable[..., Path], tmp_path: Path) -> None:
     path = workbook([["Title", None], ["a", "b"], [1, 2], [3, 4]])
     book = openpyxl.load_workbook(path)
     book.active.merge_cells("A1:B1")
@@ -275,7 +275,7 @@ def test_a_sheet_is_read_beyond_what_its_writer_states(
     assert read(other) == {"a": [1, 3], "b": [2, 4]}
 
 
-def test_one_sheet_of_several_is_declared(workbook: Callable[..., Path]) -> None:
+def test_fault_111_one_sheet_of_several_is_declared(workbook: Callable[..., Path]) -> None:
     path = workbook([["a", "b"], [1, 2]])
     book = openpyxl.load_workbook(path)
     book.create_sheet("Notes")
@@ -297,7 +297,7 @@ def test_the_header_of_a_sheet_is_found(workbook: Callable[..., Path], tmp_path:
     assert [read_lines(tmp_path / "a")[row] for row in (0, 1)] == [4, 5]
 
 
-def test_the_only_sheet_that_is_shown_and_has_cells_is_found(
+def test_fault_111_the_only_sheet_that_is_shown_and_has_cells(
     workbook: Callable[..., Path],
 ) -> None:
     path = workbook([["a", "b"], [1, 2]])
@@ -321,7 +321,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path: Path) -> None:
     refused(path, "Sheet1!A4: '0' stands in a column without name; name it", skip_lines=2)
 
 
-def test_numbers_that_are_stored_as_text_are_told(workbook: Callable[..., Path]) -> None:
+def test_fault_113_numbers_that_are_stored_as_text_are_told(workbook: Callable[..., Path]) -> None:
     rows = [["all", "some", "code"], ["1,5", 1, "007"], ["2,5", "2.5", "010"]]
     assert detect_file(workbook(rows)).notes == [
         "all is text: A2 holds '1,5', a number as text, and other cells such text: make it numbers",
@@ -333,7 +333,7 @@ def test_names_may_be_declared(workbook: Callable[..., Path]) -> None:
     assert read(workbook([[1, "x"], [2, "y"]]), header=["n", "t"]) == {"n": [1, 2], "t": ["x", "y"]}
 
 
-def test_what_a_workbook_may_have_changed_is_said(workbook: Callable[..., Path]) -> None:
+def test_fault_113_what_a_workbook_may_have_changed_is_said(workbook: Callable[..., Path]) -> None:
     path = workbook([["id", "x"], [1234567890123456, 1], [2, "three"]])
     notes = detect_file(path).notes
     assert notes[0].startswith("x is text: B3 holds 'three', and other cells numbers; --missing")
@@ -372,7 +372,9 @@ def test_arff_is_read_as_it_declares(tmp_path: Path) -> None:
         ("@data\n1\n", "above line 1: has no columns"),
     ],
 )
-def test_arff_that_cannot_be_told_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_fault_116_arff_that_cannot_be_told_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "a.arff"
     path.write_text(text)
     refused(path, message)
@@ -389,7 +391,7 @@ PEOPLE = pd.DataFrame(
 )
 
 
-def test_labels_of_spss_are_values_and_its_missing_codes_none(tmp_path: Path) -> None:
+def test_fault_115_labels_are_values_and_missing_codes_none(tmp_path: Path) -> None:
     path = tmp_path / "a.sav"
     pyreadstat.write_sav(
         PEOPLE,
@@ -411,7 +413,7 @@ def test_labels_of_spss_are_values_and_its_missing_codes_none(tmp_path: Path) ->
     ]
 
 
-def test_labels_that_are_the_same_do_not_merge_values(tmp_path: Path) -> None:
+def test_fault_115_labels_that_are_the_same_do_not_merge_values(tmp_path: Path) -> None:
     path = tmp_path / "a.sav"
     pyreadstat.write_sav(PEOPLE, path, variable_value_labels={"sex": {1: "yes", 2: "yes"}})
     assert read(path)["sex"] == [1, 2, 1, None]
@@ -439,7 +441,7 @@ def test_a_file_of_statistics_that_is_cut_off_is_refused(tmp_path: Path) -> None
     refused(path, "cannot be read: .*; save it again")
 
 
-def test_the_extra_is_named_where_it_is_missing(
+def test_fault_117_the_extra_is_named_where_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.sav"

@@ -1,4 +1,4 @@
-"""Files of any kind that are misnamed, damaged or hostile end with a message that says what to do.
+"""Rows 108 to 110 and 116 of docs/reliability.md: files that are misnamed, damaged or hostile.
 
 They are looked at as `add` does: by `detect_file`.
 """
@@ -68,14 +68,14 @@ def refused(path: Path) -> str:
         ({"a.csv": ""}, "is empty; expected a header line and rows"),
     ],
 )
-def test_an_archive_of_something_else(
+def test_fault_109_an_archive_of_something_else(
     tmp_path: Path, files: dict[str, str | bytes], message: str
 ) -> None:
     packed(tmp_path / "a.zip", files)
     assert refused(tmp_path / "a.zip").startswith(f"a.zip: {message}")
 
 
-def test_an_archive_that_cannot_be_read(tmp_path: Path) -> None:
+def test_fault_109_an_archive_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     packed(path, {"a.csv": TABLE})
     good = path.read_bytes()
@@ -121,7 +121,9 @@ BYTES = {
         ("arff", "a.csv", "is an ARFF file: name it NAME.arff, and its source too"),
     ],
 )
-def test_another_kind_of_file_is_named(tmp_path: Path, holds: str, name: str, message: str) -> None:
+def test_fault_108_another_kind_of_file_is_named(
+    tmp_path: Path, holds: str, name: str, message: str
+) -> None:
     (tmp_path / name).write_bytes(BYTES[holds])
     assert refused(tmp_path / name).startswith(f"{name}: {message}")
 
@@ -136,7 +138,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_file_by_another_name(tmp_path: Path, name: str) -> None:
+def test_fault_108_a_file_by_another_name(tmp_path: Path, name: str) -> None:
     """As CSV it is named, without an end it is read, cut off it is refused."""
     path = tmp_path / name
     WRITERS[name](path)
@@ -175,7 +177,7 @@ def test_a_file_by_another_name(tmp_path: Path, name: str) -> None:
         ),
     ],
 )
-def test_a_workbook_that_is_damaged_or_hostile(
+def test_fault_110_a_workbook_that_is_damaged_or_hostile(
     tmp_path: Path, part: str, change: Callable[[bytes], bytes], message: str
 ) -> None:
     workbook(tmp_path / "a.xlsx")
@@ -193,7 +195,7 @@ def test_a_workbook_that_is_damaged_or_hostile(
         (ARFF.removesuffix("1,x\n"), "is empty; expected rows"),
     ],
 )
-def test_an_attribute_file_that_breaks_its_declarations(
+def test_fault_116_a_file_that_breaks_its_declarations(
     tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "a.arff").write_text(text)
