@@ -36,7 +36,7 @@ def detect_file(
     PipelineError
         As `detect`, and as the reader of such a file.
     """
-    known = format_of(path)[1]
+    end, known = format_of(path)
     if sheet is not None and known is not Format.WORKBOOK:
         raise PipelineError(f"--sheet {sheet}: {path} is {known.value}, and has no sheets")
     if known is Format.CSV:
@@ -46,7 +46,14 @@ def detect_file(
         from pipeline.ingest.sheets import found_table
 
         declared |= found_table(path, sheet)
-    return _read(path, known, Table.model_validate(declared), reading)
+    notes = list[str]()
+    if known in (Format.SPSS, Format.STATA):
+        from pipeline.ingest.statistics import StatisticsFile
+
+        labels, notes = StatisticsFile(path, Table(), end).found_labels()
+        declared |= {"labels": labels} if labels else {}
+    found = _read(path, known, Table.model_validate(declared), reading)
+    return found._replace(notes=[*found.notes, *notes])
 
 
 def _read(path: Path, known: Format, table: Table, reading: Reading, again: bool = True) -> Found:

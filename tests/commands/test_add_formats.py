@@ -207,3 +207,21 @@ def test_rows_to_predict_are_of_the_same_kind_or_csv(cli: Cli, tmp_path: Path) -
     code, out, errors = cli("predict", "flats", tmp_path / "new.parquet", *model)
     assert (code, out) == (2, "")
     assert "new.parquet, row 10, column area: inf, expected a finite number" in errors
+
+
+@pytest.mark.slow
+def test_labels_are_classes_and_rows_to_predict_lack_them(cli: Cli, tmp_path: Path) -> None:
+    as_spss(tmp_path / "flats.sav", flats())
+    code, out, errors = cli("add", tmp_path / "flats.sav", "--target", "lift")
+    assert (code, errors) == (0, "")
+    assert "a file of SPSS; the labels are the values of lift" in out
+    for stage in (["ingest"], ["validate"], ["split"], ["train"], ["evaluate"]):
+        models = ["bcpm", "logistic_regression", "majority"] * (stage == ["train"])
+        assert cli(*stage, "flats", *models)[0] == 0
+    new = pd.DataFrame(flats()).head(5).drop(columns="lift")
+    pyreadstat.write_sav(new, tmp_path / "new.sav")
+    new.to_csv(tmp_path / "new.csv", index=False)
+    code, found, errors = cli("predict", "flats", tmp_path / "new.sav", "--model", "bcpm")
+    assert code == 0, errors
+    assert {line.split(",")[-3] for line in found.splitlines()[1:]} <= {"yes", "no"}
+    assert cli("predict", "flats", tmp_path / "new.csv", "--model", "bcpm")[1] == found

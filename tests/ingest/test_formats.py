@@ -399,24 +399,41 @@ def test_fault_115_labels_are_values_and_missing_codes_none(tmp_path: Path) -> N
         variable_value_labels={"sex": {1: "male", 2: "female"}, "income": {-1: "refused"}},
         missing_ranges={"age": [{"lo": 97, "hi": 99}]},
     )
-    assert read(path) == {
+    found = detect_file(path)
+    assert found.declared == {"table": {"labels": ["sex"]}}
+    assert read(path)["sex"] == [1, 2, 1, None]
+    assert read(path, labels=["sex"]) == {
         "age": [30, 41, None, None],
         "sex": ["male", "female", "male", None],
         "income": [1.5, 2.5, -1.0, 3.5],
         "name": ["a", "", "ü", "d"],
         "born": ["2024-01-02"] * 4,
     }
-    assert detect_file(path).notes == [
-        "labels are the values of sex",
+    assert found.notes == [
         "no values, as the file says: age (97 to 99)",
-        "1 values of income have labels and 3 have none: they stay as they are",
+        "1 values of income have labels, and 3 have none: they stay as they are",
     ]
+
+
+def test_labels_are_what_is_declared_whatever_a_file_holds(tmp_path: Path) -> None:
+    """A file to predict may have fewer values than the one that trained, or others."""
+    path, labels = tmp_path / "a.sav", {"sex": {1: "male", 2: "female"}}
+    pyreadstat.write_sav(
+        PEOPLE.assign(sex=[1.0, 2.0, 3.0, 1.0]), path, variable_value_labels=labels
+    )
+    assert detect_file(path).declared == {}
+    refused(path, "row 3, column sex: 3 has no label; expected one of each", labels=["sex"])
+    refused(path, "column age has no labels; take it out of table: labels", labels=["age"])
+    pyreadstat.write_sav(PEOPLE.head(1), path, variable_value_labels=labels)
+    assert (read(path)["sex"], read(path, labels=["sex"])["sex"]) == ([1], ["male"])
 
 
 def test_fault_115_labels_that_are_the_same_do_not_merge_values(tmp_path: Path) -> None:
     path = tmp_path / "a.sav"
     pyreadstat.write_sav(PEOPLE, path, variable_value_labels={"sex": {1: "yes", 2: "yes"}})
+    assert detect_file(path).declared == {}
     assert read(path)["sex"] == [1, 2, 1, None]
+    refused(path, "column sex has the label 'yes' for two values; take it", labels=["sex"])
 
 
 def test_stata_and_sas_are_read(tmp_path: Path) -> None:
@@ -425,7 +442,7 @@ def test_stata_and_sas_are_read(tmp_path: Path) -> None:
     )
     pyreadstat.write_xport(PEOPLE, tmp_path / "a.xpt")
     for name, sex in (("a.dta", ["male", "female", "male", None]), ("a.xpt", [1, 2, 1, None])):
-        assert read(tmp_path / name) == {
+        assert read(tmp_path / name, **detect_file(tmp_path / name).declared.get("table", {})) == {
             "age": [30, 41, 99, None],
             "sex": sex,
             "income": [1.5, 2.5, -1.0, 3.5],
@@ -462,6 +479,7 @@ def test_fault_117_the_extra_is_named_where_it_is_missing(
             "table: says nothing of .*; csv does",
         ),
         ({"source": "data/raw/a.sav", "table": {"sheet": "a"}}, "sheet go with a workbook alone"),
+        ({"source": "data/raw/a.xpt", "table": {"labels": ["a"]}}, "labels go with a file of SPSS"),
         ({"source": "data/raw/a.xls"}, "expected data/raw/NAME.csv, .*xlsx"),
         ({"source": "data/raw/a.xlsx", "table": {"header": "commented"}}, "header"),
     ],
