@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pipeline.__main__ import main
 from pipeline.commands.add.query import snapshot
 from pipeline.core.errors import PipelineError
+from tests.conftest import clone_into
 from tests.servers import postgresql
 
 
@@ -138,6 +139,43 @@ def test_a_snapshot_is_tried_without_writing(
     assert main(words) == 2
     assert "--query needs --connection VARIABLE and --name NAME" in capsys.readouterr().err
     assert not (workspace / "data/raw/flats.parquet").exists()
+
+
+@pytest.mark.slow
+def test_rows_go_to_dvc_and_a_newer_snapshot_keeps_what_was_edited(
+    database: Callable[..., None], tmp_path: Path
+) -> None:
+    clone = clone_into(tmp_path / "cloned")
+    rows = [(2**53 + k, f"city {k % 3}", "" if k % 5 else None, 1.5 * k + k % 7) for k in range(99)]
+    database("create table flats (n, city, note, price)", *rows)
+    add = (
+        "python -m pipeline add --query 'select * from flats order by n' --connection FLATS "
+        "--name flats --target price"
+    )
+    clone.ok(add)
+    file, text = clone.folder / "data/raw/flats.parquet", (clone.folder / "params.yaml").read_text()
+    assert [*map(tuple, zip(*pq.read_table(file).to_pydict().values(), strict=True))] == rows
+    assert "?? data/raw/flats.parquet.dvc" in clone.ok("git status --porcelain")
+    assert "flats.parquet\n" not in clone.ok("git status --porcelain")
+    first, edited = file.read_bytes(), text.replace("city: category", "city: drop")
+    assert edited != text
+    (clone.folder / "params.yaml").write_text(edited)
+    clone.ok("git add -A && git commit -qm 'Add flats'")
+    again = clone.run(add)
+    assert (again.returncode, "`python -m pipeline remove flats` before" in again.stdout) == (
+        2,
+        True,
+    )
+    assert clone.ok("git status --porcelain") == ""
+    clone.ok(f"python -m pipeline remove flats && {add}")
+    clone.ok("git checkout -q params.yaml data/schema metrics/champion.json")
+    assert (clone.ok("git status --porcelain"), file.read_bytes()) == ("", first)
+    database("create table other (n)", (2**54, "city 0", None, 1.0))
+    clone.ok(f"python -m pipeline remove flats && {add}")
+    clone.ok("git checkout -q params.yaml data/schema metrics/champion.json")
+    assert clone.ok("git status --porcelain") == " M data/raw/flats.parquet.dvc\n"
+    clone.ok("dvc repro ingest@flats && git checkout -q dvc.lock")
+    assert clone.ok(f"grep -rF '{tmp_path}/secret.db' . || true") == ""
 
 
 @pytest.mark.slow
