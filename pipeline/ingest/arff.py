@@ -162,7 +162,5 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
             yield from enumerate(file, start=1)
-    except FileNotFoundError:
-        raise PipelineError(f"{path} is missing; put the file there") from None
     except OSError as error:
         raise PipelineError(f"{path}: cannot be read: {error.strerror}") from None

@@ -22,7 +22,9 @@ def format_of(path: Path) -> tuple[str, Format]:
         When there is no such file, or it is not what its name says.
     """
     if not path.is_file():
-        raise PipelineError(f"{path}: is {'a folder' if path.is_dir() else 'missing'}")
+        raise PipelineError(
+            f"{path}: is {'a folder' if path.is_dir() else 'missing; put it there'}"
+        )
     start, end = _start(path), path.suffix.lower()
     if end in ENDS:
         known, signs = ENDS[end]
@@ -35,8 +37,8 @@ def format_of(path: Path) -> tuple[str, Format]:
             )
             raise PipelineError(f"{path}: is not {known.value}, as its name says; {text}")
         return end, known
-    if path.name.endswith((".csv", ".gz", ".zip")):
-        return {".gz": ".csv.gz", ".zip": ".csv.zip"}.get(path.suffix, ".csv"), Format.CSV
+    if end in (".csv", ".gz", ".zip"):
+        return {".gz": ".csv.gz", ".zip": ".csv.zip"}.get(end, end), Format.CSV
     return told(start) or (".csv", Format.CSV)
 
 
@@ -68,10 +70,10 @@ def opened_table(
     PipelineError
         When there is no such file, it is another than its name says, or its columns cannot be used.
     """
-    end, table = path.suffix.lower(), table or Table()
-    known = ENDS[end][0] if end in ENDS else Format.CSV
-    if path.is_file():  # else its reader says that it is missing
+    end, known = path.suffix.lower(), Format.CSV
+    if path.is_file() or end in ENDS:  # else the reader of CSV knows what is there
         end, known = format_of(path)
+    table = table or Table()
     match known:
         case Format.CSV:
             from pipeline.ingest.reader import CsvFile

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect
-from pipeline.core.tables import Lines, Rejected
+from pipeline.core.tables import Rejected
 from pipeline.core.text import is_number
 from pipeline.ingest.bad_records import BadRecords
-from pipeline.ingest.cells import TEXT, Kind, column
+from pipeline.ingest.cells import TEXT, column
 from pipeline.ingest.fast import fast_batches, serves
 from pipeline.ingest.numbers import NO_NAMES
 from pipeline.ingest.records import (
@@ -77,8 +76,7 @@ class CsvFile(TableFile):
     advise: bool = True
 
     def __post_init__(self) -> None:
-        self.state = state(self.path)  # before the header is read
-        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
+        TableFile.__init__(self, self.path)
         dialect = self.dialect
         self.bad = BadRecords(self.path, dialect.bad_share)
         first = next(records(self.path, dialect), None)

@@ -88,9 +88,10 @@ def opened(path: Path) -> IO[bytes]:
     if path.exists() and not path.is_file():
         raise PipelineError(f"{path}: is not a file; expected a CSV file there")
     try:
-        if path.suffix == ".zip":
+        end = path.suffix.lower()
+        if end == ".zip":
             return _member(path)
-        return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+        return cast(IO[bytes], gzip.open(path)) if end == ".gz" else path.open("rb")
     except FileNotFoundError:
         packed = path.suffix == ".gz"
         other = path.with_suffix("") if packed else path.with_name(f"{path.name}.gz")

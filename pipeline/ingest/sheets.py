@@ -135,8 +135,6 @@ def reading(path: Path) -> Iterator[Any]:
             yield openpyxl.load_workbook(file, read_only=True, data_only=True)
     except (PipelineError, MemoryError):
         raise
-    except FileNotFoundError:
-        raise PipelineError(f"{path} is missing; put the workbook there") from None
     except Exception as error:  # openpyxl's own, zipfile's, expat's, IndexError, ...
         reason = f"cannot be read as a workbook: {type(error).__name__}: {error}"
         raise PipelineError(f"{path}: {reason}; save it again") from None

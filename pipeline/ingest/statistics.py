@@ -9,11 +9,9 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Table
-from pipeline.core.tables import Lines
-from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind
+from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT
 from pipeline.ingest.records import shown
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
@@ -46,11 +44,10 @@ class StatisticsFile(TableFile):
     """
 
     def __init__(self, path: Path, table: Table, end: str) -> None:
-        self.path, self.state, self._missing = path, state(path), {*table.missing}
-        self._end = end
+        super().__init__(path)
+        self._missing, self._end = {*table.missing}, end
         if end in BLANK_IS_MISSING:
             self._missing.add("")
-        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
         _, about = self._read(metadataonly=True, **self._user_missing())
         self.header = list(about.column_names)
         self._ranges = dict(getattr(about, "missing_ranges", None) or {})
@@ -140,8 +137,6 @@ class StatisticsFile(TableFile):
 
     def _read(self, **options: Any) -> tuple[dict[str, Values], Any]:
         pyreadstat = _library(self.path)
-        if not self.path.is_file():
-            raise PipelineError(f"{self.path} is missing; put the file there")
         if self._end == ".xpt" and self.path.stat().st_size % RECORD:
             raise PipelineError(f"{self.path}: is cut off; export it again")
         read = getattr(pyreadstat, READERS[self._end])

@@ -15,12 +15,10 @@ import pyarrow as pa
 from openpyxl.styles.numbers import is_datetime
 from openpyxl.utils.cell import get_column_letter
 
-from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Dialect, Table
-from pipeline.core.tables import Lines
-from pipeline.ingest.cells import NULL, TEXT, Kind, column
-from pipeline.ingest.numbers import like_number
+from pipeline.ingest.cells import NULL, TEXT, column
+from pipeline.ingest.numbers import MARKERS, like_number
 from pipeline.ingest.records import shown
 from pipeline.ingest.sheets import Cell, all_rows, filled, flaws, opened
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
@@ -72,8 +70,8 @@ class Workbook(TableFile):
     """
 
     def __init__(self, path: Path, table: Table) -> None:
-        self.path, self.state, self._declared = path, state(path), table
-        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
+        super().__init__(path)
+        self._declared = table
         self.sheet, self.hidden, self._mixed = "", 0, list[Mixed]()
         with self._sheet() as rows:
             top = list(islice(rows, table.skip_lines + 1))
@@ -113,10 +111,11 @@ class Workbook(TableFile):
             said.append(f"{text} {DIGITS} (Excel) to 17, those behind are lost")
         return said
 
-    def texts_beside_numbers(self) -> dict[str, set[str]]:
-        """By column the texts, up to some of them, that stand among its numbers."""
-        mixed = zip(self.header, self._mixed, strict=True)
-        return {name: {*one.texts} for name, one in mixed if one.numbers and one.texts}
+    def markers(self) -> list[str]:
+        """Texts of MARKERS that alone stand among the numbers of a column."""
+        among = [{*mixed.texts} for mixed in self._mixed if mixed.numbers]
+        found = {text for texts in among if texts <= {*MARKERS} for text in texts}
+        return [marker for marker in MARKERS if marker in found]
 
     def _batches(self) -> Iterator[Batch]:
         problems, self._mixed = Problems(), [Mixed() for _ in self.header]

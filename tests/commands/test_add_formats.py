@@ -2,7 +2,7 @@
 
 import random
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +13,11 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
-from pipeline.__main__ import main
 from pipeline.core import layout
 from pipeline.core.params import load_params
 from pipeline.core.tables import read_table
 from pipeline.ingest.table_file import TableFile
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run a command in the workspace: exit code, and what it printed on stdout and stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        code = main([*map(str, words)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+from tests.commands.conftest import Cli
 
 
 def flats(count: int = 60) -> dict[str, list[Any]]:

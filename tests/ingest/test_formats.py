@@ -195,7 +195,7 @@ def test_nan_is_no_value_where_that_is_declared(parquet: Callable[..., Path]) ->
 
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    refused(path, "a.parquet is missing")
+    refused(path, "a.parquet: is missing; put it there")
     path.write_text("a,b\n1,2\n")
     refused(path, "is not a Parquet file, as its name says; it looks like text: name")
     pq.write_table(pa.table({"a": [1]}), path.with_suffix(".xlsx"))
