@@ -183,9 +183,9 @@ class Workbook(TableFile):
             problems.add(f"{where}: is a duration, expected a number, of minutes say")
             return None
         if isinstance(value, datetime | date | time):
-            return _iso(value, cell.number_format)
+            value = _iso(value, cell.number_format)
         if isinstance(value, bool):
-            return "true" if value else "false"
+            value = "true" if value else "false"
         if isinstance(value, float) and not isfinite(value):
             problems.add(f"{where}: {value}, expected a finite number")
             return None

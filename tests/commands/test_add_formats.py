@@ -96,6 +96,22 @@ def test_a_row_that_breaks_the_schema_is_named(cli: Cli, tmp_path: Path) -> None
         assert f"{Path(name).suffix}, row {row}, column area: -5.0, expected" in errors
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_that_is_damaged_later_leaves_the_table_before(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    KINDS[name][0](tmp_path / name, flats())
+    assert cli("add", tmp_path / name, "--target", "price")[0] == 0
+    assert cli("ingest", "flats")[0] == 0
+    source, folder = Path("data/raw") / name.lower(), Path("data/1_ingested")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    source.write_bytes(source.read_bytes()[:-200])
+    code, out, errors = cli("ingest", "flats")
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith(f"error: ingest: {source}: ")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_what_is_said_of_rows_counts_them_as_the_file_does(cli: Cli, tmp_path: Path) -> None:
     gaps, lines = flats(), flats()
     gaps["price"][3:5] = [None, None]

@@ -334,10 +334,11 @@ def test_names_may_be_declared(workbook: Callable[..., Path]) -> None:
 
 
 def test_fault_113_what_a_workbook_may_have_changed_is_said(workbook: Callable[..., Path]) -> None:
-    path = workbook([["id", "x"], [1234567890123456, 1], [2, "three"]])
+    path = workbook([["id", "x", "day"], [1234567890123456, 1, NOW.date()], [2, "three", 45000]])
     notes = detect_file(path).notes
     assert notes[0].startswith("x is text: B3 holds 'three', and other cells numbers; --missing")
-    assert notes[1].startswith("id: numbers of more than 15 digits; a workbook keeps 15 (Excel)")
+    assert notes[1].startswith("day is text: C2 holds '2024-01-02', and other cells numbers")
+    assert notes[2].startswith("id: numbers of more than 15 digits; a workbook keeps 15 (Excel)")
 
 
 def test_arff_is_read_as_it_declares(tmp_path: Path) -> None:
