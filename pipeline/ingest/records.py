@@ -105,24 +105,27 @@ def opened(path: Path) -> IO[bytes]:
 def _member(path: Path) -> IO[bytes]:
     """Open the one file of a zip archive."""
     try:
-        archive = zipfile.ZipFile(path)
+        with zipfile.ZipFile(path) as archive:  # a file of it that is open keeps it open
+            return archive.open(_only(path, archive))
     except zipfile.BadZipFile:
-        raise PipelineError(f"{path}: is no zip archive, or cut off; fetch it again") from None
-    with archive:  # a file of it that is open keeps it open
-        files = [one for one in archive.infolist() if not (one.is_dir() or _beside(one.filename))]
-        names = [shown(one.filename) for one in files]
-        if len(names) != 1:
-            few = f"{', '.join(names[:5])}{', ...' * (len(names) > 5)}" or "none"
-            found = f"has {len(names)} files in it ({few})"
-            raise PipelineError(f"{path}: {found}, expected one CSV file: pack it alone")
-        if files[0].flag_bits & 1:
-            raise PipelineError(f"{path}: {names[0]} is encrypted; pack it without a password")
-        if Path(files[0].filename).suffix.lower() in NO_CSV:
-            raise PipelineError(f"{path}: has {names[0]} in it, expected a CSV file: unpack it")
-        try:
-            return archive.open(files[0])
-        except NotImplementedError as error:
-            raise PipelineError(f"{path}: {names[0]}: {error}; pack it by deflate") from None
+        raise PipelineError(f"{path}: is no zip archive, or damaged; fetch it again") from None
+    except NotImplementedError as error:
+        raise PipelineError(f"{path}: {error}; pack it by deflate") from None
+
+
+def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """The one file of an archive."""
+    files = [one for one in archive.infolist() if not (one.is_dir() or _beside(one.filename))]
+    names = [shown(one.filename) for one in files]
+    if len(names) != 1:
+        few = f"{', '.join(names[:5])}{', ...' * (len(names) > 5)}" or "none"
+        found = f"has {len(names)} files in it ({few})"
+        raise PipelineError(f"{path}: {found}, expected one CSV file: pack it alone")
+    if files[0].flag_bits & 1:
+        raise PipelineError(f"{path}: {names[0]} is encrypted; pack it without a password")
+    if Path(files[0].filename).suffix.lower() in NO_CSV:
+        raise PipelineError(f"{path}: has {names[0]} in it, expected a CSV file: unpack it")
+    return files[0]
 
 
 def _beside(name: str) -> bool:

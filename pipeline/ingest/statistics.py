@@ -49,7 +49,7 @@ class StatisticsFile(TableFile):
         if end in BLANK_IS_MISSING:
             self._missing.add("")
         _, about = self._read(metadataonly=True, **self._user_missing())
-        self.header = list(about.column_names)
+        self.header = [name or "" for name in about.column_names]
         self._ranges = dict(getattr(about, "missing_ranges", None) or {})
         if problem := unfit_names(self.header):
             raise PipelineError(f"{path}: {problem}")

@@ -3,6 +3,7 @@
 They are looked at as `add` does: by `detect_file`.
 """
 
+import random
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_fault_109_an_archive_that_cannot_be_read(tmp_path: Path) -> None:
     packed(path, {"a.csv": TABLE})
     good = path.read_bytes()
     path.write_bytes(good[:-30])
-    assert refused(path) == "a.zip: is no zip archive, or cut off; fetch it again"
+    assert refused(path) == "a.zip: is no zip archive, or damaged; fetch it again"
     compressed = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
     compressed.writestr("a.csv", TABLE)
     compressed.close()
@@ -138,7 +139,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_fault_108_a_file_by_another_name(tmp_path: Path, name: str) -> None:
+def test_fault_108_and_115_a_file_by_another_name(tmp_path: Path, name: str) -> None:
     """As CSV it is named, without an end it is read, cut off it is refused."""
     path = tmp_path / name
     WRITERS[name](path)
@@ -150,6 +151,28 @@ def test_fault_108_a_file_by_another_name(tmp_path: Path, name: str) -> None:
         assert detect_file(tmp_path / "noend") == found
     path.write_bytes((tmp_path / "noend").read_bytes()[:-100])
     assert path.name in refused(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*WRITERS, "a.arff", "a.zip"])
+def test_fault_108_a_damaged_file_is_read_or_refused(tmp_path: Path, name: str) -> None:
+    path, draw = tmp_path / name, random.Random(name)
+    if name in WRITERS:
+        WRITERS[name](path)
+    elif name == "a.zip":
+        packed(path, {"a.csv": TABLE})
+    else:
+        path.write_text(ARFF)
+    good, messages = path.read_bytes(), list[str]()
+    for _ in range(100):
+        at, length = draw.randrange(len(good)), draw.choice([0, 1, 8, 100])
+        path.write_bytes(good[:at] + draw.randbytes(draw.choice([0, 1, 8])) + good[at + length :])
+        try:
+            detect_file(path)
+        except PipelineError as error:
+            messages.append(str(error))
+    assert len(messages) > 20
+    assert all(path.name in message for message in messages)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_an_archive_that_is_encrypted_or_damaged_is_refused(archive: Callable[..
     path.write_bytes(good[:37] + bytes([good[37] ^ 255]) + good[38:])
     refused(path, "the archive is damaged or cut off")
     path.write_bytes(good[:-30])
-    refused(path, "is no zip archive, or cut off")
+    refused(path, "is no zip archive, or damaged")
 
 
 def test_parquet_keeps_values_and_gaps(parquet: Callable[..., Path]) -> None:
@@ -416,7 +416,7 @@ def test_fault_115_labels_are_values_and_missing_codes_none(tmp_path: Path) -> N
     ]
 
 
-def test_labels_are_what_is_declared_whatever_a_file_holds(tmp_path: Path) -> None:
+def test_fault_115_labels_are_what_is_declared(tmp_path: Path) -> None:
     """A file to predict may have fewer values than the one that trained, or others."""
     path, labels = tmp_path / "a.sav", {"sex": {1: "male", 2: "female"}}
     pyreadstat.write_sav(
