@@ -62,6 +62,7 @@ def refused(path: Path) -> str:
         ({"a.csv": TABLE, "b.csv": TABLE}, "has 2 files in it ('a.csv', 'b.csv'), expected one"),
         ({"a.csv": TABLE, "README.txt": ""}, "has 2 files in it ('a.csv', 'README.txt')"),
         ({}, "has 0 files in it (none), expected one CSV file: pack it alone"),
+        ({"a.csv.gz": b"x"}, "has 'a.csv.gz' in it, expected a CSV file: unpack it"),
         ({"a.zip": b"PK"}, "has 'a.zip' in it, expected a CSV file: unpack it"),
         ({"a.xlsx": b"PK"}, "has 'a.xlsx' in it, expected a CSV file: unpack it"),
         ({"a.parquet": b"PAR1"}, "has 'a.parquet' in it, expected a CSV file: unpack it"),

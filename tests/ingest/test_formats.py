@@ -93,20 +93,6 @@ def test_a_large_archive_is_read_as_the_file_in_it(
     assert read(archive({"a.csv": text})) == read(plain)
 
 
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({"a.csv": "1", "b.csv": "2"}, r"has 2 files in it \('a.csv', 'b.csv'\), expected one"),
-        ({}, r"has 0 files in it \(none\)"),
-        ({"a.csv.gz": "x"}, r"has 'a.csv.gz' in it, expected a CSV file"),
-    ],
-)
-def test_another_archive_is_refused(
-    archive: Callable[..., Path], files: dict[str, str], message: str
-) -> None:
-    refused(archive(files), message)
-
-
 def test_an_archive_that_is_encrypted_or_damaged_is_refused(archive: Callable[..., Path]) -> None:
     path = archive({"a.csv": "a,b\n" + "1,2\n" * 9})
     good = path.read_bytes()
