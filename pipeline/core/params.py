@@ -48,7 +48,8 @@ COMMENTED = "commented"  # the header: behind a comment mark
 # What a source's name may end with, and whether csv says how it is written.
 CSV_ENDS = ("csv", "csv.gz", "csv.zip", "zip")
 WORKBOOK_ENDS = ("xlsx", "xlsm")
-TABLE_ENDS = ("parquet", *WORKBOOK_ENDS, "sav", "zsav", "dta", "xpt", "arff")
+LABEL_ENDS = ("sav", "zsav", "dta")
+TABLE_ENDS = ("parquet", *WORKBOOK_ENDS, *LABEL_ENDS, "xpt", "arff")
 _ENDS = "|".join(map(re.escape, CSV_ENDS + TABLE_ENDS))
 SOURCE = re.compile(rf"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*\.({_ENDS})")
 
@@ -202,6 +203,10 @@ class Table(Settings):
         Rows of the sheet above the header.
     header : True or list of str
         The names, where no row of the sheet has them.
+    row_names : bool
+        Whether the column in front of those that have names has the names of the rows: left out.
+    labels : list of str
+        Columns of a file of SPSS or Stata of which the labels are the values.
     missing : list of str
         Texts that are no value, and `nan` among numbers.
     """
@@ -209,6 +214,8 @@ class Table(Settings):
     sheet: str | None = None
     skip_lines: Annotated[int, Field(ge=0)] = 0
     header: Annotated[Literal[True] | list[str], BeforeValidator(_row_or_names)] = True
+    row_names: bool = False
+    labels: list[str] = []
     missing: list[str] = []
 
 
@@ -304,9 +311,11 @@ class Ingest(Settings):
         wrong, right = ("table", "csv") if self.is_csv else ("csv", "table")
         if declared[wrong] and self.source != GENERATOR:
             raise ValueError(f"{wrong}: says nothing of {self.source}; {right} does")
-        sheet = {"sheet", "skip_lines", "header"} & declared["table"].keys()
+        sheet = declared["table"].keys() - {"missing", "labels"}
         if sheet and not self.source.endswith(tuple(f".{end}" for end in WORKBOOK_ENDS)):
             raise ValueError(f"table: {', '.join(sorted(sheet))} go with a workbook alone")
+        if self.table.labels and not self.source.endswith(tuple(f".{end}" for end in LABEL_ENDS)):
+            raise ValueError("table: labels go with a file of SPSS or Stata alone")
         return self
 
     @model_validator(mode="after")
@@ -860,7 +869,10 @@ def _of_before(content: Any) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """` (did you mean X?)`, or nothing when no known word is near."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
+    if not close:
+        return ""
+    [meant] = close
+    return f" (did you mean {meant if meant.strip() == meant else repr(meant)}?)"
 
 
 def _parse_yaml(text: str, file: str) -> Any:

@@ -2,22 +2,41 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.core.checked_inputs import state
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Dialect, Table
+from pipeline.core.text import is_number
 from pipeline.ingest.cells import NULL, TEXT
 from pipeline.ingest.reader import CsvFile
-from pipeline.ingest.records import Record, place
+from pipeline.ingest.records import Record, place, shown
+from pipeline.ingest.table_file import Batch, unfit_names
 
-ATTRIBUTE = re.compile(
-    r"""@attribute\s+(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s{]+))\s*(.+)""", re.I
-)
+QUOTED_TEXT = r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""
+ATTRIBUTE = re.compile(rf"@attribute\s+(?:{QUOTED_TEXT}|([^\s{{]+))\s*(.+)", re.I)
+VALUE = re.compile(rf"\s*(?:{QUOTED_TEXT}|([^,]*?))\s*(?:,|\Z)")
 NUMBERS, TEXTS = ("numeric", "real", "integer"), ("string", "date")
 QUOTED = re.compile(r"""(?:^|,)\s*(['"])""")
 ESCAPED = re.compile(r"\\(.)")
+
+
+class Attribute(NamedTuple):
+    """What is declared of a column: its name, and which cells it may have.
+
+    Attributes
+    ----------
+    name : str
+    numeric : bool
+    values : frozenset or None
+        Of a nominal one.
+    """
+
+    name: str
+    numeric: bool
+    values: frozenset[str] | None
 
 
 class ArffFile(CsvFile):
@@ -40,7 +59,8 @@ class ArffFile(CsvFile):
 
     def __init__(self, path: Path, table: Table) -> None:
         before = state(path)
-        names, kinds, line = _declared(path)
+        self._attributes, line = _declared(path)
+        names = [attribute.name for attribute in self._attributes]
         dialect = Dialect(
             header=names, skip_lines=line, quote=_quote(path, line), escape="\\", comment="%",
             missing=["?", *table.missing], quoted_missing=False, strip_spaces=True,
@@ -48,15 +68,23 @@ class ArffFile(CsvFile):
         )  # fmt: skip
         super().__init__(path, dialect, advise=False)
         self.state = before
-        self._numeric = [n for n, kind in zip(names, kinds, strict=True) if kind in NUMBERS]
-        self._kinds = [NULL if kind in NUMBERS else TEXT for kind in kinds]
+        self._kinds = [NULL if attribute.numeric else TEXT for attribute in self._attributes]
 
-    def _refuse_odd(self) -> None:
-        if texts := [name for name in self.text_columns() if name in self._numeric]:
-            raise PipelineError(
-                f"{self.path}: attribute {', '.join(texts)} is declared numeric, and has other "
-                "values, too; declare it {its values}, or string"
-            )
+    def _batches(self) -> Iterator[Batch]:
+        problems = Problems()
+        for lines, arrays in super()._batches():
+            for attribute, values in zip(self._attributes, arrays, strict=True):
+                if attribute.numeric and values.type != TEXT:
+                    continue
+                fits, expected = _expected(attribute)
+                for (line, _), value in zip(lines, values.to_pylist(), strict=True):
+                    if not (value is None or fits(value)):
+                        where = f"{self.path}, line {line}, column {attribute.name}"
+                        problems.add(f"{where}: {shown(value)}, expected {expected}, as declared")
+            if not problems:
+                yield lines, arrays
+        if problems:
+            raise PipelineError(str(problems))
 
     def _say_skipped(self, skipped: Counter[str]) -> None:
         """Comments and blank lines are as the format has them."""
@@ -65,35 +93,50 @@ class ArffFile(CsvFile):
         return f"{place(self.path, record, header)}: {record.problem}"
 
 
-def _declared(path: Path) -> tuple[list[str], list[str], int]:
-    """The names and types of the attributes, and the line of @data."""
-    names, kinds = list[str](), list[str]()
+def _expected(attribute: Attribute) -> tuple[Callable[[str], bool], str]:
+    """Which cells an attribute may have, and how to say so."""
+    if attribute.numeric:
+        return is_number, "a finite number"
+    if attribute.values is not None:
+        return attribute.values.__contains__, "one of its values"
+    return lambda _: True, "text"
+
+
+def _declared(path: Path) -> tuple[list[Attribute], int]:
+    """The attributes, and the line of @data."""
+    found = list[Attribute]()
     for line, text in _lines(path):
         word = text.split(maxsplit=1)[0].lower() if text.strip() else "%"
         if word.startswith(("%", "@relation")):
             continue
         if word == "@data":
-            if not names:
-                raise PipelineError(f"{path}: declares no attribute above line {line}")
-            return names, kinds, line
-        name, kind = _attribute(path, line, text.strip())
-        names.append(name)
-        kinds.append(kind)
+            if problem := unfit_names([attribute.name for attribute in found]):
+                raise PipelineError(f"{path}, above line {line}: {problem}")
+            return found, line
+        found.append(_attribute(path, line, text.strip()))
     raise PipelineError(f"{path}: has no line @data; expected an ARFF file")
 
 
-def _attribute(path: Path, line: int, text: str) -> tuple[str, str]:
+def _attribute(path: Path, line: int, text: str) -> Attribute:
     match = ATTRIBUTE.fullmatch(text)
     if not match:
         expected = "expected @relation, @attribute NAME TYPE, @data or a comment behind %"
         raise PipelineError(f"{path}, line {line}: {text[:57]!r}, {expected}")
-    single, double, bare, kind = match.groups()
-    name = bare if bare is not None else ESCAPED.sub(r"\1", single if double is None else double)
-    kind = "{}" if kind.startswith("{") else kind.split()[0].lower()
-    if kind not in (*NUMBERS, *TEXTS, "{}"):
+    name, kind = _plain(match), match[4]
+    if kind.startswith("{") and "}" in kind:
+        values = VALUE.finditer(kind[1 : kind.rindex("}")])
+        return Attribute(name, False, frozenset(map(_plain, values)))
+    kind = kind.split()[0].lower()
+    if kind not in (*NUMBERS, *TEXTS):
         expected = "expected numeric, {values}, string or date"
         raise PipelineError(f"{path}, line {line}: attribute {name} is {kind}, {expected}")
-    return name, kind
+    return Attribute(name, kind in NUMBERS, None)
+
+
+def _plain(match: re.Match[str]) -> str:
+    """A name or value, without its quotes."""
+    single, double, bare = match.groups()[:3]
+    return bare if bare is not None else ESCAPED.sub(r"\1", single if double is None else double)
 
 
 def _quote(path: Path, above: int) -> str:
@@ -117,9 +160,7 @@ def _quote(path: Path, above: int) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
             yield from enumerate(file, start=1)
-    except FileNotFoundError:
-        raise PipelineError(f"{path} is missing; put the file there") from None
     except OSError as error:
         raise PipelineError(f"{path}: cannot be read: {error.strerror}") from None

@@ -29,9 +29,9 @@ def refusal(kind: Type) -> str:
     )  # fmt: skip
     if any(fit(kind) for fit in fits):
         return ""
-    remedy = "a number of days or seconds" if is_of.is_duration(kind) else "columns of their own"
-    if is_of.is_binary(kind) or is_of.is_large_binary(kind) or is_of.is_fixed_size_binary(kind):
-        remedy = "text, or leave it out"
+    remedy = "columns of their own" if is_of.is_nested(kind) else "text, or leave it out"
+    if is_of.is_duration(kind):
+        remedy = "a number of days or seconds"
     return f"is of {kind}, expected {TAKEN}: write {remedy}"
 
 

@@ -162,6 +162,8 @@ def advice(path: Path, given: Dialect, problems: str, like: str = "") -> str:
         same = error.dialect is not None and block(error.dialect) == block(given)
         told = same and reason.startswith(f"{path}, line")  # by the strict reader
         hint = "" if told or reason in problems else reason
+    except PipelineError:
+        pass  # nothing can be read, which the problems say
     hint = "; ".join(filter(None, [hint, like]))
     return f"{problems}\n{hint}" if hint else problems
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect, Table
-from pipeline.ingest.arrow import NAN
 from pipeline.ingest.detect import Found, Reading, detect, read_through
-from pipeline.ingest.formats import Format, format_of, opened_table
-from pipeline.ingest.numbers import MARKERS
+from pipeline.ingest.foreign import Format
+from pipeline.ingest.formats import format_of, opened_table
 
 
 def detect_file(
@@ -35,40 +34,40 @@ def detect_file(
     PipelineError
         As `detect`, and as the reader of such a file.
     """
-    known = format_of(path)[1]
+    end, known = format_of(path)
     if sheet is not None and known is not Format.WORKBOOK:
         raise PipelineError(f"--sheet {sheet}: {path} is {known.value}, and has no sheets")
     if known is Format.CSV:
         return detect(path, Dialect(missing=[*missing]) if missing else None, reading)
     declared: dict[str, object] = {"missing": [*missing]} if missing else {}
     if known is Format.WORKBOOK:
-        from pipeline.ingest.sheets import rows_above
+        from pipeline.ingest.sheets import found_table
 
-        found = {"sheet": sheet, "skip_lines": rows_above(path, sheet)}
-        declared.update((key, value) for key, value in found.items() if value)
-    return _read(path, known, Table.model_validate(declared), reading)
+        declared |= found_table(path, sheet)
+    notes = list[str]()
+    if known in (Format.SPSS, Format.STATA):
+        from pipeline.ingest.statistics import StatisticsFile
+
+        labels, notes = StatisticsFile(path, Table(), end).found_labels()
+        declared |= {"labels": labels} if labels else {}
+    found = _read(path, known, Table.model_validate(declared), reading)
+    return found._replace(notes=[*found.notes, *notes])
 
 
 def _read(path: Path, known: Format, table: Table, reading: Reading, again: bool = True) -> Found:
     """What a reader finds; again with the markers of missing values that it has met."""
-    file = opened_table(path, table=table)
+    file, problem = opened_table(path, table=table), None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PipelineWarning)
             reading(file)
-    except PipelineError:
-        if not (again and getattr(file, "nan", False)):
-            raise
-        return _read(path, known, _with(table, [NAN]), reading, again=False)
-    beside = getattr(file, "texts_beside_numbers", dict[str, set[str]])()
-    found = {text for texts in beside.values() if texts <= {*MARKERS} for text in texts}
-    if found and again:
-        more = _with(table, [m for m in MARKERS if m in found])
+    except PipelineError as error:
+        problem = error
+    if again and (missing := [*table.missing, *file.markers()]) != table.missing:
+        more = table.model_copy(update={"missing": missing})
         return _read(path, known, more, reading, again=False)
+    if problem:
+        raise problem
     texts = file.text_columns()
     columns = {name: name not in texts for name in file.header}
     return Found(Dialect(), columns, file.notes(), table, known.value)
-
-
-def _with(table: Table, missing: Sequence[str]) -> Table:
-    return table.model_copy(update={"missing": [*table.missing, *missing]})

@@ -1,8 +1,9 @@
-"""What a file holds that is no CSV, told by its first bytes; and the encoding of one that is."""
+"""What a file holds, told by its first bytes; and the encoding of one that is CSV."""
 
 import codecs
 import contextlib
 import re
+from enum import Enum
 from io import BufferedReader
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
@@ -14,6 +15,31 @@ HEAD, LARGEST = 2**16, 2**24  # bytes
 LINES = 20
 BLOCK = 2**20
 Encoding: TypeAlias = Literal["utf-8", "utf-16", "latin-1", "cp1252"]
+
+
+class Format(Enum):
+    """A kind of file: what people call it."""
+
+    CSV = "a CSV file"
+    PARQUET = "a Parquet file"
+    WORKBOOK = "an Excel workbook"
+    SPSS = "a file of SPSS"
+    STATA = "a file of Stata"
+    SAS = "a transport file of SAS"
+    ARFF = "an ARFF file"
+
+
+# By the end of a name: the kind, and what such files begin with.
+ENDS: dict[str, tuple[Format, tuple[bytes, ...]]] = {
+    ".parquet": (Format.PARQUET, (b"PAR1",)),
+    ".xlsx": (Format.WORKBOOK, (b"PK\x03\x04",)),
+    ".xlsm": (Format.WORKBOOK, (b"PK\x03\x04",)),
+    ".sav": (Format.SPSS, (b"$FL2", b"$FL3")),
+    ".zsav": (Format.SPSS, (b"$FL2", b"$FL3")),
+    ".dta": (Format.STATA, (b"<stata_dta>", *(bytes([version]) for version in range(104, 116)))),
+    ".xpt": (Format.SAS, (b"HEADER RECORD*******LIB",)),
+    ".arff": (Format.ARFF, ()),
+}
 SIGNATURES = {
     b"\x1f\x8b": "compressed by gzip: name it {name}.gz, and its source too",
     b"PK\x03\x04": "a zip archive: name it {name}.zip, and its source too",
@@ -21,13 +47,17 @@ SIGNATURES = {
     b"\xfd7zXZ": "compressed by xz: unpack it",
     b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it",
     b"7z\xbc\xaf": "a 7z archive: unpack it",
-    b"PAR1": "a Parquet file: name it NAME.parquet, and its source too",
-    b"SQLite format 3": "a database of SQLite: export a table of it as CSV",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as .xlsx",
+    b"SQLite format 3": "a database of SQLite: ask it by `add --query`",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password: save it as .xlsx without",
     b"\x89HDF": "an HDF5 file: export it as CSV",
+    b"ARROW1": "a Feather file: write it as Parquet",
+    b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60": "a data set of SAS: export it as .xpt, or CSV",
     b"%PDF": "a PDF: no table can be told in it",
 }
-WORKBOOK = "an Excel workbook: name it NAME.xlsx, and its source too"
+OPEN_DOCUMENT = "an OpenDocument spreadsheet: save it as .xlsx"
+MARKUP = re.compile(rb"(?i)\s*<(\?xml|!doctype|html|table|meta|head|body)\b")
+JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
+ATTRIBUTES = re.compile(rb"(?i)(\xef\xbb\xbf)?(\s*%.*\n)*\s*@relation\b")
 UNDEFINED = {b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"}  # in cp1252
 CONTROLS = re.compile(rb"[\x80-\x9f]")  # in latin-1
 DRAWN = re.compile(r"\s*[-=]{3,}(\+[-=]{2,})+\s*")
@@ -43,16 +73,34 @@ def head(path: Path) -> tuple[bytes, bool]:
     """The first bytes, unpacked, up to where an archive is damaged; and whether they are all.
 
     At least 64 KB and, unless they are longer than 16 MB, a few lines.
+
+    Raises
+    ------
+    PipelineError
+        When nothing can be read.
     """
     found, more = b"", b"?"
-    damaged = contextlib.suppress(PipelineError, OSError, *DAMAGED)
-    with damaged, opened(path) as file:
+    with contextlib.suppress(OSError, *DAMAGED), opened(path) as file:
         few = True
         while (len(found) < HEAD or (few and len(found) < LARGEST)) and more:
             more = cast(BufferedReader, file).read1(HEAD)
             found, few = found + more, few and found.count(b"\n") < LINES
         return found, not more
+    if not found:
+        raise PipelineError(f"{path}: is damaged, or no {path.suffix} archive; fetch it again")
     return found, True
+
+
+def told(start: bytes) -> tuple[str, Format] | None:
+    """What the first bytes alone tell: the end of a name that such a file has, and its kind."""
+    if start.startswith(b"PK"):
+        return (".xlsx", Format.WORKBOOK) if b"xl/" in start[:4096] else None
+    if ATTRIBUTES.match(start):
+        return ".arff", Format.ARFF
+    for end, (known, signs) in ENDS.items():
+        if start.startswith(tuple(sign for sign in signs if len(sign) > 3)):
+            return end, known
+    return None
 
 
 def refuse_foreign(path: Path, start: bytes) -> None:
@@ -63,10 +111,18 @@ def refuse_foreign(path: Path, start: bytes) -> None:
     Foreign
         Which names what it is, and what to do.
     """
+    if found := told(start):
+        end, known = found
+        unpack = "unpack it, and " * (path.suffix in (".gz", ".zip"))
+        raise Foreign(f"{path}: is {known.value}: {unpack}name it NAME{end}, and its source too")
     for signature, what in SIGNATURES.items():
         if start.startswith(signature):
-            what = WORKBOOK if b"xl/" in start[:4096] and b"PK" in signature else what
+            what = OPEN_DOCUMENT if b"opendocument.spreadsheet" in start[:128] else what
             raise Foreign(f"{path}: is {what.format(name=path.name)}")
+    if MARKUP.match(start):
+        raise Foreign(f"{path}: is a page of HTML or XML: open it in Excel, and save it as .xlsx")
+    if JSON.match(start):
+        raise Foreign(f"{path}: is JSON: write it as CSV or Parquet")
     few, many = sorted(start[k::2].count(0) for k in (0, 1))
     marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if not marked and 4 * many > len(start) > 0 and 10 * few < many:

@@ -7,12 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Table
-from pipeline.core.tables import Lines
 from pipeline.ingest.arrow import NAN, not_finite, refusal, settled
-from pipeline.ingest.cells import Kind
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
 ROWS = 65_536  # in memory
@@ -27,11 +24,6 @@ class ParquetRows(TableFile):
     table : Table
         Texts that are no value, and `nan` where that is none.
 
-    Attributes
-    ----------
-    nan : bool
-        Whether `nan` was found where it is not declared.
-
     Raises
     ------
     PipelineError
@@ -39,9 +31,8 @@ class ParquetRows(TableFile):
     """
 
     def __init__(self, path: Path, table: Table) -> None:
-        self.path, self.state, self._missing = path, state(path), table.missing
-        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
-        self.nan = False
+        super().__init__(path)
+        self._missing, self._nan = table.missing, False
         with self._opened() as file:
             schema = file.schema_arrow
         self.header = list(schema.names)
@@ -52,6 +43,10 @@ class ParquetRows(TableFile):
         }
         if problems := [f"{path}: column {name} {why}" for name, why in refused.items() if why]:
             raise PipelineError(listed(problems))
+
+    def markers(self) -> list[str]:
+        """`nan`, where it stands for no value, and is not declared."""
+        return [NAN] * self._nan
 
     def _batches(self) -> Iterator[Batch]:
         row, problems = 1, Problems()
@@ -72,7 +67,7 @@ class ParquetRows(TableFile):
         for name, values in zip(self.header, arrays, strict=True):
             if odd := not_finite(values):
                 at, what = odd
-                self.nan |= what == NAN
+                self._nan |= what == NAN
                 declare = f', or declare table: {{missing: ["{NAN}"]}}' if what == NAN else ""
                 expected = f"{what}, expected a finite number or null{declare}"
                 yield f"{self.path}, row {row + at}, column {name}: {expected}"
@@ -84,12 +79,8 @@ class ParquetRows(TableFile):
                 self.path, page_checksum_verification=True, pre_buffer=False
             ) as file:
                 yield file
-        except MemoryError:
+        except (PipelineError, MemoryError):
             raise
-        except PipelineError:
-            raise
-        except FileNotFoundError:
-            raise PipelineError(f"{self.path} is missing; put the file there") from None
         except (OSError, ValueError, NotImplementedError, pa.ArrowException) as error:
             reason = str(error).splitlines()[0]
             raise PipelineError(f"{self.path}: cannot be read: {reason}; export it again") from None

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect
-from pipeline.core.tables import Lines, Rejected
+from pipeline.core.tables import Rejected
 from pipeline.core.text import is_number
 from pipeline.ingest.bad_records import BadRecords
-from pipeline.ingest.cells import TEXT, Kind, column
+from pipeline.ingest.cells import TEXT, column
 from pipeline.ingest.fast import fast_batches, serves
 from pipeline.ingest.numbers import NO_NAMES
 from pipeline.ingest.records import (
@@ -77,13 +76,13 @@ class CsvFile(TableFile):
     advise: bool = True
 
     def __post_init__(self) -> None:
-        self.state = state(self.path)  # before the header is read
-        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
+        TableFile.__init__(self, self.path)
         dialect = self.dialect
         self.bad = BadRecords(self.path, dialect.bad_share)
         first = next(records(self.path, dialect), None)
         if first is None:
-            raise PipelineError(f"{self.path}: is empty; expected a header line and rows")
+            expected = "a header line and rows" if dialect.headed else "rows"
+            raise PipelineError(f"{self.path}: is empty; expected {expected}")
         self._line = first.cells if dialect.headed else []
         named = first.cells if dialect.headed else dialect.names
         # of row names the header has a blank cell, or none
@@ -131,7 +130,7 @@ class CsvFile(TableFile):
             next(found)
         try:
             for record in found:
-                if record.cells in (self._line, self.header):
+                if not record.problem and record.cells in (self._line, self.header):
                     if self.like and not self._line and record.line == self._above + 1:
                         continue  # a file to predict may have the names that are declared
                     record = record._replace(problem="repeats the header: are there two tables?")

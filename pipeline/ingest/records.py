@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
+from pipeline.core.params import COMMENTED, TABLE_ENDS, WHITESPACE, Dialect
 
 LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest of the file
 LONGEST_LINE = 2**26  # bytes
@@ -28,7 +28,7 @@ ESCAPED = "surrogateescape"
 SKIP = "skip_blank_lines: true"
 BLANKS = re.compile(r"[ \t]+")
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)  # what archives raise
-PACKED = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst"}
+NO_CSV = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst", *(f".{end}" for end in TABLE_ENDS)}
 
 
 class Record(NamedTuple):
@@ -88,9 +88,10 @@ def opened(path: Path) -> IO[bytes]:
     if path.exists() and not path.is_file():
         raise PipelineError(f"{path}: is not a file; expected a CSV file there")
     try:
-        if path.suffix == ".zip":
+        end = path.suffix.lower()
+        if end == ".zip":
             return _member(path)
-        return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+        return cast(IO[bytes], gzip.open(path)) if end == ".gz" else path.open("rb")
     except FileNotFoundError:
         packed = path.suffix == ".gz"
         other = path.with_suffix("") if packed else path.with_name(f"{path.name}.gz")
@@ -104,24 +105,27 @@ def opened(path: Path) -> IO[bytes]:
 def _member(path: Path) -> IO[bytes]:
     """Open the one file of a zip archive."""
     try:
-        archive = zipfile.ZipFile(path)
+        with zipfile.ZipFile(path) as archive:  # a file of it that is open keeps it open
+            return archive.open(_only(path, archive))
     except zipfile.BadZipFile:
-        raise PipelineError(f"{path}: is no zip archive, or cut off; fetch it again") from None
-    with archive:  # a file of it that is open keeps it open
-        files = [one for one in archive.infolist() if not (one.is_dir() or _beside(one.filename))]
-        names = [shown(one.filename) for one in files]
-        if len(names) != 1:
-            few = f"{', '.join(names[:5])}{', ...' * (len(names) > 5)}" or "none"
-            found = f"has {len(names)} files in it ({few})"
-            raise PipelineError(f"{path}: {found}, expected one CSV file: pack it alone")
-        if files[0].flag_bits & 1:
-            raise PipelineError(f"{path}: {names[0]} is encrypted; pack it without a password")
-        if Path(files[0].filename).suffix.lower() in PACKED:
-            raise PipelineError(f"{path}: has {names[0]} in it, expected a CSV file: unpack it")
-        try:
-            return archive.open(files[0])
-        except NotImplementedError as error:
-            raise PipelineError(f"{path}: {names[0]}: {error}; pack it by deflate") from None
+        raise PipelineError(f"{path}: is no zip archive, or damaged; fetch it again") from None
+    except NotImplementedError as error:
+        raise PipelineError(f"{path}: {error}; pack it by deflate") from None
+
+
+def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """The one file of an archive."""
+    files = [one for one in archive.infolist() if not (one.is_dir() or _beside(one.filename))]
+    names = [shown(one.filename) for one in files]
+    if len(names) != 1:
+        few = f"{', '.join(names[:5])}{', ...' * (len(names) > 5)}" or "none"
+        found = f"has {len(names)} files in it ({few})"
+        raise PipelineError(f"{path}: {found}, expected one CSV file: pack it alone")
+    if files[0].flag_bits & 1:
+        raise PipelineError(f"{path}: {names[0]} is encrypted; pack it without a password")
+    if Path(files[0].filename).suffix.lower() in NO_CSV:
+        raise PipelineError(f"{path}: has {names[0]} in it, expected a CSV file: unpack it")
+    return files[0]
 
 
 def _beside(name: str) -> bool:

@@ -7,12 +7,11 @@ nothing of merged cells: `flaws` looks for both in the sheet's own XML.
 import contextlib
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
-from xml.etree.ElementTree import ParseError, iterparse
+from xml.etree.ElementTree import iterparse
 
 import openpyxl
 from openpyxl.utils.cell import range_boundaries
@@ -20,6 +19,7 @@ from openpyxl.utils.cell import range_boundaries
 from pipeline.core.errors import PipelineError
 
 TOP, ABOVE = 200, 30  # rows that are looked at for a header, rows that may stand above it
+LAST = 2**20  # row that Excel has; a file may name any number, and openpyxl makes all before it
 BLOCK, LONGEST_SIGN = 2**20, 64  # bytes
 SIGNS = re.compile(rb"<(\w{1,20}:)?(f[\s/>]|mergeCell\s)|\shidden\s*=")
 Cell: TypeAlias = Any  # openpyxl's; one that is not there has another type
@@ -43,25 +43,68 @@ class Flaw(NamedTuple):
     problem: str
 
 
-def rows_above(path: Path, sheet: str | None = None) -> int:
-    """How many rows of a sheet stand above the first that may be its header.
+def found_table(path: Path, wanted: str | None = None) -> dict[str, Any]:
+    """What of `table` tells where a workbook has its table, as far as it is not the default.
 
-    All its cells are text, and no row below has a cell where it has none. 0 where there is none.
+    The sheet is the only one that is shown and has cells. Above the header, which is all text,
+    stand rows; no row below it has a cell where it has none, but for row names in front of it.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str, optional
+        The name of the sheet.
+
+    Raises
+    ------
+    PipelineError
+        As `opened`.
     """
-    with opened(path, sheet) as (_, found):
-        rows = [[*row] for row in islice(all_rows(found), TOP)]
-    there = [{k for k, cell in enumerate(row) if filled(cell)} for row in rows]
-    for above, here in enumerate(there[:ABOVE]):
-        texts = all(isinstance(rows[above][k].value, str) for k in here)
-        if here and texts and all(below <= here for below in there[above + 1 :]):
-            return above
-    return 0
+    if wanted is None:
+        with reading(path) as book:
+            shown = [s for s in book.worksheets if s.sheet_state == "visible" and _top(s)]
+            wanted = shown[0].title if len(shown) == 1 < len(book.worksheets) else None
+    with opened(path, wanted) as (_, sheet):
+        rows = _top(sheet)
+    found = {"sheet": wanted, **_header(rows)}
+    return {key: value for key, value in found.items() if value}
+
+
+def _top(sheet: Any) -> list[dict[int, Any]]:
+    """The values of the first rows, by their columns; none of a sheet without any."""
+    rows = [
+        {k: cell.value for k, cell in enumerate(row) if filled(cell)}
+        for row in islice(all_rows(sheet), TOP)
+    ]
+    return rows if any(rows) else []
+
+
+def _header(rows: Sequence[dict[int, Any]]) -> dict[str, Any]:
+    for above, here in enumerate(rows[:ABOVE]):
+        below = [row.keys() for row in rows[above + 1 :]]
+        if not (here and all(isinstance(value, str) for value in here.values())):
+            continue
+        if all(row <= here.keys() for row in below):
+            return {"skip_lines": above}
+        names = min(here) - 1
+        if all(names in row and row - {names} <= here.keys() for row in below):
+            return {"skip_lines": above, "row_names": True}
+    return {}
 
 
 def all_rows(sheet: Any) -> Iterator[Sequence[Cell]]:
-    """The rows of a sheet, from its first."""
+    """The rows of a sheet, from its first.
+
+    Raises
+    ------
+    ValueError
+        For a row that no workbook has.
+    """
     sheet.reset_dimensions()  # what a writer states there may be less than it has written
-    return iter(sheet.iter_rows())
+    rows = iter(sheet.iter_rows())
+    yield from islice(rows, LAST)
+    if next(rows, None) is not None:
+        raise ValueError(f"it has rows behind {LAST}")
 
 
 @contextlib.contextmanager
@@ -71,23 +114,28 @@ def opened(path: Path, wanted: str | None) -> Iterator[tuple[Any, Any]]:
     Raises
     ------
     PipelineError
-        When it cannot be read, now or while it is open, or there is no such sheet.
+        As `reading`, and when there is no such sheet.
+    """
+    with reading(path) as book:
+        yield book, _chosen(path, book.worksheets, wanted)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Any]:
+    """Open a workbook.
+
+    Raises
+    ------
+    PipelineError
+        When it cannot be read, now or while it is open.
     """
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of what is no part of the cells
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            try:
-                yield book, _chosen(path, book.worksheets, wanted)
-            finally:
-                book.close()
-    except PipelineError:
+            yield openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except (PipelineError, MemoryError):
         raise
-    except FileNotFoundError:
-        raise PipelineError(f"{path} is missing; put the workbook there") from None
-    except (
-        OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, ParseError,
-    ) as error:  # fmt: skip
+    except Exception as error:  # openpyxl's own, zipfile's, expat's, IndexError, ...
         reason = f"cannot be read as a workbook: {type(error).__name__}: {error}"
         raise PipelineError(f"{path}: {reason}; save it again") from None
 
@@ -95,8 +143,11 @@ def opened(path: Path, wanted: str | None) -> Iterator[tuple[Any, Any]]:
 def _chosen(path: Path, sheets: Sequence[Any], wanted: str | None) -> Any:
     names = [sheet.title for sheet in sheets]
     listed = ", ".join(map(repr, names))
-    if wanted is None and len(sheets) != 1:
-        raise PipelineError(f"{path}: has the sheets {listed}; declare table: sheet")
+    if not sheets:
+        raise PipelineError(f"{path}: has no sheet with cells; save it again")
+    if wanted is None and len(sheets) > 1:
+        choose = "choose one by --sheet, or table: sheet in params.yaml"
+        raise PipelineError(f"{path}: has the sheets {listed}; {choose}")
     if wanted is not None and wanted not in names:
         raise PipelineError(f"{path}: has no sheet {wanted!r}; expected one of {listed}")
     return sheets[0 if wanted is None else names.index(wanted)]

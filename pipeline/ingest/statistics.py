@@ -1,22 +1,22 @@
 """Rows of a file of SPSS, Stata or SAS (transport), by pyreadstat, which is an extra."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, time
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Table
-from pipeline.core.tables import Lines
-from pipeline.ingest.arrow import not_finite
-from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind
+from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT
 from pipeline.ingest.records import shown
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
 ROWS = 65_536  # in memory
+RECORD = 80  # bytes, of which a transport file is a multiple; it does not say how many rows it has
 EXACT = 2**53  # below it a float is one integer
 READERS = {".sav": "read_sav", ".zsav": "read_sav", ".dta": "read_dta", ".xpt": "read_xport"}
 BLANK_IS_MISSING = (".dta", ".xpt")  # to Stata and SAS, not to SPSS
@@ -26,77 +26,88 @@ Values: TypeAlias = list[Any]
 class StatisticsFile(TableFile):
     """A file of SPSS, Stata or SAS; its rows can be read again and again.
 
-    Numbers are int64 where all of a column are whole. Where every value of a column has a label,
-    and each its own, the labels are the values. What the file calls missing has no value. Dates and
-    times are text of ISO 8601.
+    Numbers are int64 where all of a column are whole. Of declared columns the labels are the
+    values. What the file calls missing has no value. Dates and times are text of ISO 8601.
 
     Parameters
     ----------
     path : Path
     table : Table
-        Texts that are no value.
+        Texts that are no value, and columns with labels.
+    end : str
+        What the name of such a file ends with.
 
     Raises
     ------
     PipelineError
-        When pyreadstat is not installed, or the file cannot be read.
+        When pyreadstat is not installed, the file cannot be read, or it lacks declared labels.
     """
 
-    def __init__(self, path: Path, table: Table) -> None:
-        self.path, self.state, self._missing = path, state(path), {*table.missing}
-        if path.suffix.lower() in BLANK_IS_MISSING:
+    def __init__(self, path: Path, table: Table, end: str) -> None:
+        super().__init__(path)
+        self._missing, self._end = {*table.missing}, end
+        if end in BLANK_IS_MISSING:
             self._missing.add("")
-        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
         _, about = self._read(metadataonly=True, **self._user_missing())
-        self.header = list(about.column_names)
+        self.header = [name or "" for name in about.column_names]
         self._ranges = dict(getattr(about, "missing_ranges", None) or {})
-        self._labels, self._notes = dict[str, Mapping[Any, str]](), list[str]()
         if problem := unfit_names(self.header):
             raise PipelineError(f"{path}: {problem}")
-        self._take_labels(dict(about.variable_value_labels))
+        self._every_label: dict[str, Mapping[Any, str]] = dict(about.variable_value_labels)
+        for name in table.labels:
+            if problem := _unfit(self._every_label.get(name, {})):
+                raise PipelineError(
+                    f"{path}: column {name} {problem}; take it out of table: labels"
+                )
+        self._labels = {name: self._every_label[name] for name in table.labels}
 
     def notes(self) -> list[str]:
-        """Which labels stand for values, and which values for none."""
-        ranges = (f"{name} ({_ends(of)})" for name, of in self._ranges.items())
-        missing = ", ".join(name for name in ranges)
-        labelled = ", ".join(self._labels)
-        said = [f"labels are the values of {labelled}"] if labelled else []
-        said += [f"no values, as the file says: {missing}"] if missing else []
-        return [*said, *self._notes]
+        """Which values stand for none."""
+        ranges = [f"{name} ({_ends(of)})" for name, of in self._ranges.items()]
+        return [f"no values, as the file says: {', '.join(ranges)}"] * bool(ranges)
 
-    def _take_labels(self, labels: dict[str, Mapping[Any, str]]) -> None:
-        """The labels of columns that have one, and only one, for each value."""
-        seen = {name: set[Any]() for name in labels}
-        for part in self._chunks([*labels]) if labels else ():
+    def found_labels(self) -> tuple[list[str], list[str]]:
+        """The columns of which every value has a label of its own; of others why they have not."""
+        seen = {name: set[Any]() for name in self._every_label if name in self.header}
+        for part in self._chunks([*seen]) if seen else ():
             for name, values in part.items():
                 seen[name] |= {*values} - {None}
-        for name, of in labels.items():
-            there = {value: of[value] for value in seen[name] if value in of}
-            if not there:
-                continue
-            bare = seen[name] - there.keys()
-            if bare:
-                what = f"{len(there)} values of {name} have labels"
-                text = f"{what} and {len(bare)} have none: they stay as they are"
-                self._notes.append(text)
-            elif len({*there.values()}) < len(there):
-                self._notes.append(f"two values of {name} have one label: they stay as they are")
-            else:
-                self._labels[name] = there
+        found, notes = list[str](), list[str]()
+        for name, of in seen.items():
+            labels = self._every_label[name]
+            bare = of - labels.keys()
+            if of and not bare and not _unfit(labels):
+                found.append(name)
+            elif of - bare:
+                why = f"{len(bare)} have none" if bare else _unfit(labels)
+                what = f"{len(of - bare)} values of {name} have labels"
+                notes.append(f"{what}, and {why}: they stay as they are")
+        return found, notes
 
     def _batches(self) -> Iterator[Batch]:
         row, problems = 1, Problems()
         for part in self._chunks(self.header):
-            arrays = [self._array(name, part[name]) for name in self.header]
-            for name, values in zip(self.header, arrays, strict=True):
-                if odd := not_finite(values):
-                    place = f"{self.path}, row {row + odd[0]}, column {name}"
-                    problems.add(f"{place}: {odd[1]}, expected a finite number")
+            for problem in self._odd(part, row):
+                problems.add(problem)
             if not problems:
-                yield [(row, len(arrays[0]))], arrays
-            row += len(arrays[0])
+                yield [(row, _rows(part))], [self._array(n, part[n]) for n in self.header]
+            row += _rows(part)
         if problems:
             raise PipelineError(str(problems))
+
+    def _odd(self, part: Mapping[str, Values], row: int) -> Iterator[str]:
+        """Of each column the first value that has no label where it should, or is no number."""
+        for name, values in part.items():
+            labels = self._labels.get(name)
+            for k, value in enumerate(values):
+                if labels is not None and not (value is None or value in labels):
+                    what = f"{_value(value)} has no label; expected one of each value"
+                elif isinstance(value, float) and not isfinite(value):
+                    what = f"{value}, expected a finite number"
+                else:
+                    continue
+                yield f"{self.path}, row {row + k}, column {name}: {what}"
+                break
 
     def _array(self, name: str, values: Values) -> pa.Array:
         if labels := self._labels.get(name):
@@ -115,21 +126,20 @@ class StatisticsFile(TableFile):
         offset = 0
         while True:
             part, _ = self._read(row_offset=offset, row_limit=ROWS, usecols=names)
-            count = len(part[names[0]])
-            if count:
+            if _rows(part):
                 yield {name: list(part[name]) for name in names}
-            offset += count
-            if count < ROWS:
+            offset += _rows(part)
+            if _rows(part) < ROWS:
                 return
 
     def _user_missing(self) -> dict[str, bool]:
-        return {"user_missing": True} if self.path.suffix.lower() != ".xpt" else {}
+        return {"user_missing": True} if self._end != ".xpt" else {}
 
     def _read(self, **options: Any) -> tuple[dict[str, Values], Any]:
         pyreadstat = _library(self.path)
-        if not self.path.is_file():
-            raise PipelineError(f"{self.path} is missing; put the file there")
-        read = getattr(pyreadstat, READERS[self.path.suffix.lower()])
+        if self._end == ".xpt" and self.path.stat().st_size % RECORD:
+            raise PipelineError(f"{self.path}: is cut off; export it again")
+        read = getattr(pyreadstat, READERS[self._end])
         try:
             found, about = read(str(self.path), output_format="dict", **options)
         except MemoryError:
@@ -138,6 +148,18 @@ class StatisticsFile(TableFile):
             reason = f"cannot be read: {str(error) or type(error).__name__}"
             raise PipelineError(f"{self.path}: {reason}; save it again") from None
         return found, about
+
+
+def _rows(part: Mapping[str, Values]) -> int:
+    return len(next(iter(part.values())))
+
+
+def _unfit(labels: Mapping[Any, str]) -> str:
+    """Why labels cannot stand for values, or nothing."""
+    twice = [label for label, count in Counter(labels.values()).items() if count > 1]
+    if twice:
+        return f"has the label {shown(twice[0])} for two values"
+    return "" if labels else "has no labels"
 
 
 def _library(path: Path) -> Any:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from pipeline.core.artifacts.rejected import said
-from pipeline.core.checked_inputs import State, refuse_changed
+from pipeline.core.checked_inputs import State, refuse_changed, state
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import atomic_write
 from pipeline.core.tables import LINES, REJECTED, Lines, Rejected, group_rows, writer
@@ -43,7 +43,10 @@ class TableFile(ABC):
     header: list[str]
     lines: Lines
     settled: bool
-    _kinds: list[Kind]
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.state = path, state(path)
+        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
 
     def groups(self) -> Iterator[pa.Table]:
         """The rows, in tables of the size of a row group; memory does not grow with the file.
@@ -85,6 +88,10 @@ class TableFile(ABC):
 
     def notes(self) -> list[str]:
         """What should be known of the columns, once the rows were read."""
+        return []
+
+    def markers(self) -> list[str]:
+        """Cells that may stand for no value and are not declared, once the rows were read."""
         return []
 
     @abstractmethod

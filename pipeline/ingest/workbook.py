@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,11 +15,10 @@ import pyarrow as pa
 from openpyxl.styles.numbers import is_datetime
 from openpyxl.utils.cell import get_column_letter
 
-from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Dialect, Table
-from pipeline.core.tables import Lines
-from pipeline.ingest.cells import NULL, TEXT, Kind, column
+from pipeline.ingest.cells import NULL, TEXT, column
+from pipeline.ingest.numbers import MARKERS, like_number
 from pipeline.ingest.records import shown
 from pipeline.ingest.sheets import Cell, all_rows, filled, flaws, opened
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
@@ -26,6 +26,7 @@ from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 ROWS = 8192  # in memory
 DIGITS = 15  # that Excel keeps of a number
 NO_DIGITS = re.compile(r"e.*|\D")
+CODE = re.compile(r"0\d")  # which is no number
 Row: TypeAlias = tuple[int, Sequence[Cell]]
 
 
@@ -69,8 +70,8 @@ class Workbook(TableFile):
     """
 
     def __init__(self, path: Path, table: Table) -> None:
-        self.path, self.state, self._declared = path, state(path), table
-        self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
+        super().__init__(path)
+        self._declared = table
         self.sheet, self.hidden, self._mixed = "", 0, list[Mixed]()
         with self._sheet() as rows:
             top = list(islice(rows, table.skip_lines + 1))
@@ -99,18 +100,22 @@ class Workbook(TableFile):
             self.hidden > 0
         )
         for name, mixed in zip(self.header, self._mixed, strict=True):
-            if mixed.numbers and mixed.texts:
-                text = f"{name} is text: {mixed.first} holds {shown(next(iter(mixed.texts)))}"
-                said.append(f"{text}, as text, and other cells hold numbers")
+            text = f"{name} is text: {mixed.first} holds {shown(next(iter(mixed.texts), ''))}"
+            if mixed.texts and all(like_number(t) and not CODE.match(t) for t in mixed.texts):
+                others = "numbers" if mixed.numbers else "such text"
+                said.append(f"{text}, a number as text, and other cells {others}: make it numbers")
+            elif mixed.texts and mixed.numbers:
+                said.append(f"{text}, and other cells numbers; --missing declares what is no value")
         if long := [name for name, m in zip(self.header, self._mixed, strict=True) if m.long]:
             text = f"{', '.join(long)}: numbers of more than {DIGITS} digits; a workbook keeps"
             said.append(f"{text} {DIGITS} (Excel) to 17, those behind are lost")
         return said
 
-    def texts_beside_numbers(self) -> dict[str, set[str]]:
-        """By column the texts, up to some of them, that stand among its numbers."""
-        mixed = zip(self.header, self._mixed, strict=True)
-        return {name: {*one.texts} for name, one in mixed if one.numbers and one.texts}
+    def markers(self) -> list[str]:
+        """Texts of MARKERS that alone stand among the numbers of a column."""
+        among = [{*mixed.texts} for mixed in self._mixed if mixed.numbers]
+        found = {text for texts in among if texts <= {*MARKERS} for text in texts}
+        return [marker for marker in MARKERS if marker in found]
 
     def _batches(self) -> Iterator[Batch]:
         problems, self._mixed = Problems(), [Mixed() for _ in self.header]
@@ -143,20 +148,22 @@ class Workbook(TableFile):
         self, rows: Iterator[Row], problems: Problems
     ) -> Iterator[tuple[int, list[str | float | bool | None]]]:
         """The rows that have cells, as values; blank ones at the end are no rows."""
-        blank, width = 0, self._first + len(self.header)
+        blank, width, outer = 0, self._first + len(self.header), set[int]()
+        if self._declared.row_names:
+            outer.add(self._first - 1)
         for row, cells in rows:
             if not any(map(filled, cells)):
                 blank = blank or row
                 continue
             if blank:
-                problems.add(f"{self._place(blank)}: is blank, and others follow; remove it")
+                follows = f"and row {row} is not; remove it, and behind a table what follows"
+                problems.add(f"{self._place(blank)}: is blank, {follows}")
                 blank = 0
-            outside = [*range(self._first), *range(width, len(cells))]
-            for k in [k for k in outside if k < len(cells) and filled(cells[k])][:1]:
-                where = self._place(row, k)
-                problems.add(
-                    f"{where}: {shown(str(cells[k].value))} stands in a column without name"
-                )
+            for k in (*range(self._first), *range(width, len(cells))):
+                if k < len(cells) and k not in outer and filled(cells[k]):
+                    outer.add(k)  # once a column
+                    what = f"{shown(str(cells[k].value))} stands in a column without name"
+                    problems.add(f"{self._place(row, k)}: {what}; name it, or remove it")
             inside = [*cells[self._first : width]]
             inside += [None] * (len(self.header) - len(inside))
             values = [self._value(row, k, cell, problems) for k, cell in enumerate(inside)]
@@ -176,9 +183,12 @@ class Workbook(TableFile):
             problems.add(f"{where}: is a duration, expected a number, of minutes say")
             return None
         if isinstance(value, datetime | date | time):
-            return _iso(value, cell.number_format)
+            value = _iso(value, cell.number_format)
         if isinstance(value, bool):
-            return "true" if value else "false"
+            value = "true" if value else "false"
+        if isinstance(value, float) and not isfinite(value):
+            problems.add(f"{where}: {value}, expected a finite number")
+            return None
         if isinstance(value, str):
             self._note_text(k, value, where)
         else:

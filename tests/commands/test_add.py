@@ -14,29 +14,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.__main__ import main
 from pipeline.commands.add.kinds import kind
 from pipeline.commands.add.plan import named, planned
 from pipeline.commands.contents import contents
 from pipeline.core.dvc_lock import LOCK, outputs
 from pipeline.core.params import load_params
+from tests.commands.conftest import Cli
 from tests.conftest import ROOT, Clone, copied
 from tests.faults.test_file_system import full_disk, read_only
 
-Cli = Callable[..., tuple[int, str, str]]
 Rows = Sequence[Sequence[object]]
-
-
-@pytest.fixture
-def cli(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run a command in the workspace: exit code, and what it printed on stdout and stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        code = main([*map(str, words)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 def write(path: Path, names: str, rows: Rows, delimiter: str = ",") -> Path:

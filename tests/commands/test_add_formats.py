@@ -2,7 +2,7 @@
 
 import random
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +13,11 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
-from pipeline.__main__ import main
 from pipeline.core import layout
 from pipeline.core.params import load_params
 from pipeline.core.tables import read_table
 from pipeline.ingest.table_file import TableFile
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run a command in the workspace: exit code, and what it printed on stdout and stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        code = main([*map(str, words)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+from tests.commands.conftest import Cli
 
 
 def flats(count: int = 60) -> dict[str, list[Any]]:
@@ -110,6 +96,22 @@ def test_a_row_that_breaks_the_schema_is_named(cli: Cli, tmp_path: Path) -> None
         assert f"{Path(name).suffix}, row {row}, column area: -5.0, expected" in errors
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_that_is_damaged_later_leaves_the_table_before(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    KINDS[name][0](tmp_path / name, flats())
+    assert cli("add", tmp_path / name, "--target", "price")[0] == 0
+    assert cli("ingest", "flats")[0] == 0
+    source, folder = Path("data/raw") / name.lower(), Path("data/1_ingested")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    source.write_bytes(source.read_bytes()[:-200])
+    code, out, errors = cli("ingest", "flats")
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith(f"error: ingest: {source}: ")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_what_is_said_of_rows_counts_them_as_the_file_does(cli: Cli, tmp_path: Path) -> None:
     gaps, lines = flats(), flats()
     gaps["price"][3:5] = [None, None]
@@ -162,14 +164,30 @@ def test_damaged_records_of_an_archive_are_set_aside(cli: Cli, tmp_path: Path) -
 def test_one_sheet_of_several_is_chosen(cli: Cli, tmp_path: Path) -> None:
     as_workbook(tmp_path / "a.xlsx", flats())
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
-    book.create_sheet("Notes")
+    book.create_sheet("Notes").append(["none"])
     book.save(tmp_path / "a.xlsx")
     code, _, errors = cli("add", tmp_path / "a.xlsx", "--target", "price")
     assert code == 2
-    assert "has the sheets 'Sheet', 'Notes'" in errors
+    assert "has the sheets 'Sheet', 'Notes'; choose one by --sheet" in errors
     code, out, errors = cli("add", tmp_path / "a.xlsx", "--target", "price", "--sheet", "Sheet")
     assert (code, errors) == (0, "")
     assert "sheet 'Sheet'; header in row 3" in out
+
+
+def test_a_target_that_is_text_says_why(cli: Cli, tmp_path: Path) -> None:
+    table = flats()
+    as_workbook(tmp_path / "a.xlsx", table | {"price": ["EUR", *table["price"][1:]]})
+    code, out, errors = cli("add", tmp_path / "a.xlsx", "--target", "price")
+    assert (code, out) == (2, "")
+    assert errors.splitlines()[1].startswith("price is text: D4 holds 'EUR', and other cells")
+
+
+def test_the_index_of_a_frame_is_no_feature(cli: Cli, tmp_path: Path) -> None:
+    frame = pd.DataFrame(flats()).sample(frac=1, random_state=0)
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "a.parquet").names
+    code, out, _ = cli("add", tmp_path / "a.parquet", "--target", "price")
+    assert (code, "__index_level_0__: row numbers" in out) == (0, True)
 
 
 def test_rows_to_predict_are_of_the_same_kind_or_csv(cli: Cli, tmp_path: Path) -> None:
@@ -191,3 +209,21 @@ def test_rows_to_predict_are_of_the_same_kind_or_csv(cli: Cli, tmp_path: Path) -
     code, out, errors = cli("predict", "flats", tmp_path / "new.parquet", *model)
     assert (code, out) == (2, "")
     assert "new.parquet, row 10, column area: inf, expected a finite number" in errors
+
+
+@pytest.mark.slow
+def test_labels_are_classes_and_rows_to_predict_lack_them(cli: Cli, tmp_path: Path) -> None:
+    as_spss(tmp_path / "flats.sav", flats())
+    code, out, errors = cli("add", tmp_path / "flats.sav", "--target", "lift")
+    assert (code, errors) == (0, "")
+    assert "a file of SPSS; the labels are the values of lift" in out
+    for stage in (["ingest"], ["validate"], ["split"], ["train"], ["evaluate"]):
+        models = ["bcpm", "logistic_regression", "majority"] * (stage == ["train"])
+        assert cli(*stage, "flats", *models)[0] == 0
+    new = pd.DataFrame(flats()).head(5).drop(columns="lift")
+    pyreadstat.write_sav(new, tmp_path / "new.sav")
+    new.to_csv(tmp_path / "new.csv", index=False)
+    code, found, errors = cli("predict", "flats", tmp_path / "new.sav", "--model", "bcpm")
+    assert code == 0, errors
+    assert {line.split(",")[-3] for line in found.splitlines()[1:]} <= {"yes", "no"}
+    assert cli("predict", "flats", tmp_path / "new.csv", "--model", "bcpm")[1] == found

@@ -20,7 +20,8 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import Ingest, Table
 from pipeline.core.tables import read_lines, read_table
 from pipeline.ingest.detect_table import detect_file
-from pipeline.ingest.formats import Format, format_of, opened_table
+from pipeline.ingest.foreign import Format
+from pipeline.ingest.formats import format_of, opened_table
 from pipeline.ingest.table_file import read_rows, write_rows
 
 NOW = datetime(2024, 1, 2, 3, 4, 5, 600_000)
@@ -92,20 +93,6 @@ def test_a_large_archive_is_read_as_the_file_in_it(
     assert read(archive({"a.csv": text})) == read(plain)
 
 
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({"a.csv": "1", "b.csv": "2"}, r"has 2 files in it \('a.csv', 'b.csv'\), expected one"),
-        ({}, r"has 0 files in it \(none\)"),
-        ({"a.csv.gz": "x"}, r"has 'a.csv.gz' in it, expected a CSV file"),
-    ],
-)
-def test_another_archive_is_refused(
-    archive: Callable[..., Path], files: dict[str, str], message: str
-) -> None:
-    refused(archive(files), message)
-
-
 def test_an_archive_that_is_encrypted_or_damaged_is_refused(archive: Callable[..., Path]) -> None:
     path = archive({"a.csv": "a,b\n" + "1,2\n" * 9})
     good = path.read_bytes()
@@ -116,7 +103,7 @@ def test_an_archive_that_is_encrypted_or_damaged_is_refused(archive: Callable[..
     path.write_bytes(good[:37] + bytes([good[37] ^ 255]) + good[38:])
     refused(path, "the archive is damaged or cut off")
     path.write_bytes(good[:-30])
-    refused(path, "is no zip archive, or cut off")
+    refused(path, "is no zip archive, or damaged")
 
 
 def test_parquet_keeps_values_and_gaps(parquet: Callable[..., Path]) -> None:
@@ -180,7 +167,7 @@ def test_a_column_that_later_rows_make_text_is_text(parquet: Callable[..., Path]
         ([1.0, float("nan")], r'row 2, column a: nan, .* declare table: {missing: \["nan"\]}'),
     ],
 )
-def test_parquet_without_a_place_is_refused(
+def test_fault_114_parquet_without_a_place_is_refused(
     parquet: Callable[..., Path], values: list[Any], message: str
 ) -> None:
     refused(parquet(a=values, b=[1] * len(values)), message)
@@ -194,11 +181,11 @@ def test_nan_is_no_value_where_that_is_declared(parquet: Callable[..., Path]) ->
 
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    refused(path, "a.parquet is missing")
+    refused(path, "a.parquet: is missing; put it there")
     path.write_text("a,b\n1,2\n")
-    refused(path, "is not a Parquet file, as its name says; export it again")
+    refused(path, "is not a Parquet file, as its name says; it looks like text: name")
     pq.write_table(pa.table({"a": [1]}), path.with_suffix(".xlsx"))
-    refused(path.with_suffix(".xlsx"), "is not an Excel workbook.*it is a Parquet file: name it so")
+    refused(path.with_suffix(".xlsx"), "a.xlsx: is a Parquet file: name it NAME.parquet")
     pq.write_table(pa.table({"a": [1]}), path)
     path.write_bytes(path.read_bytes()[:-20])
     refused(path, "cannot be read: .*; export it again")
@@ -236,19 +223,19 @@ def test_a_time_of_the_day_is_text(workbook: Callable[..., Path]) -> None:
         ("B7", "=SUM(B2:B3)", "Prices!B7: is a formula without a value"),
         ("B7", "#DIV/0!", "Prices!B7: #DIV/0!, expected a value"),
         ("D3", "aside", "Prices!D3: 'aside' stands in a column without name"),
-        ("A9", "note", "row 7: is blank, and others follow"),
+        ("A9", "note", "row 7: is blank, and row 9 is not; remove it"),
         ("B1", None, "row 1: column 2 has no name"),
         ("B1", "a", "row 1: column a stands there twice"),
         ("B1", 2019, "row 1: '2019' is no name"),
     ],
 )
-def test_a_cell_that_cannot_be_told_is_named(
+def test_fault_112_a_cell_that_cannot_be_told_is_named(
     workbook: Callable[..., Path], cell: str, value: object, message: str
 ) -> None:
     refused(workbook([["a", "b", "c"], *([k, k, k] for k in range(5))], **{cell: value}), message)
 
 
-def test_merged_cells_are_named(workbook: Callable[..., Path], tmp_path: Path) -> None:
+def test_fault_112_merged_cells_are_named(workbook: Callable[..., Path], tmp_path: Path) -> None:
     path = workbook([["Title", None], ["a", "b"], [1, 2], [3, 4]])
     book = openpyxl.load_workbook(path)
     book.active.merge_cells("A1:B1")
@@ -274,12 +261,12 @@ def test_a_sheet_is_read_beyond_what_its_writer_states(
     assert read(other) == {"a": [1, 3], "b": [2, 4]}
 
 
-def test_one_sheet_of_several_is_declared(workbook: Callable[..., Path]) -> None:
+def test_fault_111_one_sheet_of_several_is_declared(workbook: Callable[..., Path]) -> None:
     path = workbook([["a", "b"], [1, 2]])
     book = openpyxl.load_workbook(path)
     book.create_sheet("Notes")
     book.save(path)
-    refused(path, "has the sheets 'Prices', 'Notes'; declare table: sheet")
+    refused(path, "has the sheets 'Prices', 'Notes'; choose one by --sheet, or table: sheet")
     refused(path, "has no sheet 'prices'; expected one of 'Prices', 'Notes'", sheet="prices")
     assert read(path, sheet="Prices") == {"a": [1], "b": [2]}
     assert detect_file(path, sheet="Prices").declared == {"table": {"sheet": "Prices"}}
@@ -296,15 +283,48 @@ def test_the_header_of_a_sheet_is_found(workbook: Callable[..., Path], tmp_path:
     assert [read_lines(tmp_path / "a")[row] for row in (0, 1)] == [4, 5]
 
 
+def test_fault_111_the_only_sheet_that_is_shown_and_has_cells(
+    workbook: Callable[..., Path],
+) -> None:
+    path = workbook([["a", "b"], [1, 2]])
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("Empty")
+    book.create_sheet("Hidden", 0).append(["lists"])
+    book["Hidden"].sheet_state = "hidden"
+    book.save(path)
+    assert detect_file(path).declared == {"table": {"sheet": "Prices"}}
+
+
+def test_the_index_that_pandas_writes_is_left_out(tmp_path: Path) -> None:
+    frame, path = pd.DataFrame({"x": [1.5, 2.5], "y": ["a", None]}), tmp_path / "a.xlsx"
+    frame.to_excel(path, startrow=2)
+    found = detect_file(path)
+    assert found.declared == {"table": {"skip_lines": 2, "row_names": True}}
+    assert read_rows(opened_table(path, table=found.table)).to_pydict() == {
+        "x": [1.5, 2.5],
+        "y": ["a", None],
+    }
+    refused(path, "Sheet1!A4: '0' stands in a column without name; name it", skip_lines=2)
+
+
+def test_fault_113_numbers_that_are_stored_as_text_are_told(workbook: Callable[..., Path]) -> None:
+    rows = [["all", "some", "code"], ["1,5", 1, "007"], ["2,5", "2.5", "010"]]
+    assert detect_file(workbook(rows)).notes == [
+        "all is text: A2 holds '1,5', a number as text, and other cells such text: make it numbers",
+        "some is text: B3 holds '2.5', a number as text, and other cells numbers: make it numbers",
+    ]
+
+
 def test_names_may_be_declared(workbook: Callable[..., Path]) -> None:
     assert read(workbook([[1, "x"], [2, "y"]]), header=["n", "t"]) == {"n": [1, 2], "t": ["x", "y"]}
 
 
-def test_what_a_workbook_may_have_changed_is_said(workbook: Callable[..., Path]) -> None:
-    path = workbook([["id", "x"], [1234567890123456, 1], [2, "three"]])
+def test_fault_113_what_a_workbook_may_have_changed_is_said(workbook: Callable[..., Path]) -> None:
+    path = workbook([["id", "x", "day"], [1234567890123456, 1, NOW.date()], [2, "three", 45000]])
     notes = detect_file(path).notes
-    assert notes[0].startswith("x is text: B3 holds 'three', as text, and other cells hold numbers")
-    assert notes[1].startswith("id: numbers of more than 15 digits; a workbook keeps 15 (Excel)")
+    assert notes[0].startswith("x is text: B3 holds 'three', and other cells numbers; --missing")
+    assert notes[1].startswith("day is text: C2 holds '2024-01-02', and other cells numbers")
+    assert notes[2].startswith("id: numbers of more than 15 digits; a workbook keeps 15 (Excel)")
 
 
 def test_arff_is_read_as_it_declares(tmp_path: Path) -> None:
@@ -330,16 +350,18 @@ def test_arff_is_read_as_it_declares(tmp_path: Path) -> None:
         (f"{DATA}{{0 1}}\n", "line 5: is a sparse row"),
         (f"{DATA}1,2,3\n", "line 5: has 3 fields, expected 2"),
         (f"{DATA}1,2,{{5}}\n", "line 5: has 3 fields, expected 2"),
-        (f"{DATA}1,x\n", "attribute b is declared numeric, and has other values"),
+        (f"{DATA}1,x\n", "line 5, column b: 'x', expected a finite number, as declared"),
         (f"{DATA}'1',2\n\"1\",3\n", "line 6: has quotes of another kind than line 5"),
-        (f"{DATA}\n", "is empty; expected a header line and rows"),
+        (f"{DATA}\n", "is empty; expected rows"),
         ("@relation r\n@attribute a relational\n", "line 2: attribute a is relational"),
         ("a,b\n1,2\n", "line 1: 'a,b', expected @relation"),
         ("@relation r\n", "has no line @data"),
-        ("@data\n1\n", "declares no attribute above line 1"),
+        ("@data\n1\n", "above line 1: has no columns"),
     ],
 )
-def test_arff_that_cannot_be_told_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_fault_116_arff_that_cannot_be_told_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "a.arff"
     path.write_text(text)
     refused(path, message)
@@ -356,7 +378,7 @@ PEOPLE = pd.DataFrame(
 )
 
 
-def test_labels_of_spss_are_values_and_its_missing_codes_none(tmp_path: Path) -> None:
+def test_fault_115_labels_are_values_and_missing_codes_none(tmp_path: Path) -> None:
     path = tmp_path / "a.sav"
     pyreadstat.write_sav(
         PEOPLE,
@@ -364,24 +386,41 @@ def test_labels_of_spss_are_values_and_its_missing_codes_none(tmp_path: Path) ->
         variable_value_labels={"sex": {1: "male", 2: "female"}, "income": {-1: "refused"}},
         missing_ranges={"age": [{"lo": 97, "hi": 99}]},
     )
-    assert read(path) == {
+    found = detect_file(path)
+    assert found.declared == {"table": {"labels": ["sex"]}}
+    assert read(path)["sex"] == [1, 2, 1, None]
+    assert read(path, labels=["sex"]) == {
         "age": [30, 41, None, None],
         "sex": ["male", "female", "male", None],
         "income": [1.5, 2.5, -1.0, 3.5],
         "name": ["a", "", "ü", "d"],
         "born": ["2024-01-02"] * 4,
     }
-    assert detect_file(path).notes == [
-        "labels are the values of sex",
+    assert found.notes == [
         "no values, as the file says: age (97 to 99)",
-        "1 values of income have labels and 3 have none: they stay as they are",
+        "1 values of income have labels, and 3 have none: they stay as they are",
     ]
 
 
-def test_labels_that_are_the_same_do_not_merge_values(tmp_path: Path) -> None:
+def test_fault_115_labels_are_what_is_declared(tmp_path: Path) -> None:
+    """A file to predict may have fewer values than the one that trained, or others."""
+    path, labels = tmp_path / "a.sav", {"sex": {1: "male", 2: "female"}}
+    pyreadstat.write_sav(
+        PEOPLE.assign(sex=[1.0, 2.0, 3.0, 1.0]), path, variable_value_labels=labels
+    )
+    assert detect_file(path).declared == {}
+    refused(path, "row 3, column sex: 3 has no label; expected one of each", labels=["sex"])
+    refused(path, "column age has no labels; take it out of table: labels", labels=["age"])
+    pyreadstat.write_sav(PEOPLE.head(1), path, variable_value_labels=labels)
+    assert (read(path)["sex"], read(path, labels=["sex"])["sex"]) == ([1], ["male"])
+
+
+def test_fault_115_labels_that_are_the_same_do_not_merge_values(tmp_path: Path) -> None:
     path = tmp_path / "a.sav"
     pyreadstat.write_sav(PEOPLE, path, variable_value_labels={"sex": {1: "yes", 2: "yes"}})
+    assert detect_file(path).declared == {}
     assert read(path)["sex"] == [1, 2, 1, None]
+    refused(path, "column sex has the label 'yes' for two values; take it", labels=["sex"])
 
 
 def test_stata_and_sas_are_read(tmp_path: Path) -> None:
@@ -390,7 +429,7 @@ def test_stata_and_sas_are_read(tmp_path: Path) -> None:
     )
     pyreadstat.write_xport(PEOPLE, tmp_path / "a.xpt")
     for name, sex in (("a.dta", ["male", "female", "male", None]), ("a.xpt", [1, 2, 1, None])):
-        assert read(tmp_path / name) == {
+        assert read(tmp_path / name, **detect_file(tmp_path / name).declared.get("table", {})) == {
             "age": [30, 41, 99, None],
             "sex": sex,
             "income": [1.5, 2.5, -1.0, 3.5],
@@ -406,7 +445,7 @@ def test_a_file_of_statistics_that_is_cut_off_is_refused(tmp_path: Path) -> None
     refused(path, "cannot be read: .*; save it again")
 
 
-def test_the_extra_is_named_where_it_is_missing(
+def test_fault_117_the_extra_is_named_where_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.sav"
@@ -427,6 +466,7 @@ def test_the_extra_is_named_where_it_is_missing(
             "table: says nothing of .*; csv does",
         ),
         ({"source": "data/raw/a.sav", "table": {"sheet": "a"}}, "sheet go with a workbook alone"),
+        ({"source": "data/raw/a.xpt", "table": {"labels": ["a"]}}, "labels go with a file of SPSS"),
         ({"source": "data/raw/a.xls"}, "expected data/raw/NAME.csv, .*xlsx"),
         ({"source": "data/raw/a.xlsx", "table": {"header": "commented"}}, "header"),
     ],

@@ -79,6 +79,9 @@ def run(options: Namespace) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"{o.name}.parquet"
         snapshot(o.query, o.connection, file)
-        plan = planned(file, o.target, o.name, o.task, o.missing)
+        try:
+            plan = planned(file, o.target, o.name, o.task, o.missing)
+        except PipelineError as error:
+            raise PipelineError(str(error).replace(str(file), "--query")) from None
         told = plan.told._replace(file=Path(f"query of {o.connection}"))
         say(add(plan._replace(told=told), o.dry_run, large=0))

@@ -9,7 +9,8 @@ from pipeline.commands.contents import MOST, Column
 EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
 CATEGORIES = 1000  # of one column, at most
 # Names of columns that name rows, whatever is in them; of some that number rows; of identifiers.
-ROW_NAMES = re.compile(r"(?i)row[ _.]?(names?|numbers?|id)")
+# pandas calls an index in a Parquet file __index_level_0__.
+ROW_NAMES = re.compile(r"(?i)row[ _.]?(names?|numbers?|id)|__index_level_\d+__")
 COUNTERS = re.compile(r"(?i:(.*[ _.-])?(index|idx|no|nr|row|obs|case|#)|unnamed: 0)|X")
 IDENTIFIERS = re.compile(r"(?i:(.*[ _.-])?id)|.*[a-z]I[Dd]")
 

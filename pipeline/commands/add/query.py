@@ -6,7 +6,6 @@ and stands nowhere: in no file, and in no message.
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from pipeline.core.errors import PipelineError
 
 ROWS = 65_536  # at once
 EXACT = 2**53  # below it a float is one integer
+SQLITE = "sqlite"
 QUERY = "query"  # key of the file's metadata
+FORM = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 
 def snapshot(query: str, connection: str, path: Path) -> None:
@@ -39,15 +40,13 @@ def snapshot(query: str, connection: str, path: Path) -> None:
     PipelineError
         When the name is not set, the database refuses, or a column holds values of several kinds.
     """
-    url = os.environ.get(connection)
-    if not url:
-        form = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
-        raise PipelineError(f"--connection {connection}: is not set; expected `export` of {form}")
+    url = _address(connection)
     try:
         names, parts = _rows(sa.create_engine(url), query)
-    except (SQLAlchemyError, ImportError, ValueError) as error:
+    except (SQLAlchemyError, ImportError) as error:
         reason = _without(url, str(getattr(error, "orig", None) or error).split("\n")[0])
-        raise PipelineError(f"--connection {connection}: {reason}") from None
+        install = "; install the driver" * isinstance(error, ImportError)
+        raise PipelineError(f"--connection {connection}: {reason}{install}") from None
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise PipelineError(f"--query: has two columns {', '.join(twice)}; name them by AS")
     columns = [_column(name, [part[k] for part in parts]) for k, name in enumerate(names)]
@@ -55,29 +54,61 @@ def snapshot(query: str, connection: str, path: Path) -> None:
     pq.write_table(pa.Table.from_arrays(columns, schema=schema.with_metadata({QUERY: query})), path)
 
 
-def _rows(engine: sa.Engine, query: str) -> tuple[list[str], list[list[pa.Array]]]:
-    """The names of the columns, and these, some rows at a time."""
+def _address(connection: str) -> sa.URL:
+    """The address that a variable holds; no message shows a part of one that cannot be taken."""
+    where = f"--connection {connection}"
+    text = os.environ.get(connection)
+    if not text:
+        raise PipelineError(f"{where}: is not set; expected `export` of {FORM}")
     try:
-        with engine.connect() as database:
-            found = database.execution_options(stream_results=True).exec_driver_sql(query)
+        url = sa.make_url(text)
+    except (SQLAlchemyError, ValueError):
+        url = None
+    if url is None or "@" in (url.host or ""):
+        signs = "in a password @ is written %40, / %2F, : %3A"
+        raise PipelineError(f"{where}: is no address; expected {FORM}; {signs}")
+    file = url.database if url.get_backend_name() == SQLITE else None
+    if file and not (file == ":memory:" or "uri" in url.query or Path(file).is_file()):
+        raise PipelineError(f"{where}: there is no such file")  # which SQLite would make
+    return url
+
+
+def _rows(engine: sa.Engine, query: str) -> tuple[list[str], list[list[pa.Array]]]:
+    """The names of the columns, and these, some rows at a time. Nothing is changed."""
+    try:
+        with engine.connect() as connected:
+            options = {"stream_results": True, "no_parameters": True}  # a % is one
+            if engine.name == "postgresql":
+                options["postgresql_readonly"] = True
+            database = connected.execution_options(**options)
+            if engine.name == SQLITE:
+                database.exec_driver_sql("pragma query_only = on")
+            found = database.exec_driver_sql(query.strip().removesuffix(";"))
             if not found.returns_rows:
-                raise ValueError("the query gives no rows; expected a SELECT")
+                raise PipelineError("--query: gives no table; expected a SELECT")
             names = [*map(str, found.keys())]
             parts = [
                 [_array(name, [row[k] for row in rows]) for k, name in enumerate(names)]
                 for rows in found.partitions(ROWS)
             ]
-            return names, parts or [[pa.nulls(0)] * len(names)]
     finally:
         engine.dispose()
+    if not parts:
+        raise PipelineError("--query: gives no row")
+    return names, parts
 
 
 def _array(name: str, values: Sequence[Any]) -> pa.Array:
     try:
-        return pa.array(values)
-    except (pa.ArrowException, OverflowError):
+        found = pa.array(values)
+        if pa.types.is_time(found.type) and any(value and value.tzinfo for value in values):
+            raise pa.ArrowInvalid("times of day with a zone")  # which Arrow drops
+        return found
+    except (pa.ArrowException, OverflowError) as error:
         kinds = ", ".join(sorted({type(value).__name__ for value in values if value is not None}))
-        raise PipelineError(f"--query: column {name} holds {kinds}; CAST it to one type") from None
+        reason = str(error).split("\n")[0]
+        text = f"--query: column {name} holds {kinds} ({reason}); CAST it to one type"
+        raise PipelineError(text) from None
 
 
 def _column(name: str, parts: Sequence[pa.Array]) -> pa.ChunkedArray:
@@ -102,11 +133,9 @@ def _fits(part: pa.Array) -> bool:
     return all(value is None or abs(value) <= EXACT for value in part.to_pylist())
 
 
-def _without(url: str, text: str) -> str:
-    """A message that tells nothing of the address."""
-    password = None
-    with suppress(SQLAlchemyError, ValueError):
-        password = sa.make_url(url).password
-    for secret in filter(None, (url, password)):
+def _without(url: sa.URL, text: str) -> str:
+    """A message without a password."""
+    hidden = [url.password, *(value for key, value in url.query.items() if "pass" in key)]
+    for secret in filter(None, map(str, hidden)):
         text = text.replace(secret, "...")
     return text

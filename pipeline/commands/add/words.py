@@ -138,6 +138,10 @@ def _of_table(table: Table) -> Iterator[str]:
         yield f"sheet {table.sheet!r}"
     if table.skip_lines:
         yield f"header in row {table.skip_lines + 1}"
+    if table.row_names:
+        yield "row names in front of it left out"
+    if table.labels:
+        yield f"the labels are the values of {', '.join(table.labels)}"
 
 
 def _missing(found: Found, columns: Mapping[str, Column]) -> str:

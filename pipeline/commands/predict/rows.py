@@ -154,7 +154,9 @@ def _opened(path: Path, dialect: Dialect, settings: Dataset, like: str) -> CsvFi
         return CsvFile(path, dialect, like)
     from pipeline.ingest.formats import opened_table
 
-    return TableRecords(opened_table(path, table=settings.ingest.table))
+    table = settings.ingest.table
+    labels = [name for name in table.labels if name != settings.target]
+    return TableRecords(opened_table(path, table=table.model_copy(update={"labels": labels})))
 
 
 def _dialect(settings: Dataset) -> Dialect:
