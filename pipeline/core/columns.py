@@ -74,7 +74,8 @@ class CategoryColumn(Settings):
     base : str or None
         The most frequent category, which has no feature; None where all rows are without one.
     own : list of str
-        The other categories with a feature of their own, in alphabetical order.
+        The other categories with a feature of their own, in the order of the alphabet or of
+        numbers.
     rare : list of str
         Those of fewer training rows.
     gaps : bool
@@ -221,7 +222,8 @@ def _placed(
         return column_values(column), ()
     texts = as_text(column).combine_chunks().dictionary_encode()
     seen: list[str] = texts.dictionary.to_pylist()
-    words = sorted(seen) if order is None else order
+    by = None if pa.types.is_string(column.type) else float  # as OneHotEncoder has them
+    words = sorted(seen, key=by) if order is None else order
     strange = set(seen).difference(words)
     if strange:
         raise PipelineError(

@@ -43,7 +43,11 @@ def tables(draw: st.DrawFn) -> tuple[pa.Table, dict[str, Column]]:
     columns = {
         "x": (of(numbers), number(), pa.float64()),
         "word": (of(WORDS), category(least), pa.string()),
-        "zip": (of(st.sampled_from([1.0, 2.5, -3.0])), category(least, numbers=True), pa.float64()),
+        "zip": (
+            of(st.sampled_from([1.0, 2.5, -3.0, 9.0, 10.0])),
+            category(least, numbers=True),
+            pa.float64(),
+        ),
         "size": (of(st.sampled_from(ORDER)), number(ORDER), pa.string()),
     }
     table = pa.table({name: pa.array(v, kind) for name, (v, _, kind) in columns.items()})
@@ -106,6 +110,15 @@ def test_a_category_that_no_training_row_has_is_as_the_rare_ones_or_the_most_fre
 
     assert encoded("aaabbc", "z") == encoded("aaabbc", "c") == [0, 1]
     assert encoded("aaabb", "z") == encoded("aaabb", "a") == [0]
+
+
+def test_categories_that_are_numbers_stand_in_the_order_of_numbers() -> None:
+    """As OneHotEncoder has them: by the alphabet, 10 would take the weight of 9 in MLflow's model."""
+    raw = read_raw(pa.table({"zip": [100, 100, 10, 9]}), {"zip": category(1, numbers=True)}, "here")
+    learned = learn(raw)
+    assert feature_names(learned) == ["zip=9", "zip=10"]
+    theirs = encoder_of(learned).transform(pd.DataFrame({"zip": [9.0, 10.0]}))
+    np.testing.assert_array_equal(theirs, [[1, 0], [0, 1]])
 
 
 def test_two_features_of_one_kind_have_different_names() -> None:
