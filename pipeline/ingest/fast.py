@@ -31,7 +31,9 @@ AHEAD = 6  # blocks that are parsed, or wait, while rows are written
 PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
 BLANK, TAB, NEWLINE, RETURN = b" \t\n\r"
-PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines", "bad_records"})
+PLAIN = Dialect().model_dump(
+    exclude={"delimiter", "quote", "header", "skip_lines", "dates", "bad_records"}
+)
 
 
 def serves(dialect: Dialect, header: Sequence[str]) -> bool:

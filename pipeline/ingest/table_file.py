@@ -55,7 +55,7 @@ class TableFile(ABC):
             unless all of them may be set aside; for a file without rows.
         """
         self.lines, self.settled, first = Lines(), True, not self._kinds
-        self._kinds = self._kinds or [NULL] * len(self.header)
+        self._kinds = self._kinds or self._kinds_before()
         size, waiting = group_rows(len(self.header)), list[pa.Table]()
         for lines, arrays in self._batches():
             for line, count in lines:
@@ -86,6 +86,10 @@ class TableFile(ABC):
     def notes(self) -> list[str]:
         """What should be known of the columns, once the rows were read."""
         return []
+
+    def _kinds_before(self) -> list[Kind]:
+        """What is known of the columns before any row was read."""
+        return [NULL] * len(self.header)
 
     @abstractmethod
     def _batches(self) -> Iterator[Batch]:
