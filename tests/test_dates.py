@@ -30,7 +30,7 @@ from pipeline.core.tables import read_table
 from pipeline.report.verdict import give_verdicts
 from pipeline.tracking.entry import Fitted
 from pipeline.tracking.sklearn_model import TRUSTED, as_estimator, save_model
-from tests.conftest import Clone, keep_datasets
+from tests.conftest import Clone, copied, keep_datasets
 from tests.test_predict_served import served
 
 Run = Callable[[str], tuple[int, str]]
@@ -396,6 +396,11 @@ def test_a_form_is_declared_by_the_parts_of_strptime() -> None:
     forms = {day + clock for day in DAYS for clock in CLOCKS}
     dialect = Dialect.model_validate({"dates": {form: form for form in forms}})
     assert {*dialect.dates} == forms
+
+
+@pytest.fixture
+def clone(reproduced: Clone, tmp_path: Path) -> Clone:
+    return copied(reproduced, tmp_path / "copy")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -469,6 +470,25 @@ def test_dates_are_features_and_an_ambiguous_column_waits_for_its_form(cli: Cli)
         code, _, errors = cli(stage, "new")
         assert code == 0, errors
     assert "us" in json.loads(Path("data/3_split/new/columns.json").read_text())
+
+
+@pytest.mark.parametrize("form", ["%d%b%Y", "%B %d, %Y", "%m/%d/%y %I:%M %p", "%Y-%m-%dT%H:%M"])
+def test_gaps_between_dates_are_found(form: str, cli: Cli) -> None:
+    days = [datetime(2024, 1 + k % 12, 28, k % 24) for k in range(40)]
+    cells = ["NA" if k % 7 == 3 else f'"{day.strftime(form)}"' for k, day in enumerate(days)]
+    rows = [(cell, k, k * k) for k, cell in enumerate(cells)]
+    code, said, errors = cli("add", write(Path("new.csv"), "day a y", rows), "--target", "y")
+    assert (code, errors) == (0, "")
+    assert "missing     'NA': 6 cells" in said
+    assert load_params().datasets["new"].split.columns == {"day": "date"}
+    assert cli("ingest", "new")[0] == 0
+    table = pq.read_table("data/1_ingested/new.parquet")
+    assert table["day"].null_count == 6
+    expected = [day.isoformat(timespec="minutes") for k, day in enumerate(days) if k % 7 != 3]
+    size = 16 if "%M" in form else 10
+    assert [day[:size] for day in table["day"].drop_null().to_pylist()] == [
+        day[:size] for day in expected
+    ]
 
 
 def test_a_draft_of_declared_dates_accepts_the_file(cli: Cli) -> None:
