@@ -218,7 +218,7 @@ def test_a_cell_of_another_form_is_named_with_its_line(sold: Path, run: Run) -> 
         assert run("ingest sales") == (
             2,
             f"error: ingest: data/raw/sales.csv, line {number}, column sold_on: {cell!r} is no "
-            "date as declared (ingest.csv.dates: %d.%m.%Y)\n",
+            "date of the form %d.%m.%Y (ingest.csv.dates)\n",
         )
         assert not layout.ingested("sales").exists()
 
@@ -243,8 +243,8 @@ def test_what_is_no_date_is_named_by_validate_and_by_predict(trained: Path, run:
     assert code == 2
     assert said.splitlines()[:4] == [
         "error: predict: new.csv, line 5, column at: '2021-02-30', expected " + expected,
-        "new.csv, line 5, column sold_on: '30.2.2021' is no date as declared "
-        "(ingest.csv.dates: %d.%m.%Y)",
+        "new.csv, line 5, column sold_on: '30.2.2021' is no date of the form "
+        "%d.%m.%Y (ingest.csv.dates)",
         "new.csv, line 6, column at: no value, expected not_nullable; gaps need nullable: true in "
         "the schema",
         "new.csv, line 7, column at: 'soon', expected " + expected,

@@ -104,7 +104,7 @@ class CsvFile(TableFile):
         strange = sorted(dialect.dates.keys() - {*self.header})
         if strange and not self.like:  # a file to predict may lack one
             hint = nearest(strange[0], self.header)
-            raise PipelineError(
+            raise self._refused(
                 f"{self.path}: there is no column {strange[0]}{hint} "
                 "(params.yaml: datasets.*.ingest.csv.dates)"
             )
@@ -178,11 +178,13 @@ class CsvFile(TableFile):
     def _batches(self) -> Iterator[Batch]:
         """The batches, with dates of declared forms as text of ISO 8601."""
         problems = Problems()
+        dates = [k for k, name in enumerate(self.header) if name in self.dialect.dates]
         for lines, arrays in self._cut():
-            for name in self.dialect.dates:
-                k, numbers = self.header.index(name), Lines()
-                for line, count in lines:
-                    numbers.add(line, count)
+            numbers = Lines()
+            for line, count in lines if dates else ():
+                numbers.add(line, count)
+            for k in dates:
+                name = self.header[k]
                 arrays[k], found = self.with_dates(name, _chunked(arrays[k]), numbers)
                 for _, text in found:
                     problems.add(text)
@@ -212,7 +214,7 @@ class CsvFile(TableFile):
         """
         form = self.dialect.dates[name]
         iso, bad = as_iso(cells, form)
-        where, said = f"column {name}", f"is no date as declared (ingest.csv.dates: {form})"
+        where, said = f"column {name}", f"is no date of the form {form} (ingest.csv.dates)"
         return iso, [
             (row, f"{self.path}, line {lines[row]}, {where}: {shown(cells[row].as_py())} {said}")
             for row in np.flatnonzero(bad).tolist()

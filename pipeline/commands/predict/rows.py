@@ -134,7 +134,7 @@ class Rows:
         source = Source(self._file.path, self.unit, lines, dialect, declare=False)
         typed, found, _ = check_values(frame, self.schema, source, most=frame.size)
         for row, name, _ in found:
-            if isinstance(self._columns.get(name), DateColumn):
+            if row >= 0 and isinstance(self._columns.get(name), DateColumn):
                 typed.loc[row, name] = None  # told, and no date
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         table = pa.Table.from_pandas(typed[[*self._columns]], preserve_index=False)
