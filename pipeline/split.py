@@ -25,6 +25,7 @@ from pipeline.core.columns import (
     Encoding,
     Raw,
     category,
+    date,
     dumped,
     encode,
     feature_names,
@@ -36,7 +37,15 @@ from pipeline.core.columns import (
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, naming
 from pipeline.core.files import md5, read_as, write_json
 from pipeline.core.oddities import Kind, Oddity, heard, hushed
-from pipeline.core.params import ColumnKind, Dataset, Order, load_params, nearest
+from pipeline.core.params import (
+    ColumnKind,
+    Dataset,
+    DateParts,
+    Order,
+    is_date,
+    load_params,
+    nearest,
+)
 from pipeline.core.preprocessing import (
     columns_to_doubt,
     draw_features,
@@ -137,9 +146,11 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
     return {name: _kind(declared.get(name, "number"), table[name], rare) for name in names}
 
 
-def _kind(declared: ColumnKind | Order, column: pa.ChunkedArray, rare: int) -> Column:
+def _kind(declared: ColumnKind | Order | DateParts, column: pa.ChunkedArray, rare: int) -> Column:
     if isinstance(declared, Order):
         return number(declared.order, rare)
+    if is_date(declared):
+        return date(declared.date if isinstance(declared, DateParts) else (), rare)
     text = pa.types.is_string(column.type)
     return category(rare, numbers=not text) if declared == "category" else number(least=rare)
 
@@ -150,7 +161,7 @@ def _raw(table: pa.Table, kinds: Encoding, settings: Dataset, where: str) -> tup
     Raises
     ------
     PipelineError
-        For text that is no category, and integers that no float holds.
+        For text that is no category, what is no date, and integers that no float holds.
     """
     for name in (*kinds, settings.target):
         column = table[name]

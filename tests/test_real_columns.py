@@ -171,11 +171,14 @@ def test_mlflows_model_takes_raw_rows_and_says_the_same(
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"id": "drop"}, "column city is text: say what it is in split.columns, `category` or"),
+        (
+            {"id": "drop"},
+            "column city is text: say what it is in split.columns, `category`, `date` or",
+        ),
         ({"cyti": "category"}, "split.columns: there is no feature cyti (did you mean city?)"),
         ({"Churn": "drop"}, "split.columns: there is no feature Churn (it is the target)"),
         (dict.fromkeys(["id", "age", "city", "size"], "drop"), "split.columns drops all others"),
-        ({"city": "words"}, "city: expected number, category, drop or {order: [from least, to"),
+        ({"city": "words"}, "city: expected number, category, date, drop, {order: [from least, to"),
         ({"city": {"order": ["a"]}}, "order: expected"),
     ],
 )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.core.dates import ISO, ends_of, forms_of
 from pipeline.ingest.numbers import DATE
 
 MOST = 10_000  # different values that are counted
@@ -43,8 +44,11 @@ class Column:
         Characters of texts.
     counting : bool
         Whether the values count the rows, from 0 or 1.
-    dates : bool
-        Whether all are dates or times, as far as values were counted.
+    dates : dict or None
+        The forms in which all are dates, each with the first and the last as text of ISO 8601;
+        None before there is a value.
+    times : bool
+        Whether all look like dates or times, as far as values were counted.
     """
 
     dtype: str
@@ -60,7 +64,15 @@ class Column:
     shortest: int = 0
     longest: int = 0
     counting: bool = True
-    dates: bool = True
+    dates: dict[str, tuple[str, str]] | None = None
+    times: bool = True
+
+    @property
+    def form(self) -> str | None:
+        """The form in which all are dates, if there is one and no other."""
+        forms = [*(self.dates or ())]
+        of_iso = [form for form in forms if form in ISO]
+        return (of_iso or forms)[0] if of_iso or len(forms) == 1 else None
 
     @property
     def values(self) -> int:
@@ -83,6 +95,7 @@ class Column:
         if not len(present):
             return
         if self.dtype == "str":
+            self._find_dates(present)
             self.empty += pc.sum(pc.equal(present, "")).as_py()
             sizes = pc.min_max(pc.utf8_length(present)).as_py()
             self.shortest = min(self.shortest or sizes["min"], sizes["min"])
@@ -99,6 +112,16 @@ class Column:
             expected = np.arange(before, self.rows) + self.low
             self.counting = bool((values == expected).all())
 
+    def _find_dates(self, present: pa.ChunkedArray) -> None:
+        """Keep the forms in which these are dates, too."""
+        before = self.dates
+        forms = forms_of(present[0].as_py()) if before is None else before
+        self.dates = {}
+        for form in forms:
+            if ends := ends_of(present, form):
+                known = [*ends, *((before or {}).get(form, ()))]
+                self.dates[form] = (min(known), max(known))
+
     def _count(self, column: pa.ChunkedArray) -> None:
         if self.counts is None:
             return
@@ -106,12 +129,12 @@ class Column:
         values, counts = found.field(0), found.field(1)
         self.repeats = self.repeats or bool(len(found) and pc.max(counts).as_py() > 1)
         if len(found) > MOST:
-            self.dates &= self.dtype == "str" and _dates(values[:MOST].to_pylist())
+            self.times &= self.dtype == "str" and _like_dates(values[:MOST].to_pylist())
             self.counts = None
             return
         new = Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))
         self.repeats = self.repeats or not new.keys().isdisjoint(self.counts)
-        self.dates &= self.dtype == "str" and _dates(new)
+        self.times &= self.dtype == "str" and _like_dates(new)
         self.counts.update(new)
         if len(self.counts) > MOST:
             self.counts = None
@@ -123,7 +146,7 @@ def _mean(values: NDArray[Any]) -> float:
     return mean if np.isfinite(mean) else float(np.sum(values / len(values)))
 
 
-def _dates(values: Iterable[str]) -> bool:
+def _like_dates(values: Iterable[str]) -> bool:
     return all(map(DATE.fullmatch, values))
 
 

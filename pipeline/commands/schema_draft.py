@@ -21,6 +21,7 @@ import pyarrow as pa
 from pipeline.commands.contents import MOST, Column, contents
 from pipeline.commands.yaml_text import key, quoted
 from pipeline.core import layout
+from pipeline.core.dates import ISO, iso_of
 from pipeline.core.errors import GAPS, PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.params import Dialect, declared_dialect
@@ -38,11 +39,12 @@ HEADER = """\
 # The pandera schema of {path}, drafted from its {rows} rows. It says what was seen,
 # not what is right: check every line, and write what you know in place of it.
 #   dtype     int64 where all cells were whole numbers: float64 if others may come. str is text,
-#             which params.yaml has to call a category (split.columns), or to drop.
+#             which params.yaml has to call a category or a date (split.columns), or to drop.
 #   in_range  What was seen, and half its width more on both sides, though never across 0. Put in
 #             what is possible. A bound that cannot fail protects from nothing.
 #   isin      The values seen. Add those that may come. Text without it is free: add str_length or
 #             str_matches where you know more.
+#   str_matches  How dates are written that were dates in all rows. Later ones are let in.
 #   unique: true  for a column in which no value may come twice.
 schema_type: dataframe
 columns:
@@ -96,7 +98,9 @@ def draft(file: Path, output: Path | None = None) -> Path:
     gaps = f"; {GAPS}" * (found.dialect.missing != dialect.missing)
     for said in filter(None, [f"{hint}{gaps}" * bool(names), *found.notes]):
         warnings.warn(f"{file}: {said}; {again}", PipelineWarning, stacklevel=2)
-    write_text(path, drafted(contents([table]), str(file)))
+    columns = contents([table])
+    dates = [name for name, column in columns.items() if column.form in ISO]
+    write_text(path, drafted(columns, str(file), dates=dates))
     return path
 
 
@@ -128,6 +132,7 @@ def drafted(
     path: str,
     categories: Collection[str] = (),
     free: Collection[str] = (),
+    dates: Collection[str] = (),
 ) -> str:
     """The text of a schema that a table fits.
 
@@ -141,22 +146,29 @@ def drafted(
         Columns that hold what was seen and nothing else, also where that is much.
     free : collection of str, optional
         Columns of which any value of the same type passes.
+    dates : collection of str, optional
+        Columns of dates, which are text of ISO 8601 when they are checked.
     """
     rows = next(iter(columns.values())).rows
     lines = [HEADER.format(path=path if path.isprintable() else quoted(path), rows=rows)]
     for name, column in columns.items():
-        lines.append(f"  # {_seen(column)}\n")
+        form = column.form if name in dates else None
+        lines.append(f"  # {_seen(column, form)}\n")
         lines += [f"  {line}\n" for line in key(name)]
         checks = [] if name in free else _checks(column, name in categories)
+        if form:
+            checks = [f"str_matches: {quoted(iso_of(form))}"]
         lines += [f"    {line}\n" for line in (*_type(column), *checks)]
     return "".join([*lines, FOOTER])
 
 
-def _seen(column: Column) -> str:
+def _seen(column: Column, form: str | None) -> str:
     different = f"more than {MOST:,}" if column.different is None else column.different
     counts = f"{different} different, {column.missing + column.empty or 'none'} missing"
     if not column.values:
         return counts
+    if form and column.dates:
+        return f"dates from {' to '.join(column.dates[form])}, {counts}"
     if column.dtype == "str":
         return f"text of {column.shortest} to {column.longest} characters, {counts}"
     return f"{column.low:.6g} to {column.high:.6g}, mean {column.mean:.6g}, {counts}"

@@ -1,9 +1,9 @@
 """Columns of any kind as features: what training rows teach of each, and the features they become.
 
-A column is numbers, categories, or categories with an order. Rows are held as numbers (`Raw`): of a
-category its place among the words of the table. From training rows alone come the median that fills
-a gap, which categories get a feature of their own, and whether gaps get one (`learn`); then any
-rows can be encoded.
+A column is numbers, categories, categories with an order, or dates. Rows are held as numbers
+(`Raw`): of a category its place among the words of the table, of a date the days since 1970-01-01.
+From training rows alone come the median that fills a gap, which categories get a feature of their
+own, and whether gaps get one (`learn`); then any rows can be encoded.
 
     number    x, or the median of the training rows; 1 in "NAME is missing" where training had gaps
               enough: of few rows it would learn no more than their noise
@@ -12,11 +12,13 @@ rows can be encoded.
               intercept it would depend on the others. Values of few training rows share
               "NAME is rare", and so do values that no training row has; without it these are
               taken for the most frequent one. Gaps of few training rows are no value of their own.
+    date      its days as a number; each part that is asked for as a category, "NAME month=2"
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from itertools import chain
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +26,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline.core.dates import A_DATE, CYCLES, days_of, places
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import RARE, Settings, nearest
+from pipeline.core.params import RARE, DatePart, Settings, nearest
 from pipeline.core.tables import Array, as_matrix, column_values
 
 
@@ -54,6 +57,11 @@ class NumberColumn(Settings):
         """The names of the features that the column becomes."""
         return [name, *([f"{name} is missing"] if self.gaps else [])]
 
+    @property
+    def filled(self) -> bool:
+        """Whether a missing value can be encoded."""
+        return self.fill is not None
+
     def encode(self, values: Array, words: Sequence[str]) -> Iterator[Array]:
         """The features, each of shape (n_rows,), of the values of some rows."""
         missing = np.isnan(values)
@@ -74,7 +82,8 @@ class CategoryColumn(Settings):
     base : str or None
         The most frequent category, which has no feature; None where all rows are without one.
     own : list of str
-        The other categories with a feature of their own, in alphabetical order.
+        The other categories with a feature of their own, in the order of the alphabet, of numbers
+        or of the calendar.
     rare : list of str
         Those of fewer training rows.
     gaps : bool
@@ -88,6 +97,7 @@ class CategoryColumn(Settings):
     own: list[str] = Field(default_factory=list)
     rare: list[str] = Field(default_factory=list)
     gaps: bool = False
+    filled: ClassVar[bool] = True  # a missing value can be encoded
 
     def features(self, name: str) -> list[str]:
         """The names of the features that the column becomes."""
@@ -107,7 +117,39 @@ class CategoryColumn(Settings):
             yield (~np.isin(values, frequent) & ~(missing & self.gaps)).astype(float)
 
 
-Column = NumberColumn | CategoryColumn
+class DateColumn(Settings):
+    """A column of dates.
+
+    Attributes
+    ----------
+    days : NumberColumn
+        Of the days since 1970-01-01.
+    parts : dict
+        The parts that are features besides. What is missing, the feature of `days` says.
+    """
+
+    kind: Literal["date"]
+    days: NumberColumn
+    parts: dict[DatePart, CategoryColumn] = Field(default_factory=dict)
+
+    def features(self, name: str) -> list[str]:
+        """The names of the features that the column becomes."""
+        of_parts = (one.features(f"{name} {part}") for part, one in self.parts.items())
+        return [*self.days.features(name), *chain.from_iterable(of_parts)]
+
+    @property
+    def filled(self) -> bool:
+        """Whether a missing value can be encoded."""
+        return self.days.filled
+
+    def encode(self, values: Array, words: Sequence[str]) -> Iterator[Array]:
+        """The features, each of shape (n_rows,), of days."""
+        yield from self.days.encode(values, words)
+        for part, one in self.parts.items():
+            yield from one.encode(places(values, part), CYCLES[part].words)
+
+
+Column = NumberColumn | CategoryColumn | DateColumn
 Learned = Annotated[Column, Field(discriminator="kind")]
 Encoding = Mapping[str, Column]
 PLAIN = NumberColumn(kind="number")
@@ -123,6 +165,13 @@ def category(least: int, numbers: bool = False) -> CategoryColumn:
     return CategoryColumn(kind="category", numbers=numbers, least=least)
 
 
+def date(parts: Iterable[DatePart] = (), least: int = RARE) -> DateColumn:
+    """A column of dates of which nothing was learned yet."""
+    return DateColumn(
+        kind="date", days=number(least=least), parts={p: category(least) for p in parts}
+    )
+
+
 def kinds(encoding: Encoding) -> dict[str, Column]:
     """What the columns are, without what was learned of them."""
     return {name: _kind(one) for name, one in encoding.items()}
@@ -131,6 +180,8 @@ def kinds(encoding: Encoding) -> dict[str, Column]:
 def _kind(column: Column) -> Column:
     if isinstance(column, NumberColumn):
         return number(column.order, column.least)
+    if isinstance(column, DateColumn):
+        return date(column.parts, column.days.least)
     return category(column.least, column.numbers)
 
 
@@ -199,7 +250,7 @@ def read_raw(table: pa.Table, columns: Encoding, where: str) -> Raw:
     Raises
     ------
     PipelineError
-        For a column of text that is no category, and a value that its order lacks.
+        For a column of text that is no category, a value that its order lacks, and what is no date.
     """
     found = [_placed(name, table[name], column, where) for name, column in columns.items()]
     values, words = [values for values, _ in found], [words for _, words in found]
@@ -211,17 +262,20 @@ def _placed(
     name: str, column: pa.ChunkedArray, kind: Column, where: str
 ) -> tuple[Array, Sequence[str]]:
     """The values of a column as numbers, and its categories."""
+    if isinstance(kind, DateColumn):
+        return _days(name, column, where), ()
     order = kind.order if isinstance(kind, NumberColumn) else None
     if isinstance(kind, NumberColumn) and order is None:
         if pa.types.is_string(column.type):
             raise PipelineError(
-                f"{where}: column {name} is text: say what it is in split.columns, `category` or "
-                "`drop`, or declare in ingest.csv what makes numbers of it"
+                f"{where}: column {name} is text: say what it is in split.columns, `category`, "
+                "`date` or `drop`, or declare in ingest.csv what makes numbers of it"
             )
         return column_values(column), ()
     texts = as_text(column).combine_chunks().dictionary_encode()
     seen: list[str] = texts.dictionary.to_pylist()
-    words = sorted(seen) if order is None else order
+    by = None if pa.types.is_string(column.type) else float  # as OneHotEncoder has them
+    words = sorted(seen, key=by) if order is None else order
     strange = set(seen).difference(words)
     if strange:
         raise PipelineError(
@@ -231,6 +285,22 @@ def _placed(
     place = {word: float(k) for k, word in enumerate(words)}
     places = np.array([*(place[word] for word in seen), np.nan])
     return places[np.from_dlpack(texts.indices.fill_null(len(seen)))], words
+
+
+def _days(name: str, column: pa.ChunkedArray, where: str) -> Array:
+    found, remedy = "is of numbers", "is how it is written declared in ingest.csv.dates?"
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    if pa.types.is_string(column.type):
+        days, bad = days_of(column)
+        if not bad.any():
+            return days
+        row = int(np.argmax(bad))
+        found = f"has {column[row].as_py()!r} in row {row + 1}"
+        remedy = "declare in ingest.csv how its dates are written, or what is missing"
+    raise PipelineError(
+        f"{where}: column {name} {found}, expected {A_DATE} (split.columns.{name}): {remedy}"
+    )
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -253,13 +323,32 @@ def learn(raw: Raw) -> dict[str, Column]:
 
 
 def _learned(kind: Column, words: Sequence[str], filled: bool, values: Array) -> Column:
-    if isinstance(kind, NumberColumn) and not filled:
+    if isinstance(kind, NumberColumn):
+        return _learned_number(kind, filled, values)
+    if isinstance(kind, CategoryColumn):
+        return _learned_category(kind, words, values)
+    parts = {
+        part: _learned_category(one, CYCLES[part].words, places(values, part))
+        for part, one in kind.parts.items()
+    }
+    return DateColumn(
+        kind="date",
+        days=_learned_number(kind.days, filled, values),
+        parts={part: one.model_copy(update={"gaps": False}) for part, one in parts.items()},
+    )
+
+
+def _learned_number(kind: NumberColumn, filled: bool, values: Array) -> NumberColumn:
+    if not filled:
         return number(kind.order, kind.least)
     missing = np.isnan(values)
+    fill = float(np.median(values[~missing])) if not missing.all() else 0.0
     gaps = int(missing.sum()) >= kind.least
-    if isinstance(kind, NumberColumn):
-        fill = float(np.median(values[~missing])) if not missing.all() else 0.0
-        return NumberColumn(kind="number", order=kind.order, least=kind.least, fill=fill, gaps=gaps)
+    return NumberColumn(kind="number", order=kind.order, least=kind.least, fill=fill, gaps=gaps)
+
+
+def _learned_category(kind: CategoryColumn, words: Sequence[str], values: Array) -> CategoryColumn:
+    missing = np.isnan(values)
     counts = np.bincount(values[~missing].astype(np.intp), minlength=len(words))
     base = int(np.argmax(counts)) if counts.any() else None  # of equals the first
     return CategoryColumn(
@@ -269,7 +358,7 @@ def _learned(kind: Column, words: Sequence[str], filled: bool, values: Array) ->
         base=None if base is None else words[base],
         own=[w for k, w in enumerate(words) if counts[k] >= kind.least and k != base],
         rare=[w for k, w in enumerate(words) if 0 < counts[k] < kind.least and k != base],
-        gaps=gaps,
+        gaps=int(missing.sum()) >= kind.least,
     )
 
 
@@ -294,6 +383,8 @@ def encode(raw: Raw, learned: Encoding) -> Array:
 
 def known(column: Column) -> list[str]:
     """The categories of the training rows, or all of those that have an order."""
+    if isinstance(column, DateColumn):
+        return []
     if isinstance(column, NumberColumn):
         return column.order or []
     base = [] if column.base is None else [column.base]

@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
@@ -23,7 +24,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.oddities import Kind
-from pipeline.core.text import load_yaml, pointed
+from pipeline.core.text import DIRECTIVE, load_yaml, pointed
 from pipeline.core.trainers import TRAINERS, TRANSFORM, UNLESS_NAMED, Task, Value, measures
 
 Name = Annotated[str, Field(pattern=f"^{layout.NAME}$")]
@@ -107,6 +108,21 @@ def _unit(value: str) -> str:
     return value
 
 
+def _date_form(value: str) -> str:
+    """How dates are written, as strptime says it."""
+    found, rest = Counter(DIRECTIVE.findall(value)), DIRECTIVE.sub("", value)
+    whole = all(sum(found[f"%{one}"] for one in of) == 1 for of in ("Yy", "mbB", "d"))
+    if not whole or re.search("[^\\W_T]|%", rest):
+        day, time = (
+            "year, month and day once each, of %Y %y %m %b %B %d",
+            "%H %I %p %M %S of a time",
+        )
+        raise _unfit(f"a form such as %d.%m.%Y or %m/%d/%Y %H:%M: {day}, and {time}", value)
+    if max(found.values()) > 1 or found["%I"] != found["%p"] or (found["%I"] and found["%H"]):
+        raise _unfit("each part once, and %I with %p, without %H", value)
+    return value
+
+
 class SetAside(Settings):
     """The share of all records that may be damaged: those are left out, and listed."""
 
@@ -132,6 +148,7 @@ class Dialect(Settings):
     thousands: Literal[",", ".", " ", "'", "_", "\u2019", "\u00a0", "\u202f"] | None = None
     minus: Literal["-", "\u2212"] = "-"
     units: dict[str, Annotated[str, AfterValidator(_unit)]] = {}
+    dates: dict[str, Annotated[str, AfterValidator(_date_form)]] = {}
     missing: list[str] = []
     quoted_missing: bool = True
     header: Annotated[Literal[True, "commented"] | list[str], BeforeValidator(_line_or_names)] = (
@@ -339,15 +356,36 @@ class Order(Settings):
         return self
 
 
-def _kind_or_order(value: object) -> object:
+DatePart = Literal["month", "weekday", "hour"]
+
+
+class DateParts(Settings):
+    """A column of dates, of which parts are categories besides."""
+
+    date: Annotated[list[DatePart], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({*self.date}) < len(self.date):
+            raise ValueError("date: a part stands twice")
+        return self
+
+
+def _kind_or_block(value: object) -> object:
     if isinstance(value, dict):
-        return Order.model_validate(value)
+        return (DateParts if "date" in value else Order).model_validate(value)
     if value not in get_args(ColumnKind):
-        raise _unfit("number, category, drop or {order: [from least, to greatest]}", value)
+        form = "number, category, date, drop, {order: [from least, to greatest]} or {date: [month]}"
+        raise _unfit(form, value)
     return value
 
 
-ColumnKind = Literal["number", "category", "drop"]
+ColumnKind = Literal["number", "category", "date", "drop"]
+
+
+def is_date(kind: ColumnKind | Order | DateParts) -> bool:
+    """Whether a column is one of dates."""
+    return kind == "date" or isinstance(kind, DateParts)
 
 
 class SplitRows(Settings):
@@ -367,7 +405,9 @@ class SplitRows(Settings):
 
     features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    columns: dict[str, Annotated[ColumnKind | Order, BeforeValidator(_kind_or_order)]] = {}
+    columns: dict[
+        str, Annotated[ColumnKind | Order | DateParts, BeforeValidator(_kind_or_block)]
+    ] = {}
     rare: Annotated[int, Field(ge=1)] = RARE
     gaps: Literal["fill", "leave_out"] = "fill"
     target_transform: Literal["none", "log"] = "none"

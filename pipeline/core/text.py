@@ -1,4 +1,4 @@
-"""Text from outside: what of it is a number, how it is shown without harm, and YAML.
+"""Text from outside: what of it is a number or a date, how it is shown without harm, and YAML.
 
 It is shown in a spreadsheet, a page, a terminal. YAML that a person wrote is numbers, text, lists
 and mappings, and nothing else.
@@ -8,6 +8,7 @@ import csv
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from types import SimpleNamespace
 from typing import IO, Any
 
@@ -19,6 +20,22 @@ from ruamel.yaml.events import AliasEvent
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 INT64 = range(-(2**63), 2**63)
+MONTHS = "January February March April May June July August September October November December"
+# What may stand in place of a directive of strptime.
+DIRECTIVES = {
+    "%Y": r"\d{4}",
+    "%y": r"\d{2}",
+    "%m": "(?:0?[1-9]|1[0-2])",
+    "%b": f"(?:{'|'.join(month[:3] for month in MONTHS.split())})",
+    "%B": f"(?:{'|'.join(MONTHS.split())})",
+    "%d": r"(?P<day>0?[1-9]|[12]\d|3[01])",
+    "%H": r"(?:[01]?\d|2[0-3])",
+    "%I": "(?:0?[1-9]|1[0-2])",
+    "%p": "[AP]M",
+    "%M": r"[0-5]\d",
+    "%S": r"[0-5]\d",
+}
+DIRECTIVE = re.compile("|".join(DIRECTIVES))
 NONE = "?"  # no number has it
 COMMA = str.maketrans(",.", ".,")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that a spreadsheet would compute begins so
@@ -27,6 +44,17 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that a spreadsheet would co
 def is_number(cell: str) -> bool:
     """Whether a cell is a finite decimal number: not nan, 1_000, 0x10, 007 or 1e400."""
     return bool(NUMBER.fullmatch(cell)) and abs(float(cell)) != float("inf")
+
+
+def shape_of(form: str) -> str:
+    r"""The regular expression of dates that are written in a form of strptime.
+
+    >>> shape_of("%Y.%d")
+    '(?i)^\\d{4}\\.(?P<day>0?[1-9]|[12]\\d|3[01])$'
+    """
+    between = map(re.escape, DIRECTIVE.split(form))
+    parts = [*(DIRECTIVES[one] for one in DIRECTIVE.findall(form)), ""]
+    return f"(?i)^{''.join(chain.from_iterable(zip(between, parts, strict=True)))}$"
 
 
 def pointed(

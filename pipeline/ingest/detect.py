@@ -7,7 +7,7 @@ decides, over all of the file.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +60,10 @@ class Found(NamedTuple):
         if "header" in self.dialect.model_fields_set:  # true is another thing than nothing
             found["header"] = self.dialect.header
         return {"csv": found}
+
+    def with_dates(self, forms: Mapping[str, str]) -> Found:
+        """The same file, with columns of dates, each in its form."""
+        return self._replace(dialect=_with(self.dialect, dates=dict(forms))) if forms else self
 
     @property
     def looks(self) -> list[str]:
@@ -202,7 +206,8 @@ def _of_head(path: Path, start: bytes, whole: bool, given: Dialect) -> Found:
         if best.width > 1 or not firm:
             raise
         raise _nearest(firm) from None
-    return Found(dialect, {name: name in columns.numeric for name in columns.names}, columns.notes)
+    numeric = {*columns.numeric} - dialect.dates.keys()
+    return Found(dialect, {name: name in numeric for name in columns.names}, columns.notes)
 
 
 def _nearest(every: Iterable[Layout]) -> Unclear:

@@ -1,9 +1,9 @@
 """Blocks of plain lines by Arrow's parser, after a look at the bytes.
 
 The look rules out all that Arrow would take for something else than `records` and `cells` do:
-quotes, NUL, a mark at the front, cells padded with blanks (it strips them), 007, 0x10 and +1
-(numbers to it), lone carriage returns, blank lines. What it then says of numbers holds; its dates
-are text.
+quotes, NUL, a mark at the front, cells padded with blanks (it strips them), lone carriage returns,
+blank lines. Columns with 007, 0x10 and +1 (numbers to it) it reads as text. What it then says of
+numbers holds; its dates are text.
 """
 
 import codecs
@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
@@ -31,7 +32,10 @@ AHEAD = 6  # blocks that are parsed, or wait, while rows are written
 PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
 BLANK, TAB, NEWLINE, RETURN = b" \t\n\r"
-PLAIN = Dialect().model_dump(exclude={"delimiter", "quote", "header", "skip_lines", "bad_records"})
+ODD = r"^(\+|-?0[0-9xX])"  # a cell that is a number to Arrow, and none here or another
+PLAIN = Dialect().model_dump(
+    exclude={"delimiter", "quote", "header", "skip_lines", "dates", "bad_records"}
+)
 
 
 def serves(dialect: Dialect, header: Sequence[str]) -> bool:
@@ -141,7 +145,7 @@ def _read_block(file: IO[bytes]) -> bytes:
 
 
 def plain(text: bytes, dialect: Dialect, header: Sequence[str]) -> bool:
-    """Whether Arrow and `records` cannot differ over these lines."""
+    """Whether Arrow and `records` cannot differ over where the cells of these lines end."""
     quote, delimiter = (dialect.quote or "\0").encode(), ord(dialect.delimiter)
     if text.startswith(codecs.BOM_UTF8) or b"\0" in text or quote in text:
         return False
@@ -159,11 +163,15 @@ def plain(text: bytes, dialect: Dialect, header: Sequence[str]) -> bool:
     if (first == repeated[0]).any() and repeated in text:
         return False
     blanks = {BLANK, TAB} - {delimiter}
-    if any(bytes([blank]) in text and _beside(codes, delimiter, blank) for blank in blanks):
-        return False
+    return not any(bytes([blank]) in text and _beside(codes, delimiter, blank) for blank in blanks)
+
+
+def odd(text: bytes, delimiter: str) -> bool:
+    """Whether some cell begins like 007, 0x10 or +1."""
+    codes = np.frombuffer(text, np.uint8)
     begin, plus = np.frombuffer(b"\n\n" + text[:3], np.uint8), b"+" in text
     tiles = (codes[start : start + TILE + 3] for start in range(0, len(codes), TILE))
-    return not any(_odd(tile, delimiter, plus) for tile in chain([begin], tiles))
+    return any(_odd(tile, ord(delimiter), plus) for tile in chain([begin], tiles))
 
 
 def _has_empty_line(text: bytes, delimiter: str, fields: int) -> bool:
@@ -237,7 +245,11 @@ def _arrays(
     known = {name: kind for name, kind in zip(header, kinds, strict=True) if kind != NULL}
     texts = {name: kind for name, kind in known.items() if kind == TEXT}
     read = partial(_read, text, dialect, header)
-    table = read(known) or read(texts)
+    strange = dict[str, Kind]()
+    if odd(text, dialect.delimiter) and (cells := read(dict.fromkeys(header, TEXT))):
+        others = (name for name in header if name not in texts)
+        strange = {n: TEXT for n in others if _has(cells[n], ODD)}
+    table = read(known | strange) or read(texts | strange)
     doubtful = [n for n in header if table and n not in texts and not _is_sure(table[n])]
     if doubtful:  # a date, a bool, nan, text: by the cells themselves
         table = read(texts | dict.fromkeys(doubtful, TEXT))
@@ -245,6 +257,10 @@ def _arrays(
         column(table[name].to_pylist(), NULL, dialect, name) if name in doubtful else table[name]
         for name in header
     ]
+
+
+def _has(cells: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(cells, pattern)).as_py())
 
 
 def _is_sure(values: pa.ChunkedArray) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.errors import GAPS
 from pipeline.core.params import Dialect
-from pipeline.core.text import is_number
+from pipeline.core.text import MONTHS, is_number
 from pipeline.ingest.records import Quoted
 from pipeline.ingest.words import inline
 
@@ -21,9 +21,13 @@ MARKERS = (
 NO_NAMES = (*MARKERS[2:9], "NULL", "\\N", "?", "-", "--", ".")
 INFINITE = ("inf", "infinity", "infinite")
 TRUTH = ({"true", "false"}, {"t", "f"}, {"yes", "no"}, {"y", "n"})
-CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
-DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
-DATE = re.compile(rf"{DAY}([ Tt]{CLOCK}\S*)?|{CLOCK}")
+CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[ap]m)?"
+MONTH = f"({'|'.join(month[:3] for month in MONTHS.split())})[a-z]{{0,6}}"
+DAY = (
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
+    rf"|\d{{1,2}}[- ]?{MONTH}[- ]?\d{{2,4}}|{MONTH} \d{{1,2}}, \d{{4}})"
+)
+DATE = re.compile(rf"(?i){DAY}([ T]{CLOCK}\S*)?|{CLOCK}")
 LIKE = re.compile(
     r"(?=[.,]?\d)(\d{1,3}([,.' _\u2019\u00a0\u202f]\d{3})+|\d*)([.,]\d*)?([eE][+\-\u2212]?\d+)?"
 )

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect
-from pipeline.core.tables import Rejected
+from pipeline.core.dates import as_iso
+from pipeline.core.errors import PipelineError, PipelineWarning, Problems
+from pipeline.core.params import Dialect, nearest
+from pipeline.core.tables import Lines, Rejected
 from pipeline.core.text import is_number
 from pipeline.ingest.bad_records import BadRecords
-from pipeline.ingest.cells import TEXT, column
+from pipeline.ingest.cells import NULL, TEXT, Kind, column
 from pipeline.ingest.fast import fast_batches, serves
 from pipeline.ingest.numbers import NO_NAMES
 from pipeline.ingest.records import (
@@ -98,6 +100,13 @@ class CsvFile(TableFile):
         )
         if problem := _unfit(self.header, dialect) or self._alone():
             raise self._refused(f"{where}: {problem}")
+        strange = sorted(dialect.dates.keys() - {*self.header})
+        if strange and not self.like:  # a file to predict may lack one
+            hint = nearest(strange[0], self.header)
+            raise self._refused(
+                f"{self.path}: there is no column {strange[0]}{hint} "
+                "(params.yaml: datasets.*.ingest.csv.dates)"
+            )
 
     def _alone(self) -> str:
         """The problem of a header of one name whose file looks as if it had more columns."""
@@ -162,7 +171,55 @@ class CsvFile(TableFile):
         declare = f", or declare {record.declare}" if record.declare and not self.like else ""
         return f"{place(self.path, record, header)}: {record.problem}{declare}"
 
+    def _kinds_before(self) -> list[Kind]:
+        return [TEXT if name in self.dialect.dates else NULL for name in self.header]
+
     def _batches(self) -> Iterator[Batch]:
+        """The batches, with dates of declared forms as text of ISO 8601."""
+        problems = Problems()
+        dates = [k for k, name in enumerate(self.header) if name in self.dialect.dates]
+        for lines, arrays in self._cut():
+            numbers = Lines()
+            for line, count in lines if dates else ():
+                numbers.add(line, count)
+            for k in dates:
+                name = self.header[k]
+                arrays[k], found = self.with_dates(name, _chunked(arrays[k]), numbers)
+                for _, text in found:
+                    problems.add(text)
+            yield lines, arrays
+        if problems:
+            raise PipelineError(str(problems))
+
+    def with_dates(
+        self, name: str, cells: pa.ChunkedArray, lines: Sequence[int]
+    ) -> tuple[pa.ChunkedArray, list[tuple[int, str]]]:
+        """A column of dates of its declared form as text of ISO 8601.
+
+        Parameters
+        ----------
+        name : str
+        cells : ChunkedArray
+            Of text.
+        lines : sequence of int
+            Where they stand.
+
+        Returns
+        -------
+        ChunkedArray
+            Without a value where a cell is of another form.
+        list of (int, str)
+            The places of such cells, and what to say of each.
+        """
+        form = self.dialect.dates[name]
+        iso, bad = as_iso(cells, form)
+        where, said = f"column {name}", f"is no date of the form {form} (ingest.csv.dates)"
+        return iso, [
+            (row, f"{self.path}, line {lines[row]}, {where}: {shown(cells[row].as_py())} {said}")
+            for row in np.flatnonzero(bad).tolist()
+        ]
+
+    def _cut(self) -> Iterator[Batch]:
         start, self.bad = FIRST, BadRecords(self.path, self.dialect.bad_share)
         if serves(self.dialect, self.header):
             start = behind(self.path, self.dialect, self._above)
@@ -212,6 +269,10 @@ def read_csv(path: Path, dialect: Dialect | None = None) -> pa.Table:
         As `CsvFile` and its `groups`.
     """
     return read_rows(CsvFile(path, dialect or Dialect()))
+
+
+def _chunked(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    return pa.chunked_array([column]) if isinstance(column, pa.Array) else column
 
 
 def _unfit(header: Sequence[str], dialect: Dialect) -> str:

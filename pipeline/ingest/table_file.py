@@ -58,7 +58,7 @@ class TableFile(ABC):
             unless all of them may be set aside; for a file without rows.
         """
         self.lines, self.settled, first = Lines(), True, not self._kinds
-        self._kinds = self._kinds or [NULL] * len(self.header)
+        self._kinds = self._kinds or self._kinds_before()
         size, waiting = group_rows(len(self.header)), list[pa.Table]()
         for lines, arrays in self._batches():
             for line, count in lines:
@@ -93,6 +93,10 @@ class TableFile(ABC):
     def markers(self) -> list[str]:
         """Cells that may stand for no value and are not declared, once the rows were read."""
         return []
+
+    def _kinds_before(self) -> list[Kind]:
+        """What is known of the columns before any row was read."""
+        return [NULL] * len(self.header)
 
     @abstractmethod
     def _batches(self) -> Iterator[Batch]:

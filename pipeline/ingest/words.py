@@ -44,6 +44,7 @@ def looks(dialect: Dialect) -> list[str]:
         f"thousands in groups by {d.thousands!r}": d.thousands,
         "U+2212 for minus": d.minus != "-",
         f"{', '.join(dict.fromkeys(d.units.values()))} beside numbers": d.units,
+        f"dates as {', '.join(dict.fromkeys(d.dates.values()))}": d.dates,
         f"{', '.join(map(repr, d.missing))} for missing values": d.missing,
         "empty text in quotes": not d.quoted_missing,
     }

@@ -1,8 +1,8 @@
 """A fitted linear model as scikit-learn's own, saved by MLflow in the skops format.
 
 The model is a plain Pipeline of scikit-learn: it loads where this package is not installed and
-takes raw rows. skops trusts every type in it; of columns with gaps, TRUSTED beside its own. No
-pickle is written.
+takes raw rows. skops trusts every type in it; of columns with gaps or dates, TRUSTED beside its
+own. No pickle is written.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,22 @@ from pipeline.core.columns import (
     PLAIN,
     CategoryColumn,
     Column,
+    DateColumn,
     Encoding,
+    NumberColumn,
     dumped,
     in_range,
     known,
 )
+from pipeline.core.dates import A_DAY, CYCLES, MOMENT, Cycle
 from pipeline.tracking.entry import Fitted
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-TRUSTED = ["numpy.dtype"]  # which SimpleImputer keeps
+# What SimpleImputer keeps, and two functions of dates: they make arrays of arrays, no more.
+TRUSTED = ["numpy.asarray", "numpy.diff", "numpy.dtype"]
+NO_MOMENT = -(2.0**63)  # the float that numpy makes of NaT
 MISSING = "\ue000"  # of private use: no file has it
 NEEDS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
@@ -138,6 +143,8 @@ def _step(column: Column) -> tuple[Any, list[Any]]:
     """The transformer of a column, and values that teach it; more of the first teach nothing."""
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
+    if isinstance(column, DateColumn):
+        return _of_dates(column), ["1970-01-01"]
     if isinstance(column, CategoryColumn):
         missing = _mark(column)
         values = [_value(column, word) for word in (column.base, *column.own) if word is not None]
@@ -163,6 +170,68 @@ def _step(column: Column) -> tuple[Any, list[Any]]:
     return _chain([*_fillers(MISSING), places, *fill]), [column.order[0], *gaps]
 
 
+def _of_dates(column: DateColumn) -> "BaseEstimator":
+    """Text of ISO 8601 as moments, and from these the days, and the place in each cycle."""
+    from sklearn.pipeline import make_union
+    from sklearn.preprocessing import StandardScaler
+
+    by_day = StandardScaler(with_mean=False).fit([[-A_DAY], [A_DAY]])  # divides by it
+    features = [_chain([_floats(), _without_moment(), _taught(by_day), _taught_by(column.days)])]
+    for part, one in column.parts.items():
+        if one.features(""):
+            cycle = CYCLES[part]
+            encoder = _taught_by(_numbered(one, cycle.words))
+            features.append(_chain([*_places(cycle), encoder]))
+    return _chain([*_fillers("NaT"), _as_type(MOMENT), make_union(*features)])
+
+
+def _places(cycle: Cycle) -> list["BaseEstimator"]:
+    """The units of a moment less those at which the whole began."""
+    from sklearn.pipeline import make_union
+    from sklearn.preprocessing import FunctionTransformer
+
+    unit = _as_type(f"datetime64[{cycle.unit}]")
+    begun = _chain([_as_type(f"datetime64[{cycle.whole}]"), unit, _floats()])
+    both = make_union(begun, _chain([unit, _floats()]))
+    return [both, _without_moment(), FunctionTransformer(np.diff, kw_args={"axis": 1})]
+
+
+def _as_type(name: str) -> "BaseEstimator":
+    from sklearn.preprocessing import FunctionTransformer
+
+    return FunctionTransformer(np.asarray, kw_args={"dtype": name})
+
+
+def _floats() -> "BaseEstimator":
+    return _as_type("float64")
+
+
+def _without_moment() -> "BaseEstimator":
+    """What makes nan of the number that stands for no moment."""
+    return _filler(np.nan, missing=NO_MOMENT)
+
+
+def _numbered(column: CategoryColumn, words: Sequence[str]) -> CategoryColumn:
+    """The same categories, each called by its place."""
+    place = {word: str(k) for k, word in enumerate(words)}
+    named: dict[str, Any] = {k: [place[w] for w in getattr(column, k)] for k in ("own", "rare")}
+    base = None if column.base is None else place[column.base]
+    return column.model_copy(update=named | {"base": base, "numbers": True})
+
+
+def _taught_by(column: NumberColumn | CategoryColumn) -> Any:
+    """The transformer of a column, taught."""
+    step, values = _step(column)
+    return step if isinstance(step, str) else _taught(step.fit(np.array(values)[:, None]))
+
+
+def _taught(step: "BaseEstimator") -> "BaseEstimator":
+    """What keeps what it was taught while others are fitted."""
+    from sklearn.frozen import FrozenEstimator
+
+    return FrozenEstimator(step)
+
+
 def _chain(steps: Sequence["BaseEstimator"]) -> Any:
     from sklearn.pipeline import make_pipeline
 
@@ -174,7 +243,11 @@ def _filler(value: object, gaps: bool = False, missing: object = np.nan) -> "Bas
     from sklearn.impute import SimpleImputer
 
     return SimpleImputer(
-        missing_values=missing, strategy="constant", fill_value=value, add_indicator=gaps
+        missing_values=missing,
+        strategy="constant",
+        fill_value=value,
+        add_indicator=gaps,
+        keep_empty_features=True,
     )
 
 

@@ -1,16 +1,18 @@
 """The pandera schema of a dataset: read from its file, and cut into the parts that are checked."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pandera.pandas as pa
 import pyarrow
 from pandera.errors import SchemaDefinitionError, SchemaInitError
 from ruamel.yaml.error import YAMLError
 
+from pipeline.core.dates import A_DATE, days_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import nearest
 from pipeline.core.text import load_yaml
@@ -31,6 +33,14 @@ NOT_A_SCHEMA = (
 CONVEX = {"equal_to", "greater_than", "greater_than_or_equal_to", "less_than",
           "less_than_or_equal_to", "in_range", "finite"}  # fmt: skip
 FINITE = pa.Check(np.isfinite, name="finite", error="finite")
+
+
+def _are_dates(values: pd.Series) -> pd.Series:
+    _, bad = days_of(pyarrow.chunked_array([values.tolist()], pyarrow.string()))
+    return pd.Series(~bad, index=values.index)
+
+
+DATES = pa.Check(_are_dates, name="dates", error=A_DATE, n_failure_cases=1)
 
 
 def load_schema(path: Path) -> pa.DataFrameSchema:
@@ -99,6 +109,14 @@ def row_by_row(schema: pa.DataFrameSchema, target: str | None) -> pa.DataFrameSc
         column.unique = False
         column.checks = [check for check in column.checks if check.name != "unique_values_eq"]
     return rows
+
+
+def of_dates(schema: pa.DataFrameSchema, names: Iterable[str]) -> None:
+    """Ask of columns of text that they hold dates of ISO 8601."""
+    for name in names:
+        column = schema.columns.get(name)
+        if column is not None and kind_of(column) == "str":
+            column.checks = [DATES, *column.checks]
 
 
 def across_rows(schema: pa.DataFrameSchema) -> list[pa.DataFrameSchema]:

@@ -26,12 +26,12 @@ from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.oddities import heard, hushed
-from pipeline.core.params import load_params
+from pipeline.core.params import is_date, load_params
 from pipeline.core.tables import read_lines, read_rejected, table_schema
 from pipeline.core.text import is_number
 from pipeline.validate.data_warnings import data_warnings
 from pipeline.validate.profile import Profile
-from pipeline.validate.schema import load_schema, require_above_0
+from pipeline.validate.schema import load_schema, of_dates, require_above_0
 from pipeline.validate.table import check_table
 from pipeline.validate.text import as_text
 from pipeline.validate.values import Source, check_columns
@@ -59,6 +59,7 @@ def validate(dataset: str) -> None:
     labelled = settings.task == "classification"
     declared = settings.split.columns.items()
     dropped = [name for name, kind in declared if kind == "drop"]
+    of_dates(schema, [name for name, kind in declared if is_date(kind)])
     profile = Profile(path, settings.target, labelled, read_trained_on(dataset), dropped)
     ingest = settings.ingest
     where = (

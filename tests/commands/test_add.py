@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from pipeline.commands.add.kinds import kind
 from pipeline.commands.add.plan import named, planned
 from pipeline.commands.contents import contents
+from pipeline.core.dates import ISO
 from pipeline.core.dvc_lock import LOCK, outputs
 from pipeline.core.params import load_params
 from tests.commands.conftest import Cli
@@ -393,7 +395,10 @@ def test_how_the_file_is_written_is_declared(cli: Cli) -> None:
         ("a", [7] * 30, "7 in all rows"),
         ("a", [None] * 30, "without any value"),
         ("a", [2**53, *range(29)], "integers beyond 2^53, of which floats lose digits"),
-        ("a", [f"2024-01-{k:02}" for k in range(1, 31)], "dates or times"),
+        ("a", [f"2024-01-{k:02}" for k in range(1, 31)], ""),
+        ("a", [f"{k % 24}:30" for k in range(30)], "dates or times of several forms"),
+        ("a", ["2024-01-31", "31.01.2024"] * 15, "dates or times of several forms"),
+        ("a", ["2024-01-31T12:00", "2024-01-31T12:00Z"] * 15, "dates or times of several forms"),
         ("a", [f"w{k}" for k in range(30)], "an identifier: another text in each row"),
         ("a", [*(f"w{k}" for k in range(29)), "w1"], "free text: 29 different in 30 rows"),
         ("a", ["yes", None] * 15, ""),
@@ -408,6 +413,125 @@ def test_a_column_that_tells_nothing_is_left_out(
     table = pa.table({name: pa.array([*cells], None if any(cells) else pa.float64())})
     column = contents([table.slice(k, 7) for k in range(0, 30, 7)])[name]
     assert kind(name, column).why == why
+
+
+US, EUROPE = "%m/%d/%Y", "%d/%m/%Y"
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (["2024-01-31", "2024-02-01"], ISO[0]),
+        (["2024-01-31", "2024-02-01 12:30:15.5"], ISO[1]),
+        (["2024-01-31T12:30Z", "2024-01-31 12:30:00+02:00"], ISO[2]),
+        (["1/2/2024", "3/31/2024"], US),
+        (["1/2/2024", "31/3/2024"], EUROPE),
+        (["1/2/2024", "3/12/2024"], None),
+        (["1/1/2024", "2/2/2024"], None),
+        (["31/1/2024", "1/31/2024"], None),
+        (["2024-1-2", "2024-11-12"], "%Y-%m-%d"),
+        (["31.12.24 9:05", "1.2.24 19:30"], "%d.%m.%y %H:%M"),
+        (["01-02-03", "04-05-06"], None),
+        (["01-02-33", "04-05-06"], None),
+        (["31-02-03", "04-05-06"], "%y-%m-%d"),
+        (["12/31/2024 1:05 PM", "1/2/2024 11:59 AM"], "%m/%d/%Y %I:%M %p"),
+        (["05JAN2020", "29feb2020"], "%d%b%Y"),
+        (["January 5, 2020", "May 6, 2020"], "%B %d, %Y"),
+        (["30.2.2024", "1.2.2024"], None),
+        (["a", "2024-01-31"], None),
+    ],
+)
+def test_the_form_of_dates_is_found_where_it_is_certain(
+    cells: Sequence[str], form: str | None
+) -> None:
+    import pyarrow as pa
+
+    for order in (cells, cells[::-1]):
+        table = pa.table({"a": [*order, None]})
+        column = contents([table.slice(k, 1) for k in range(3)])["a"]
+        assert column.form == form
+        whole = contents([table])["a"]
+        assert (whole.form, whole.dates) == (form, column.dates)
+
+
+def test_dates_are_features_and_an_ambiguous_column_waits_for_its_form(cli: Cli) -> None:
+    days = [f"2024-{k % 12 + 1:02}-{k % 28 + 1:02}" for k in range(60)]
+    rows = [
+        (
+            *(day, f"{day[8:]}.{day[5:7]}.{day[:4]}" if k % 9 else "NA"),
+            *(f"{k % 12 + 1}/{k % 5 + 1}/2024", k * k),
+        )
+        for k, day in enumerate(days)
+    ]
+    code, said, errors = cli("add", write(Path("new.csv"), "day de us y", rows), "--target", "y")
+    assert (code, errors) == (0, "")
+    told = " ".join(said.split())
+    assert "dates 2: day (2024-01-01 to 2024-12-24), de (as %d.%m.%Y; 2024-01-13 to " in told
+    assert "7 missing) left out us: dates written as %d/%m/%Y or %m/%d/%Y: declare in" in told
+    block = load_params().datasets["new"]
+    assert block.ingest.csv.dates == {"de": "%d.%m.%Y"}
+    assert block.split.columns == {"day": "date", "de": "date", "us": "drop"}
+    text = Path("params.yaml").read_text()
+    assert (
+        "us: drop  # dates written as %d/%m/%Y or %m/%d/%Y: declare in ingest.csv which, "
+        'dates: {"us": "%d/%m/%Y"} or dates: {"us": "%m/%d/%Y"}, and say date here\n'
+    ) in text
+    schema = Path("data/schema/new.yaml").read_text()
+    assert schema.count(r'str_matches: "^\\d{4}-\\d\\d-\\d\\d$"') == 2
+    for stage in ("ingest", "validate", "split"):
+        assert cli(stage, "new")[0] == 0
+    asked = text.replace("us: drop", "us: date").replace(
+        'de: "%d', 'us: "%m/%d/%Y"\n          de: "%d'
+    )
+    Path("params.yaml").write_text(asked)
+    for stage in ("ingest", "validate", "split"):
+        code, _, errors = cli(stage, "new")
+        assert code == 0, errors
+    assert "us" in json.loads(Path("data/3_split/new/columns.json").read_text())
+
+
+@pytest.mark.parametrize("form", ["%d%b%Y", "%B %d, %Y", "%m/%d/%y %I:%M %p", "%Y-%m-%dT%H:%M"])
+def test_gaps_between_dates_are_found(form: str, cli: Cli) -> None:
+    days = [datetime(2024, 1 + k % 12, 28, k % 24) for k in range(40)]
+    cells = ["NA" if k % 7 == 3 else f'"{day.strftime(form)}"' for k, day in enumerate(days)]
+    rows = [(cell, k, k * k) for k, cell in enumerate(cells)]
+    code, said, errors = cli("add", write(Path("new.csv"), "day a y", rows), "--target", "y")
+    assert (code, errors) == (0, "")
+    assert "missing     'NA': 6 cells" in said
+    assert load_params().datasets["new"].split.columns == {"day": "date"}
+    assert cli("ingest", "new")[0] == 0
+    table = pq.read_table("data/1_ingested/new.parquet")
+    assert table["day"].null_count == 6
+    expected = [day.isoformat(timespec="minutes") for k, day in enumerate(days) if k % 7 != 3]
+    size = 16 if "%M" in form else 10
+    assert [day[:size] for day in table["day"].drop_null().to_pylist()] == [
+        day[:size] for day in expected
+    ]
+
+
+def test_a_draft_of_declared_dates_accepts_the_file(cli: Cli) -> None:
+    rows = [(f"{k % 28 + 1}.{k % 12 + 1}.2024", f"2024-01-{k % 9 + 1:02}", k) for k in range(40)]
+    assert cli("add", write(Path("new.csv"), "de iso y", rows), "--target", "y")[0] == 0
+    drafted = Path("data/schema/new.yaml").read_text()
+    Path("data/schema/new.yaml").unlink()
+    code, _, errors = cli("schema", "draft", "data/raw/new.csv")
+    assert (code, errors) == (0, "")
+    assert Path("data/schema/new.yaml").read_text() == drafted
+    rows[7] = ("7.8.2024", "2024-1-7", 1)
+    write(Path("data/raw/new.csv"), "de iso y", rows)
+    assert cli("ingest", "new")[0] == 0
+    code, _, errors = cli("validate", "new")
+    assert code == 2
+    assert "data/raw/new.csv, line 9, column iso: '2024-1-7', expected a date of ISO 8601" in errors
+
+
+def test_a_date_is_no_target(cli: Cli) -> None:
+    rows = [(f"2024-01-{k % 28 + 1:02}", k, k * k) for k in range(40)]
+    file = write(Path("new.csv"), "day a b", rows)
+    code, _, errors = cli("add", file, "--target", "day")
+    assert (code, errors) == (2, "error: add: target day cannot be predicted: dates\n")
+    code, _, errors = cli("add", file)
+    assert (code, "day:" in errors) == (2, False)
 
 
 def test_remove_names_what_there_is(cli: Cli) -> None:

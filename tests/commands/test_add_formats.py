@@ -1,8 +1,10 @@
 """`add` takes files of other kinds as they are; they go through the stages, and rows to predict."""
 
+import json
 import random
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,29 @@ def test_a_file_of_any_kind_is_a_dataset(cli: Cli, tmp_path: Path, name: str) ->
     assert table["price"] == flats()["price"]
     assert table["area"] == flats()["area"]
     assert {*table["lift"]} in ({"true", "false"}, {"True", "False"}, {"yes", "no"})
+
+
+def test_dates_of_a_workbook_are_features_and_texts_of_another_form_are_not(
+    cli: Cli, tmp_path: Path
+) -> None:
+    days = [datetime(2024, 1 + k % 12, 1 + k % 28, k % 24) for k in range(40)]
+    table: dict[str, list[Any]] = {
+        "at": days,
+        "told": [day.strftime("%d.%m.%Y") for day in days],
+        "y": [k * k for k in range(40)],
+    }
+    pd.DataFrame(table).to_excel(tmp_path / "new.xlsx", index=False)
+    code, said, errors = cli("add", tmp_path / "new.xlsx", "--target", "y")
+    assert (code, errors) == (0, "")
+    told = " ".join(said.split())
+    assert "dates 1: at (2024-01-" in told
+    assert (
+        "told: dates written as %d.%m.%Y: taken where they are dates, or text of ISO 8601" in told
+    )
+    for stage in ("ingest", "validate", "split"):
+        assert cli(stage, "new")[0] == 0
+    learned = json.loads(Path("data/3_split/new/columns.json").read_text())
+    assert learned == {"at": {"kind": "date", "days": {"kind": "number"}}}
 
 
 def test_a_row_that_breaks_the_schema_is_named(cli: Cli, tmp_path: Path) -> None:

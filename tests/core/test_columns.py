@@ -1,6 +1,7 @@
 """Columns become features as scikit-learn's transformers make them, learned from training rows."""
 
 import warnings
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,8 @@ from sklearn.preprocessing import OneHotEncoder
 from pipeline.core.columns import (
     CategoryColumn,
     Column,
-    NumberColumn,
     category,
+    date,
     encode,
     feature_names,
     kinds,
@@ -24,10 +25,23 @@ from pipeline.core.columns import (
     target_values,
 )
 from pipeline.core.errors import PipelineError
+from pipeline.core.params import DatePart
 from pipeline.tracking.sklearn_model import encoder_of
 
 WORDS = st.sampled_from(["a", "b", "c", "nan", "", "(missing)", "é"])
 ORDER = ["low", "mid", "high"]
+PARTS: list[DatePart] = ["month", "weekday", "hour"]
+FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%fZ",
+         "%Y-%m-%dT%H:%M:%S+0530", "%Y-%m-%d %H:%M-12:00"]  # fmt: skip
+
+
+@st.composite
+def iso_dates(draw: st.DrawFn) -> str:
+    """From 1 to 9999, each in a form of its own, most near each other."""
+    near = st.datetimes(datetime(1969, 12, 30), datetime(1970, 3, 2))
+    moment = draw(near | st.datetimes())
+    year, form = f"{moment.year:04}", draw(st.sampled_from(FORMS))  # %Y of 1 may be 1
+    return moment.strftime(form.replace("%Y", year))
 
 
 @st.composite
@@ -43,8 +57,13 @@ def tables(draw: st.DrawFn) -> tuple[pa.Table, dict[str, Column]]:
     columns = {
         "x": (of(numbers), number(), pa.float64()),
         "word": (of(WORDS), category(least), pa.string()),
-        "zip": (of(st.sampled_from([1.0, 2.5, -3.0])), category(least, numbers=True), pa.float64()),
+        "zip": (
+            of(st.sampled_from([1.0, 2.5, -3.0, 9.0, 10.0])),
+            category(least, numbers=True),
+            pa.float64(),
+        ),
         "size": (of(st.sampled_from(ORDER)), number(ORDER), pa.string()),
+        "at": (of(iso_dates()), date(PARTS, least), pa.string()),
     }
     table = pa.table({name: pa.array(v, kind) for name, (v, _, kind) in columns.items()})
     return table, {name: one for name, (_, one, _) in columns.items()}
@@ -66,7 +85,7 @@ def test_features_are_those_of_scikit_learns_transformers(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of categories that no training row has
         theirs = encoder_of(learned).transform(pd.DataFrame(rows | numeric))
-    gaps = [n for n, one in learned.items() if isinstance(one, NumberColumn) and one.fill is None]
+    gaps = [name for name, one in learned.items() if not one.filled]
     assert not [n for n in gaps if table[n].null_count]
     np.testing.assert_array_equal(X, np.asarray(theirs, dtype=float))
 
@@ -106,6 +125,15 @@ def test_a_category_that_no_training_row_has_is_as_the_rare_ones_or_the_most_fre
 
     assert encoded("aaabbc", "z") == encoded("aaabbc", "c") == [0, 1]
     assert encoded("aaabb", "z") == encoded("aaabb", "a") == [0]
+
+
+def test_categories_that_are_numbers_stand_in_the_order_of_numbers() -> None:
+    """As OneHotEncoder has them; else 10 would take the weight of 9 in MLflow's model."""
+    raw = read_raw(pa.table({"zip": [100, 100, 10, 9]}), {"zip": category(1, numbers=True)}, "here")
+    learned = learn(raw)
+    assert feature_names(learned) == ["zip=9", "zip=10"]
+    theirs = encoder_of(learned).transform(pd.DataFrame({"zip": [9.0, 10.0]}))
+    np.testing.assert_array_equal(theirs, [[1, 0], [0, 1]])
 
 
 def test_two_features_of_one_kind_have_different_names() -> None:

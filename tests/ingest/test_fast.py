@@ -23,9 +23,9 @@ CELLS = st.sampled_from([
     "\ufeff", "\ufeff1", "-", "-0", "1_0", "a b", "\t1", "1:30", "N/A", "0e1", "00",
 ])
 INTERPRETED = [
-    "1,007", "1,-007", "1,0x10", "1,+1", "1, 2", "1,2 ", "1,\t2", '1,"2"', "1,2\r3,4", "", "a,b",
-    "007,1", "-00,1", " 1,2", "1,\x002", ",",
+    "1, 2", "1,2 ", "1,\t2", '1,"2"', "1,2\r3,4", "", "a,b", " 1,2", "1,\x002", ",",
 ]
+ODD = ["1,007", "1,-007", "1,0x10", "1,+1", "007,1", "-00,1"]
 # fmt: on
 LINES = st.lists(st.lists(CELLS, min_size=2, max_size=3), max_size=6)
 ENDS = st.sampled_from(["\n", "\r\n", "\r", "\n\n"])
@@ -132,6 +132,12 @@ def test_what_arrow_would_interpret_is_not_plain(row: str) -> None:
         assert not fast.plain(text.encode(), Dialect(), header)
 
 
+@pytest.mark.parametrize("row", ODD)
+def test_numbers_that_are_none_here_are_found(row: str) -> None:
+    for text in (f"{row}\n1,2\n", f"1,2\n{row}\n", "1,2\n" * 40_000 + f"{row}\n"):
+        assert fast.odd(text.encode(), ",")
+
+
 NUMBERS = st.sampled_from(
     [*("1", "10", "0", "-0", "0.5", "-0.5", "0e1", "-0E1"), *("007", "-00", "0x1", "-0X2", "+1")]
 )
@@ -142,14 +148,15 @@ def test_cells_are_looked_at_wherever_they_stand(rows: list[tuple[str, str]], ti
     text = "".join(f"{a},{b}\n" for a, b in rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast, "TILE", tile)
-        odd = any(re.match(r"\+|-?0[0-9xX]", cell) for row in rows for cell in row)
-        assert fast.plain(text.encode(), Dialect(), ["a", "b"]) != odd
+        odd = any(re.match(fast.ODD, cell) for row in rows for cell in row)
+        assert fast.odd(text.encode(), ",") == odd
 
 
 def test_common_numbers_and_words_are_plain() -> None:
     text = "0,0.5\n-0.5,1e-05\n0e5,-0E-5\n10,-10\nword,two words\n2020-01-01,10:00\n"
     assert fast.plain(text.encode(), Dialect(), ["a", "b"])
     assert fast.plain(text.replace("\n", "\r\n").encode(), Dialect(), ["a", "b"])
+    assert not fast.odd(text.encode(), ",")
 
 
 def test_a_plain_file_does_not_need_records(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,3 +165,15 @@ def test_a_plain_file_does_not_need_records(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(fast, "BLOCK", 512)
     monkeypatch.setattr(csv_reader, "column", None)
     assert read_csv(path)["b"].to_pylist() == [0.5] * 1000
+
+
+@pytest.mark.parametrize("cell", ["007", "+1", "01.02.2024"])
+def test_a_column_that_is_no_numbers_to_us_leaves_the_others_to_arrow(
+    cell: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "c.csv"
+    path.write_text("a,b\n" + f"1,0.5\n2,{cell}\n" * 1000)
+    monkeypatch.setattr(fast, "BLOCK", 512)
+    precise = read_csv(path, Dialect(comment="#"))  # which goes by records
+    monkeypatch.setattr(csv_reader.CsvFile, "records", lambda *_: iter(()))
+    assert read_csv(path).equals(precise)

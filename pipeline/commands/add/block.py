@@ -92,7 +92,7 @@ def models(
     """The group, the trainer and the params of each model."""
     rows = columns[target.name].values * (1 - test_size(columns[target.name].rows))
     used = [(c, kinds[n].name) for n, c in columns.items() if n != target.name]
-    features = max(1, sum(_features(column) for column, kind in used if kind != "drop"))
+    features = max(1, sum(_features(column, kind) for column, kind in used if kind != "drop"))
     shares: dict[Value, Value] = {
         SHARE_OF_ROWS: _short(1 / rows),
         SHARE_OF_FEATURES: _short(0.5 / features),
@@ -104,10 +104,10 @@ def models(
         yield group, trainer, {p: shares.get(v, v) for p, v in params.items()}
 
 
-def _features(column: Column) -> int:
+def _features(column: Column, kind: str) -> int:
     """How many features a column becomes at most; of categories the most frequent has none."""
     gaps = column.missing >= RARE
-    if column.dtype != "str":
+    if kind != "category":
         return 1 + gaps
     often = sum(count >= RARE for count in (column.counts or {}).values())
     return max(1, often) + gaps

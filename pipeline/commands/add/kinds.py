@@ -1,10 +1,12 @@
-"""What each column is to a model: a number, a category, or nothing, and why."""
+"""What each column is to a model: a number, a category, a date, or nothing, and why."""
 
 import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from pipeline.commands.contents import MOST, Column
+from pipeline.core.dates import ISO
+from pipeline.ingest.words import inline
 
 EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
 CATEGORIES = 1000  # of one column, at most
@@ -21,24 +23,41 @@ class Kind(NamedTuple):
     Attributes
     ----------
     name : str
-        number, category or drop, as `split.columns` of params.yaml.
+        number, category, date or drop, as `split.columns` of params.yaml.
     why : str
         The reason for drop.
     """
 
-    name: Literal["number", "category", "drop"]
+    name: Literal["number", "category", "date", "drop"]
     why: str = ""
 
 
-def kinds(columns: Mapping[str, Column]) -> dict[str, Kind]:
-    """What the columns are, by name."""
-    return {name: kind(name, column) for name, column in columns.items()}
+def kinds(columns: Mapping[str, Column], csv: bool = True) -> dict[str, Kind]:
+    """What the columns are, by name; `csv`: of a file that may declare how dates are written."""
+    return {name: kind(name, column, csv) for name, column in columns.items()}
 
 
-def kind(name: str, column: Column) -> Kind:
+def kind(name: str, column: Column, csv: bool = True) -> Kind:
     """Text of few values is a category; what tells nothing of a row is neither, nor a number."""
-    why = _nothing(column) or (_text if column.dtype == "str" else _numbers)(name, column)
+    if why := _nothing(column):
+        return Kind("drop", why)
+    if column.dates:
+        why = _dates(name, column, csv)
+        return Kind("drop", why) if why else Kind("date")
+    why = (_text if column.dtype == "str" else _numbers)(name, column)
     return Kind("drop", why) if why else Kind("category" if column.dtype == "str" else "number")
+
+
+def _dates(name: str, column: Column, csv: bool) -> str:
+    """Why dates are left out: how they are written has to be certain, and be declared."""
+    if column.form in ISO or (csv and column.form):
+        return ""
+    forms = [*(column.dates or ())]
+    written = f"dates written as {' or '.join(forms)}"
+    if not csv:
+        return f"{written}: taken where they are dates, or text of ISO 8601"
+    declared = " or ".join(f"dates: {{{inline(name)}: {inline(form)}}}" for form in forms[:2])
+    return f"{written}: declare in ingest.csv which, {declared}, and say date here"
 
 
 def _nothing(column: Column) -> str:
@@ -68,8 +87,8 @@ def _numbers(name: str, column: Column) -> str:
 
 
 def _text(name: str, column: Column) -> str:
-    if column.dates:
-        return "dates or times"
+    if column.times:
+        return "dates or times of several forms"
     if ROW_NAMES.fullmatch(name):
         return "row names"
     if not column.repeats:

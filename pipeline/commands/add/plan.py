@@ -21,6 +21,7 @@ from pipeline.commands.schema_draft import drafted
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
 from pipeline.core.checked_inputs import State, state
+from pipeline.core.dates import ISO
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import NAMES_TAKEN, SOURCE, Ingest, Params, load_params
 from pipeline.core.tables import Lines
@@ -96,16 +97,18 @@ def planned(
     columns = read.columns
     _refuse_short(columns)
     _refuse_total(file, read, unit)
-    of_columns = kinds(columns)
+    of_columns = kinds(columns, csv=not found.kind)
     try:
         wanted = find_target(target, columns, task, params.cross_validation.folds)
         _refuse_useless(of_columns, wanted)
     except PipelineError as error:
         raise PipelineError("\n".join([str(error), *notes(found)])) from None
+    found = found.with_dates(_declared(of_columns, columns, wanted.name))
     _warn_of_gaps(columns[wanted.name], wanted, read.lines, unit)
     told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
     text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
-    schema = drafted(columns, str(source), *(_of(of_columns, k) for k in ("category", "drop")))
+    drawn = (_of(of_columns, kind) for kind in ("category", "drop", "date"))
+    schema = drafted(columns, str(source), *drawn)
     _refuse_other(file, source, layout.schema(name), schema)
     return Plan(name, file, before, source, schema, text, told)
 
@@ -251,6 +254,14 @@ def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:
     for group, trainer, own in told.models:
         line = {"dataset": name, "trainer": trainer, **own}
         yield model_entry(group, f"{name}-{trainer}", line)
+
+
+def _declared(
+    kinds: Mapping[str, Kind], columns: Mapping[str, Column], target: str
+) -> dict[str, str]:
+    """How dates are written that are no text of ISO 8601."""
+    forms = {name: columns[name].form for name in _of(kinds, "date") if name != target}
+    return {name: form for name, form in forms.items() if form and form not in ISO}
 
 
 def _of(kinds: Mapping[str, Kind], kind: str) -> list[str]:

@@ -14,6 +14,7 @@ from pipeline.core.trainers import Task
 
 FEW = 30  # below this every row is held out by itself, and none kept for testing
 FEWEST = 3  # rows of a table
+USEFUL = ("number", "category")
 LABELS = 9  # whole numbers that are labels, at most
 POSITIVE = re.compile(r"(?i)yes|true|t|y|pos|positive|present|malignant|sick|dead|died|case")
 
@@ -65,9 +66,9 @@ def find_target(
         hint = nearest(name, columns) or f"; it has {', '.join(columns)}"
         raise PipelineError(f"there is no column {name!r}{hint}")
     column = columns[name]
-    if (found := kind(name, column)).name == "drop":
+    if (found := kind(name, column)).name not in USEFUL:
         what = "has one class" if column.different == 1 else "cannot be predicted"
-        raise PipelineError(f"target {name} {what}: {found.why}")
+        raise PipelineError(f"target {name} {what}: {found.why or 'dates'}")
     if column.values < FEWEST and len(columns) > 1:  # alone it cannot be predicted anyway
         raise PipelineError(
             f"target {name} has a value in {column.values} of {column.rows} rows; {FEWEST} are the "
@@ -95,7 +96,7 @@ def label(value: str | float) -> str:
 
 
 def _possible(columns: Mapping[str, Column]) -> list[str]:
-    return [name for name, column in columns.items() if kind(name, column).name != "drop"]
+    return [name for name, column in columns.items() if kind(name, column).name in USEFUL]
 
 
 def _shown(column: Column) -> str:

@@ -12,6 +12,7 @@ from pipeline.commands.add.block import TEST_SIZE
 from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
+from pipeline.core.dates import ISO
 from pipeline.core.params import COMMENTED, WHITESPACE, Dialect, Table
 from pipeline.core.text import in_one_line
 from pipeline.core.trainers import Value, measures
@@ -83,7 +84,7 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
     others = {name: column for name, column in told.columns.items() if name != target.name}
     of = {
         kind: {name: column for name, column in others.items() if told.kinds[name].name == kind}
-        for kind in ("number", "category", "drop")
+        for kind in ("number", "category", "date", "drop")
     }
     if told.found.kind:
         yield "written", "; ".join([told.found.kind, *_of_table(told.found.table)])
@@ -97,6 +98,8 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
     if of["category"]:
         few = (f"{name} ({c.different}{_gaps(c, '; ')})" for name, c in of["category"].items())
         yield "categories", _listed(few)
+    if of["date"]:
+        yield "dates", _listed(f"{name} ({_dates(c)})" for name, c in of["date"].items())
     for k, (why, names) in enumerate(_reasons(told, of["drop"]).items()):
         yield "left out" * (k == 0), f"{', '.join(names)}: {why}"
     for note in notes(told.found):
@@ -179,6 +182,12 @@ def _gaps(column: Column, before: str = " ") -> str:
         return ""
     text = f"{column.missing:,} missing"
     return f"{before}({text})" if before == " " else f"{before}{text}"
+
+
+def _dates(column: Column) -> str:
+    first, last = (column.dates or {})[column.form or ""]
+    written = "" if column.form in ISO else f"as {column.form}; "
+    return f"{written}{first} to {last}{_gaps(column, '; ')}"
 
 
 def _listed(names: Iterable[str]) -> str:

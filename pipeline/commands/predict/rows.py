@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from pipeline.commands.predict.tables import GAPS, TableRecords
 from pipeline.core import layout
-from pipeline.core.columns import Encoding, NumberColumn, Raw, read_raw
+from pipeline.core.columns import DateColumn, Encoding, Raw, read_raw
 from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Dataset, Dialect
 from pipeline.ingest.cells import is_gap
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.records import ENDED, Record
-from pipeline.validate.schema import load_schema, row_by_row
+from pipeline.validate.schema import load_schema, of_dates, row_by_row
 from pipeline.validate.values import Problem, Source, check_columns, check_values
 
 CHUNK = 16_384  # rows in memory
@@ -74,6 +74,7 @@ class Rows:
     def __init__(self, path: Path, dataset: str, settings: Dataset, columns: Encoding) -> None:
         rules, target = layout.schema(dataset), settings.target
         self.schema = row_by_row(load_schema(rules), target)
+        of_dates(self.schema, [n for n, one in columns.items() if isinstance(one, DateColumn)])
         if undeclared := [name for name in columns if name not in self.schema.columns]:
             raise PipelineError(
                 f"the model uses {', '.join(undeclared)}, which {rules} does not declare; "
@@ -128,19 +129,34 @@ class Rows:
         dialect = self._file.dialect
         values = [[None if is_gap(cell, dialect) else cell for cell in row] for row in cells]
         frame = pd.DataFrame(values, columns=self.header, dtype=object)
+        problems += self._dated(frame, lines)
         frame = frame[[name for name in self.schema.columns if name in self.header]]
         source = Source(self._file.path, self.unit, lines, dialect, declare=False)
         typed, found, _ = check_values(frame, self.schema, source, most=frame.size)
+        for row, name, _ in found:
+            if row >= 0 and isinstance(self._columns.get(name), DateColumn):
+                typed.loc[row, name] = None  # told, and no date
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
         table = pa.Table.from_pandas(typed[[*self._columns]], preserve_index=False)
         raw = read_raw(table, self._columns, str(self._file.path))
-        problems += self._unfilled(raw, lines)
+        told = {(line, name) for line, name, _ in problems}
+        problems += [one for one in self._unfilled(raw, lines) if one[:2] not in told]
         return Chunk(cells, lines, raw), sorted(problems)
+
+    def _dated(self, frame: pd.DataFrame, lines: Sequence[int]) -> Iterator[Problem]:
+        """Puts text of ISO 8601 in place of dates of a declared form; what is no such date."""
+        if not isinstance(self._file, CsvFile):
+            return
+        for name in self._file.dialect.dates.keys() & {*self.header}:
+            cells = pa.chunked_array([frame[name].tolist()], pa.string())
+            iso, found = self._file.with_dates(name, cells, lines)
+            frame[name] = pd.Series(iso.to_pylist(), dtype=object)
+            yield from ((lines[row], name, text) for row, text in found)
 
     def _unfilled(self, raw: Raw, lines: Sequence[int]) -> Iterator[Problem]:
         """Gaps in columns that had none when the model was trained: nothing fills them."""
         for (name, column), values in zip(self._columns.items(), raw.values.T, strict=True):
-            if isinstance(column, NumberColumn) and column.fill is None:
+            if not column.filled:
                 for row in np.flatnonzero(np.isnan(values)).tolist():
                     where = f"{self._file.path}, {self.unit} {lines[row]}, column {name}"
                     text = "no value, and the model has learned nothing that fills it"

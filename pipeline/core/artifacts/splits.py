@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.core import layout
 from pipeline.core.columns import (
+    DateColumn,
     Encoding,
     Learned,
-    NumberColumn,
     Raw,
     encode,
     ends,
@@ -76,9 +76,16 @@ class Split:
     scale: Array
 
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """The smallest and the largest value of each column of numbers over the training rows."""
+        """The smallest and the largest value of each column of numbers or dates, of training rows.
+
+        Of dates in days since 1970-01-01.
+        """
         columns = zip(self.encoding.items(), self.raw.values[self.train].T, strict=True)
-        return {name: ends(values) for (name, one), values in columns if in_range(one)}
+        return {
+            name: ends(values)
+            for (name, one), values in columns
+            if in_range(one) or isinstance(one, DateColumn)
+        }
 
     def part(self, rows: NDArray[np.int64]) -> tuple[Array, Array]:
         """Some rows as the models see them: standardized features, and the target."""
@@ -114,8 +121,7 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
     where = str(layout.ingested(dataset))
     for name, column in encoding.items():
         text = in_range(column) and pa.types.is_string(table[name].type)
-        unfilled = isinstance(column, NumberColumn) and column.fill is None
-        if text or (unfilled and not has_value(table[name])[used].all()):
+        if text or (not column.filled and not has_value(table[name])[used].all()):
             raise PipelineError(
                 f"{where}: column {name} has text or gaps that it had not when the models were "
                 "trained: mend the file that it comes from, or take the last one back, and run "
