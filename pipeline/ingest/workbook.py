@@ -18,7 +18,7 @@ from pipeline.core.checked_inputs import state
 from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Dialect, Table
 from pipeline.core.tables import Lines
-from pipeline.ingest.cells import NULL, TEXT, Kind, column
+from pipeline.ingest.cells import TEXT, Kind, column
 from pipeline.ingest.records import shown
 from pipeline.ingest.sheets import Cell, all_rows, filled, flaws, opened
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
@@ -134,10 +134,7 @@ class Workbook(TableFile):
         self._mixed[k].numbers |= any(isinstance(value, int | float) for value in values)
         kind = TEXT if texts or self._mixed[k].texts else self._kinds[k]
         cells = [None if value is None else str(value) for value in values]
-        found = column([c for c in cells if c is not None], kind, Dialect(), self.header[k])
-        known = iter(found.to_pylist())
-        filled = found.type if len(found) else NULL
-        return pa.array([None if c is None else next(known) for c in cells], filled)
+        return column(cells, kind, Dialect(), self.header[k])
 
     def _rows(
         self, rows: Iterator[Row], problems: Problems
