@@ -182,9 +182,8 @@ def _read_block(file: IO[bytes], quote: bytes) -> bytes:
 
 def _count(text: bytes, mark: bytes) -> int:
     """How often a byte stands there; of many 7 times faster than `bytes.count`."""
-    return (
-        np.count_nonzero(np.frombuffer(text, np.uint8) == mark[0]) if mark and mark in text else 0
-    )
+    codes = np.frombuffer(text, np.uint8)
+    return int(np.count_nonzero(codes == mark[0])) if mark and mark in text else 0
 
 
 def look(text: bytes, dialect: Dialect) -> Look | None:
