@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.core.dates import ISO, ends_of, forms_of
+from pipeline.core.tables import as_array
 from pipeline.ingest.numbers import DATE
 
 MOST = 10_000  # different values that are counted
@@ -101,10 +102,10 @@ class Column:
             self.shortest = min(self.shortest or sizes["min"], sizes["min"])
             self.longest = max(self.longest, sizes["max"])
             return
-        ends = pc.min_max(present).as_py()
-        self.low = ends["min"] if self.low is None else min(self.low, ends["min"])
-        self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
-        values = present.to_numpy()
+        values = as_array(present)
+        low, high = values.min().item(), values.max().item()
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
         share = len(values) / self.values
         self.mean = (1 - share) * self.mean + share * _mean(values)
         self.counting &= self.low in (0, 1) and not self.missing and self.dtype == "int64"
@@ -125,7 +126,12 @@ class Column:
     def _count(self, column: pa.ChunkedArray) -> None:
         if self.counts is None:
             return
-        found = column.drop_null().value_counts()
+        present = column.drop_null()
+        some = present.slice(0, 2 * MOST)  # of floats these tell: they are seldom counted
+        if self.dtype == "float64" and len(some.unique()) > MOST:
+            self.times, self.counts = False, None
+            return
+        found = present.value_counts()
         values, counts = found.field(0), found.field(1)
         self.repeats = self.repeats or bool(len(found) and pc.max(counts).as_py() > 1)
         if len(found) > MOST:

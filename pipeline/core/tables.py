@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -222,7 +222,7 @@ def as_arrays(table: pa.Table) -> tuple[Array, Array]:
     X : ndarray of shape (n_rows, n_features)
     y : ndarray of shape (n_rows,)
     """
-    *features, target = [_array(column) for column in table.columns]
+    *features, target = [as_array(column) for column in table.columns]
     return as_matrix(features, len(target)), target.astype(np.float64)
 
 
@@ -249,16 +249,17 @@ def column_values(column: pa.ChunkedArray) -> Array:
     """A column of numbers, shape (n_rows,); nan where a value is missing."""
     if column.null_count:
         column = column.cast(pa.float64(), safe=False).fill_null(float("nan"))
-    return _array(column).astype(np.float64, copy=False)
+    return as_array(column).astype(np.float64, copy=False)
 
 
 def has_value(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Where a column has a value, shape (n_rows,)."""
     if not column.null_count:
         return np.ones(len(column), dtype=bool)
-    return _array(column.is_valid().cast(pa.uint8())).astype(bool)
+    return as_array(column.is_valid().cast(pa.uint8())).astype(bool)
 
 
-def _array(column: pa.ChunkedArray) -> NDArray[np.generic]:
+def as_array(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of numbers without gaps, shape (n_rows,)."""
     chunks = [np.from_dlpack(chunk) for chunk in column.chunks if len(chunk)]
-    return chunks[0] if len(chunks) == 1 else np.concatenate([np.empty(0), *chunks])
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks) if chunks else np.empty(0)

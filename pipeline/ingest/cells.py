@@ -24,29 +24,29 @@ def united(one: Kind, other: Kind) -> Kind:
     return max(one, other, key=ORDER.index)
 
 
-def column(cells: Sequence[str], kind: Kind, dialect: Dialect, name: str) -> pa.Array:
+def column(cells: Sequence[str | None], kind: Kind, dialect: Dialect, name: str) -> pa.Array:
     """Make an array of cells: int64 if every one is an integer, float64 if every one is finite.
 
     Else, or if `kind` says so, they stay text, character by character.
 
     Parameters
     ----------
-    cells : sequence of str
+    cells : sequence of str or None
+        None has no value.
     kind : kind
         What earlier rows of the column hold: text stays text.
     dialect : Dialect
-        Its `missing` cells have no value; it says how numbers are written.
+        How numbers are written.
     name : str
         The column's, which may have a unit.
     """
-    gaps = [is_gap(cell, dialect) for cell in cells]
-    present = [cell for cell, gap in zip(cells, gaps, strict=True) if not gap]
+    present = [cell for cell in cells if cell is not None]
     numbers = None if kind == TEXT else _numbers(dialect.pointed(present, name))
     if numbers is not None and len(present) == len(cells):
         return number_column(numbers)
     found = TEXT if numbers is None else pa.from_numpy_dtype(numbers.dtype) if present else NULL
     values = iter(present if numbers is None else numbers.tolist())
-    return pa.array([None if gap else next(values) for gap in gaps], found)
+    return pa.array([None if cell is None else next(values) for cell in cells], found)
 
 
 def is_gap(cell: str, dialect: Dialect) -> bool:

@@ -145,6 +145,11 @@ def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
     return True
 
 
+def _plain(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
+    """Whether a block is ASCII, and none of the letters before it is half read."""
+    return block.isascii() and not decoder.getstate()[0]
+
+
 def encoding(path: Path) -> Encoding:
     """UTF-16 by its mark, UTF-8 if all of the file is; else cp1252, or latin-1.
 
@@ -156,7 +161,7 @@ def encoding(path: Path) -> Encoding:
         while block := file.read(BLOCK):
             if utf_8 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return "utf-16"
-            utf_8 = utf_8 and _decodes(decoder, block)
+            utf_8 = utf_8 and (_plain(decoder, block) or _decodes(decoder, block))
             high |= {*CONTROLS.findall(block)} if not utf_8 else set()
         utf_8 = utf_8 and _decodes(decoder, b"")
     return "utf-8" if utf_8 else "cp1252" if high and high.isdisjoint(UNDEFINED) else "latin-1"

@@ -22,7 +22,7 @@ from pipeline.core.params import Dialect, nearest
 from pipeline.core.tables import Lines, Rejected
 from pipeline.core.text import is_number
 from pipeline.ingest.bad_records import BadRecords
-from pipeline.ingest.cells import NULL, TEXT, Kind, column
+from pipeline.ingest.cells import NULL, TEXT, Kind, column, is_gap
 from pipeline.ingest.fast import fast_batches, serves
 from pipeline.ingest.numbers import NO_NAMES
 from pipeline.ingest.records import (
@@ -245,7 +245,10 @@ class CsvFile(TableFile):
     def _batch(self, batch: list[Record]) -> Batch:
         cells = zip(*(record.cells for record in batch), strict=True)
         columns = zip(cells, self._kinds, self.header, strict=True)
-        arrays = [column(c, kind, self.dialect, name) for c, kind, name in columns]
+        arrays = [
+            column([None if is_gap(c, self.dialect) else c for c in one], kind, self.dialect, name)
+            for one, kind, name in columns
+        ]
         return [(record.line, 1) for record in batch], arrays
 
     def _refused(self, problems: str, offer: str = "", few: bool = False) -> PipelineError:

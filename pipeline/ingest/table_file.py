@@ -1,15 +1,16 @@
 """What files of all kinds have in common: rows in groups, columns of one kind of cells."""
 
+import contextlib
 import json
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.core.artifacts.rejected import said
 from pipeline.core.checked_inputs import State, refuse_changed, state
@@ -67,10 +68,12 @@ class TableFile(ABC):
             self.settled &= first or kinds == self._kinds
             self._kinds[:], first = kinds, False  # in place: `fast_batches` looks at them
             if self.settled:
-                table = pa.concat_tables([*waiting, self._table(arrays)])
-                whole = len(table) - len(table) % size
-                yield from (table[k : k + size].combine_chunks() for k in range(0, whole, size))
-                waiting = [table[whole:]]
+                waiting = [pa.concat_tables([*waiting, self._table(arrays)])]
+                while len(waiting[0]) >= size:
+                    group = waiting[0][:size].combine_chunks()
+                    waiting = [waiting[0][size:]]  # memory has what is given only once
+                    yield group
+                    del group
         if not self.lines:
             raise self._refused(f"{self.path}: has a header but no rows; add the data")
         self._refuse_odd()
@@ -159,14 +162,14 @@ def write_rows(path: Path, file: TableFile) -> None:
 
 
 def _written(path: Path, file: TableFile) -> bool:
-    groups = file.groups()
-    first = next(groups, None)
-    if first is not None:
-        with writer(path, first.schema) as output:
-            for group in chain([first], groups):
-                output.write_table(group, row_group_size=len(group))
-            if file.lines.steps != [(0, 2)]:
-                output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
-            if file.rejected:
-                output.add_key_value_metadata({REJECTED: json.dumps(file.rejected)})
+    output: pq.ParquetWriter | None = None
+    with contextlib.ExitStack() as last:
+        for group in file.groups():
+            output = output or last.enter_context(writer(path, group.schema))
+            output.write_table(group, row_group_size=len(group))
+            del group  # before the next is made
+        if output and file.lines.steps != [(0, 2)]:
+            output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
+        if output and file.rejected:
+            output.add_key_value_metadata({REJECTED: json.dumps(file.rejected)})
     return file.settled

@@ -17,7 +17,7 @@ from openpyxl.utils.cell import get_column_letter
 
 from pipeline.core.errors import PipelineError, Problems
 from pipeline.core.params import Dialect, Table
-from pipeline.ingest.cells import NULL, TEXT, column
+from pipeline.ingest.cells import TEXT, column
 from pipeline.ingest.numbers import MARKERS, like_number
 from pipeline.ingest.records import shown
 from pipeline.ingest.sheets import Cell, all_rows, filled, flaws, opened
@@ -139,10 +139,7 @@ class Workbook(TableFile):
         self._mixed[k].numbers |= any(isinstance(value, int | float) for value in values)
         kind = TEXT if texts or self._mixed[k].texts else self._kinds[k]
         cells = [None if value is None else str(value) for value in values]
-        found = column([c for c in cells if c is not None], kind, Dialect(), self.header[k])
-        known = iter(found.to_pylist())
-        filled = found.type if len(found) else NULL
-        return pa.array([None if c is None else next(known) for c in cells], filled)
+        return column(cells, kind, Dialect(), self.header[k])
 
     def _rows(
         self, rows: Iterator[Row], problems: Problems

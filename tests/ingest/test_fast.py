@@ -1,9 +1,9 @@
 """Arrow's parser, after the look at the bytes, and the records one by one: the same table."""
 
 import gzip
-import re
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -20,15 +20,27 @@ from pipeline.ingest.reader import read_csv
 CELLS = st.sampled_from([
     "1", "-2", "0", "0.5", "-0.25", "1e5", "1e-05", ".5", "3.", "x", "true", "2020-01-01", "", " 1",
     "007", "-007", "0x10", "+1", "nan", "inf", "1e400", "9" * 19, "9" * 25, '"q"', '"a\nb"', "é",
-    "\ufeff", "\ufeff1", "-", "-0", "1_0", "a b", "\t1", "1:30", "N/A", "0e1", "00",
+    "\ufeff", "\ufeff1", "-", "-0", "1_0", "a b", "\t1", "1:30", "N/A", "0e1", "00", "NA", '""',
+    '"1"', '" 1"', '"1 "', '"007"', '"-0x1"', '"+1"', '"NA"', '"a,b"', '"a ""b"" c"', '"""a"""',
+    '"a\r"', '"a\r\nb"', '"\n"', '"0,5"', '"a"b', 'a"b', '"', '"a""', '"a" ', ' "a"', '"b"',
+    "b", "a", "0,5",
 ])
-INTERPRETED = [
-    "1, 2", "1,2 ", "1,\t2", '1,"2"', "1,2\r3,4", "", "a,b", " 1,2", "1,\x002", ",",
+UNCERTAIN = [
+    "1,2\r3,4", "", "1,\x002", '1,2"', '1,"2"3', '1,"2" ', '1, "2"', '1,"2', '"1",2"', '"a"\r,1',
 ]
-ODD = ["1,007", "1,-007", "1,0x10", "1,+1", "007,1", "-00,1"]
 # fmt: on
 LINES = st.lists(st.lists(CELLS, min_size=2, max_size=3), max_size=6)
-ENDS = st.sampled_from(["\n", "\r\n", "\r", "\n\n"])
+REGULAR = st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=6)
+DECLARED = st.fixed_dictionaries(
+    {
+        "missing": st.sampled_from([[], [""], ["NA"], ["", "NA", "1", "-"], [" 1"]]),
+        "quoted_missing": st.booleans(),
+        "quote": st.sampled_from(['"', '"', '"', "'"]),
+        "delimiter": st.sampled_from([",", ",", ";", "\t"]),
+        "decimal": st.sampled_from([".", ".", ","]),
+    }
+)
+ENDS = st.sampled_from(["\n", "\n", "\n", "\n", "\r\n", "\r", "\n\n"])
 
 
 def outcome(path: Path, dialect: Dialect) -> pa.Table | str:
@@ -43,19 +55,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fast")
 
 
-@given(rows=LINES, ends=st.lists(ENDS, min_size=7, max_size=7), block=st.integers(1, 60))
-@example(rows=[["1", "2"], ["3", "-007"]], ends=["\n"] * 7, block=60)
-@example(rows=[["1", "2"], ["x", "1"], ["2", "a"]], ends=["\n"] * 7, block=4)
-@example(rows=[["a", "b"], ["a", "b"]], ends=["\n"] * 7, block=60)
-def test_both_paths_agree(folder: Path, rows: list[list[str]], ends: list[str], block: int) -> None:
-    path = folder / "a.csv"
-    lines = [",".join(row) + end for row, end in zip([["a", "b"], *rows], ends, strict=False)]
+@given(
+    rows=LINES | REGULAR,
+    ends=st.lists(ENDS, min_size=7, max_size=7),
+    block=st.integers(1, 60),
+    declared=DECLARED | st.just({}),
+)
+@example(rows=[["1", "2"], ["3", "-007"]], ends=["\n"] * 7, block=60, declared={})
+@example(rows=[["1", "2"], ["x", "1"], ["2", "a"]], ends=["\n"] * 7, block=4, declared={})
+@example(rows=[["a", "b"], ["a", "b"]], ends=["\n"] * 7, block=60, declared={})
+def test_both_paths_agree(
+    folder: Path,
+    rows: list[list[str]],
+    ends: list[str],
+    block: int,
+    declared: dict[str, Any],
+) -> None:
+    dialect = Dialect(**declared)
+    path, cut = folder / "a.csv", dialect.delimiter
+    lines = [cut.join(row) + end for row, end in zip([["a", "b"], *rows], ends, strict=False)]
     path.write_bytes("".join(lines).encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast, "BLOCK", block)
-        quick = outcome(path, Dialect())
+        quick = outcome(path, dialect)
         patch.setattr(csv_reader, "serves", lambda *_: False)
-        precise = outcome(path, Dialect())
+        precise = outcome(path, dialect)
     if isinstance(quick, str) or isinstance(precise, str):
         assert quick == precise
     else:
@@ -125,46 +149,58 @@ def test_a_mark_may_come_in_pieces(folder: Path) -> None:
     assert read_csv(path).to_pydict() == {"a": [1], "b": [2]}
 
 
-@pytest.mark.parametrize("row", INTERPRETED)
-def test_what_arrow_would_interpret_is_not_plain(row: str) -> None:
-    header = ["a", "b"]
+@pytest.mark.parametrize("row", UNCERTAIN)
+def test_what_arrow_would_cut_otherwise_is_left_to_records(row: str) -> None:
     for text in (f"{row}\n1,2\n", f"1,2\n{row}\n", "1,2\n" * 40_000 + f"{row}\n"):
-        assert not fast.plain(text.encode(), Dialect(), header)
+        assert fast.look(text.encode(), Dialect()) is None
 
 
-@pytest.mark.parametrize("row", ODD)
-def test_numbers_that_are_none_here_are_found(row: str) -> None:
-    for text in (f"{row}\n1,2\n", f"1,2\n{row}\n", "1,2\n" * 40_000 + f"{row}\n"):
-        assert fast.odd(text.encode(), ",")
+NUMBERS = ["1", "10", "0", "-0", "0.5", "-0.5", "0e1", "-0E1", ".5", "-.5", "5.", "1e-400"]
+OTHERS = [
+    *("007", "-007", "00", "-00", "0x1", "-0X2", "+1", "+0.5", "nan", "-inf", "1e400", " 1", "1 "),
+    *("", "-", "1_0", "true"),
+]
 
 
-NUMBERS = st.sampled_from(
-    [*("1", "10", "0", "-0", "0.5", "-0.5", "0e1", "-0E1"), *("007", "-00", "0x1", "-0X2", "+1")]
-)
+SURE = st.lists(st.sampled_from([*NUMBERS, None]))
 
 
-@given(rows=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1), tile=st.integers(1, 20))
-def test_cells_are_looked_at_wherever_they_stand(rows: list[tuple[str, str]], tile: int) -> None:
-    text = "".join(f"{a},{b}\n" for a, b in rows)
+@given(above=SURE, other=st.sampled_from(OTHERS), below=SURE)
+def test_cells_are_judged_wherever_they_stand(
+    above: list[str | None], other: str, below: list[str | None]
+) -> None:
+    texts = pa.chunked_array([pa.array([*above, other, *below], pa.string())])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "TILE", tile)
-        odd = any(re.match(fast.ODD, cell) for row in rows for cell in row)
-        assert fast.odd(text.encode(), ",") == odd
+        patch.setattr(fast, "column", lambda *_: "judged")
+        assert fast._typed(texts, pa.null(), Dialect(), "a") == "judged"
 
 
-def test_common_numbers_and_words_are_plain() -> None:
+@given(cells=SURE)
+def test_numbers_need_no_judging(cells: list[str | None]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "column", None)
+        texts = pa.chunked_array([pa.array(cells, pa.string())])
+        found = fast._typed(texts, pa.null(), Dialect(), "a").to_pylist()
+    assert found == [None if cell is None else float(cell) for cell in cells]
+
+
+def test_lines_are_told_from_records() -> None:
     text = "0,0.5\n-0.5,1e-05\n0e5,-0E-5\n10,-10\nword,two words\n2020-01-01,10:00\n"
-    assert fast.plain(text.encode(), Dialect(), ["a", "b"])
-    assert fast.plain(text.replace("\n", "\r\n").encode(), Dialect(), ["a", "b"])
-    assert not fast.odd(text.encode(), ",")
+    text += '"a ""b"", c","d\ne"\n"","1"\n'
+    for lines in (text, text.replace("\n", "\r\n")):
+        seen = fast.look(lines.encode(), Dialect())
+        assert seen is not None
+        assert seen.lines == [(0, 7), (8, 1)]
 
 
 def test_a_plain_file_does_not_need_records(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = folder / "b.csv"
-    path.write_text("a,b\n" + "1,0.5\n" * 1000)
+    path.write_text("a,b\n" + '"1, ""2""\n",0.5\n"",NA\n' * 1000)
     monkeypatch.setattr(fast, "BLOCK", 512)
     monkeypatch.setattr(csv_reader, "column", None)
-    assert read_csv(path)["b"].to_pylist() == [0.5] * 1000
+    found = read_csv(path, Dialect(missing=["NA", ""], quoted_missing=False))
+    assert found["a"].to_pylist() == ['1, "2"\n', ""] * 1000
+    assert found["b"].to_pylist() == [0.5, None] * 1000
 
 
 @pytest.mark.parametrize("cell", ["007", "+1", "01.02.2024"])
