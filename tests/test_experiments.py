@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,7 +54,9 @@ def test_after_going_back_an_experiment_is_compared_with_the_commit(clone: Clone
     assert "loo mse" not in clone.ok("dvc repro")
 
 
-def test_a_logged_target_trains_anew_and_is_predicted_in_its_own_units(clone: Clone) -> None:
+def test_a_logged_target_trains_anew_and_is_predicted_in_its_own_units(
+    clone: Clone, tmp_path: Path
+) -> None:
     output = clone.ok("dvc exp run -S +datasets.house.split.target_transform=log --name log")
     models = ("direct@house-pairwise_mean", "direct@house-closed_form",
               "gradient@house-manual_gd", "gradient@house-torch_sgd")  # fmt: skip
@@ -64,8 +67,8 @@ def test_a_logged_target_trains_anew_and_is_predicted_in_its_own_units(clone: Cl
     assert "mean squared error, log(price_wan)" in page
     assert "coefficient on the standardized feature, log(price_wan)" in page
     assert re.search(r"closed_form: exp\([\d.]+ x \+ [\d.]+\)", page)
-    (clone.folder / "new.csv").write_text("area_m2\n140\n")
-    predict = "python -m pipeline predict house new.csv 2> /dev/null"
+    (tmp_path / "new.csv").write_text("area_m2\n140\n")
+    predict = f"python -m pipeline predict house {tmp_path / 'new.csv'} 2> /dev/null"
     answer = clone.ok(f"{predict} --model closed_form")
     table = np.loadtxt(clone.folder / "data/raw/house.csv", delimiter=",", skiprows=1)
     slope, intercept = np.polyfit(table[:, 0], np.log(table[:, 1]), 1)
@@ -77,6 +80,7 @@ def test_a_logged_target_trains_anew_and_is_predicted_in_its_own_units(clone: Cl
     [run] = [one for one in runs(clone) if one["mlflow.runName"] == name]
     assert clone.ok(f"{predict} --run {run['id']}") == answer
     assert "target_transform" not in clone.ok("dvc repro")
+    assert clone.ok("git status --porcelain") == ""
 
 
 def test_two_models_of_a_dataset_share_a_trainer(clone: Clone) -> None:
