@@ -165,26 +165,25 @@ class Workbook(TableFile):
         value = cell.value
         if isinstance(value, str) and value in self._declared.missing:
             return None
-        where = self._place(row, self._first + k)
-        if cell.data_type == "e":
-            problems.add(f"{where}: {value}, expected a value; mend the formula, or empty the cell")
-            return None
-        if isinstance(value, timedelta):
-            problems.add(f"{where}: is a duration, expected a number, of minutes say")
-            return None
-        if isinstance(value, datetime | date | time):
-            return _iso(value, cell.number_format)
-        if isinstance(value, bool):
+        if isinstance(value, str) and cell.data_type != "e":
+            self._note_text(row, k, value)
+        elif isinstance(value, bool):
             return "true" if value else "false"
-        if isinstance(value, str):
-            self._note_text(k, value, where)
+        elif isinstance(value, int | float):
+            text = repr(value)
+            self._mixed[k].long |= (
+                len(text) > DIGITS and len(NO_DIGITS.sub("", text).strip("0")) > DIGITS
+            )
+        elif isinstance(value, datetime | date | time):
+            return _iso(value, cell.number_format)
         else:
-            self._mixed[k].long |= len(NO_DIGITS.sub("", repr(value)).strip("0")) > DIGITS
+            problems.add(f"{self._place(row, self._first + k)}: {_refused(value)}")
+            return None
         return value  # type: ignore[no-any-return]
 
-    def _note_text(self, k: int, text: str, where: str) -> None:
+    def _note_text(self, row: int, k: int, text: str) -> None:
         mixed = self._mixed[k]
-        mixed.first = mixed.first or where.rpartition("!")[2]
+        mixed.first = mixed.first or f"{get_column_letter(self._first + k + 1)}{row}"
         if len(mixed.texts) < ROWS:
             mixed.texts[text] += 1
 
@@ -217,6 +216,13 @@ def _names(cells: Sequence[Cell], there: Sequence[int]) -> list[Any]:
     """The cells from the first to the last that is filled."""
     places = range(there[0], there[-1] + 1)
     return [cells[k].value if filled(cells[k]) else "" for k in places]
+
+
+def _refused(value: object) -> str:
+    """What is wrong with a value that is none: an error, a duration."""
+    if isinstance(value, timedelta):
+        return "is a duration, expected a number, of minutes say"
+    return f"{value}, expected a value; mend the formula, or empty the cell"
 
 
 def _iso(value: date | time, form: str) -> str:
