@@ -19,6 +19,7 @@ from pipeline.core.files import atomic_write
 from pipeline.core.tables import LINES, REJECTED, Lines, Rejected, group_rows, writer
 from pipeline.ingest.cells import FLOAT, NULL, TEXT, Kind, united
 
+MOST, TIMES = 2**33, 1000  # bytes of a table, and times its file: beyond both it is refused
 Batch: TypeAlias = tuple[list[tuple[int, int]], list[pa.Array | pa.ChunkedArray]]
 
 
@@ -168,8 +169,19 @@ def _written(path: Path, file: TableFile) -> bool:
             output = output or last.enter_context(writer(path, group.schema))
             output.write_table(group, row_group_size=len(group))
             del group  # before the next is made
+            _refuse_bomb(file, path.stat().st_size)
         if output and file.lines.steps != [(0, 2)]:
             output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
         if output and file.rejected:
             output.add_key_value_metadata({REJECTED: json.dumps(file.rejected)})
     return file.settled
+
+
+def _refuse_bomb(file: TableFile, size: int) -> None:
+    """Refuse a small file that would fill the disk."""
+    own = file.state[1] if file.state else 0
+    if size > MOST and size > TIMES * own:
+        raise PipelineError(
+            f"{file.path}: has {own:,} bytes, and a table of more than {MOST:,}, over {TIMES:,} "
+            "times as much, in it; expected data: where it is, unpack the file"
+        )

@@ -172,29 +172,25 @@ class Workbook(TableFile):
         value = cell.value
         if isinstance(value, str) and value in self._declared.missing:
             return None
-        where = self._place(row, self._first + k)
-        if cell.data_type == "e":
-            problems.add(f"{where}: {value}, expected a value; mend the formula, or empty the cell")
-            return None
-        if isinstance(value, timedelta):
-            problems.add(f"{where}: is a duration, expected a number, of minutes say")
-            return None
         if isinstance(value, datetime | date | time):
             value = _iso(value, cell.number_format)
-        if isinstance(value, bool):
+        elif isinstance(value, bool):
             value = "true" if value else "false"
-        if isinstance(value, float) and not isfinite(value):
-            problems.add(f"{where}: {value}, expected a finite number")
-            return None
-        if isinstance(value, str):
-            self._note_text(k, value, where)
+        if isinstance(value, str) and cell.data_type != "e":
+            self._note_text(row, k, value)
+        elif isinstance(value, int | float) and isfinite(value):
+            text = repr(value)
+            self._mixed[k].long |= (
+                len(text) > DIGITS and len(NO_DIGITS.sub("", text).strip("0")) > DIGITS
+            )
         else:
-            self._mixed[k].long |= len(NO_DIGITS.sub("", repr(value)).strip("0")) > DIGITS
+            problems.add(f"{self._place(row, self._first + k)}: {_refused(value)}")
+            return None
         return value  # type: ignore[no-any-return]
 
-    def _note_text(self, k: int, text: str, where: str) -> None:
+    def _note_text(self, row: int, k: int, text: str) -> None:
         mixed = self._mixed[k]
-        mixed.first = mixed.first or where.rpartition("!")[2]
+        mixed.first = mixed.first or f"{get_column_letter(self._first + k + 1)}{row}"
         if len(mixed.texts) < ROWS:
             mixed.texts[text] += 1
 
@@ -227,6 +223,15 @@ def _names(cells: Sequence[Cell], there: Sequence[int]) -> list[Any]:
     """The cells from the first to the last that is filled."""
     places = range(there[0], there[-1] + 1)
     return [cells[k].value if filled(cells[k]) else "" for k in places]
+
+
+def _refused(value: object) -> str:
+    """What is wrong with a value that is none: an error, a duration, no finite number."""
+    if isinstance(value, timedelta):
+        return "is a duration, expected a number, of minutes say"
+    if isinstance(value, float):
+        return f"{value}, expected a finite number"
+    return f"{value}, expected a value; mend the formula, or empty the cell"
 
 
 def _iso(value: date | time, form: str) -> str:

@@ -1,6 +1,9 @@
 import csv
+import gzip
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +16,11 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import Dialect
 from pipeline.core.tables import read_lines, read_table
 from pipeline.core.text import is_number
+from pipeline.ingest import table_file
 from pipeline.ingest.reader import CsvFile, read_csv
 from pipeline.ingest.records import ENDED
 from pipeline.ingest.table_file import write_rows
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -194,3 +199,51 @@ def test_a_table_of_text_loads_equal_to_what_was_written(
     text = "\n".join(",".join(f'"{cell}"' for cell in line) for line in lines)
     path.write_text(text, encoding="utf-8", newline="")
     assert [list(row.values()) for row in read_csv(path).to_pylist()] == lines[1:]
+
+
+def packed(path: Path, line: bytes, size: int) -> Path:
+    """Pack a file of so many MB of one line."""
+    with gzip.open(path, "wb") as file:
+        file.write(b"a,b\n")
+        for _ in range(size):
+            file.write(line * (2**20 // len(line)))
+    return path
+
+
+def test_a_file_that_would_fill_the_disk_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb, made = packed(tmp_path / "a.csv.gz", b"1,2\n", 2), tmp_path / "a.parquet"
+    monkeypatch.setattr(table_file, "MOST", 2**20)
+    with pytest.raises(PipelineError, match=r"a\.csv\.gz: has .* unpack the file"):
+        write_rows(made, CsvFile(bomb))
+    assert [*tmp_path.iterdir()] == [bomb]
+    unpacked = tmp_path / "a.csv"
+    unpacked.write_bytes(gzip.decompress(bomb.read_bytes()))
+    write_rows(made, CsvFile(unpacked))
+    assert made.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [b"1,2\n", b"\0"])
+def test_memory_does_not_grow_with_what_is_unpacked(tmp_path: Path, line: bytes) -> None:
+    """A line is held, up to 64 MB of it."""
+    code = """
+import sys
+from pathlib import Path
+from pipeline.core.errors import PipelineError
+from pipeline.ingest.reader import CsvFile
+from pipeline.ingest.table_file import write_rows
+from tests.conftest import ROOT
+try:
+    write_rows(Path(sys.argv[2]), CsvFile(Path(sys.argv[1])))
+except PipelineError:
+    pass
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+    most = []
+    for size in (70, 280):
+        words = [str(packed(tmp_path / "a.csv.gz", line, size)), str(tmp_path / "a.parquet")]
+        most.append(int(subprocess.check_output([sys.executable, "-c", code, *words], cwd=ROOT)))
+    assert most[1] < 1.2 * most[0]
+    assert most[1] < 500_000
