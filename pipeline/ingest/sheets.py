@@ -60,12 +60,11 @@ def found_table(path: Path, wanted: str | None = None) -> dict[str, Any]:
     PipelineError
         As `opened`.
     """
-    if wanted is None:
-        with reading(path) as book:
+    with reading(path) as book:
+        if wanted is None and len(book.worksheets) > 1:
             shown = [s for s in book.worksheets if s.sheet_state == "visible" and _top(s)]
-            wanted = shown[0].title if len(shown) == 1 < len(book.worksheets) else None
-    with opened(path, wanted) as (_, sheet):
-        rows = _top(sheet)
+            wanted = shown[0].title if len(shown) == 1 else None
+        rows = _top(_chosen(path, book.worksheets, wanted))
     found = {"sheet": wanted, **_header(rows)}
     return {key: value for key, value in found.items() if value}
 
@@ -87,7 +86,8 @@ def _header(rows: Sequence[dict[int, Any]]) -> dict[str, Any]:
         if all(row <= here.keys() for row in below):
             return {"skip_lines": above}
         names = min(here) - 1
-        if all(names in row and row - {names} <= here.keys() for row in below):
+        several = len(here) > 1  # a title may stand above the second of two columns
+        if several and all(names in row and row - {names} <= here.keys() for row in below):
             return {"skip_lines": above, "row_names": True}
     return {}
 

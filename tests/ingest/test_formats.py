@@ -277,6 +277,8 @@ def test_the_header_of_a_sheet_is_found(workbook: Callable[..., Path], tmp_path:
     found = detect_file(path)
     assert found.declared == {"table": {"skip_lines": 2, "missing": ["n/a"]}}
     assert found.columns == {"x": True, "y": True}
+    titled = workbook([[None, "Title"], ["x", "y"], [1, 2], [3, 4]], "b.xlsx")
+    assert detect_file(titled).declared == {"table": {"skip_lines": 1}}
     file = opened_table(path, table=found.table)
     write_rows(tmp_path / "a", file)
     assert read_table(tmp_path / "a").to_pydict() == {"x": [1, 3], "y": [2, None]}
