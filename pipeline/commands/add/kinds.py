@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pipeline.commands.contents import MOST, Column
 from pipeline.core.dates import ISO
+from pipeline.core.params import RARE
 from pipeline.ingest.words import inline
 
 EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
@@ -60,6 +61,26 @@ def _dates(name: str, column: Column, csv: bool) -> str:
     return f"{written}: declare in ingest.csv which, {declared}, and say date here"
 
 
+def at_least(columns: Mapping[str, Column]) -> dict[str, Kind]:
+    """The columns to take where all are left out: those that may tell something, whatever they are.
+
+    Numbers that count or name the rows may hold a trend; text with values of some rows each is a
+    category, however many it has.
+    """
+    found = {name: _at_least(column) for name, column in columns.items()}
+    return {name: kind for name, kind in found.items() if kind}
+
+
+def _at_least(column: Column) -> Kind | None:
+    if _nothing(column) or column.dates or column.times or _inexact(column):
+        return None
+    if column.dtype != "str":
+        return Kind("number")
+    counts: Mapping[Any, int] = column.counts or {}
+    few = len(counts) <= CATEGORIES
+    return Kind("category") if few and max(counts.values(), default=0) >= RARE else None
+
+
 def _nothing(column: Column) -> str:
     """Why a column tells nothing, whatever its type."""
     if not column.values:
@@ -81,9 +102,11 @@ def _numbers(name: str, column: Column) -> str:
         return "row numbers"
     if whole and identifier and not column.repeats:
         return "an identifier: another number in each row"
-    if whole and max(abs(column.low), abs(column.high)) >= EXACT:
-        return "integers beyond 2^53, of which floats lose digits"
-    return ""
+    return "integers beyond 2^53, of which floats lose digits" * _inexact(column)
+
+
+def _inexact(column: Column) -> bool:
+    return column.dtype == "int64" and max(abs(column.low), abs(column.high)) >= EXACT
 
 
 def _text(name: str, column: Column) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.commands.add.block import block, models
 from pipeline.commands.add.files import same
-from pipeline.commands.add.kinds import Kind, kinds
+from pipeline.commands.add.kinds import Kind, at_least, kinds
 from pipeline.commands.add.target import FEWEST, Target, find_target
 from pipeline.commands.add.words import Told, notes
 from pipeline.commands.contents import Column, contents
@@ -97,10 +97,9 @@ def planned(
     columns = read.columns
     _refuse_short(columns)
     _refuse_total(file, read, unit)
-    of_columns = kinds(columns, csv=not found.kind)
     try:
         wanted = find_target(target, columns, task, params.cross_validation.folds)
-        _refuse_useless(of_columns, wanted)
+        of_columns = _useful(kinds(columns, csv=not found.kind), columns, wanted)
     except PipelineError as error:
         raise PipelineError("\n".join([str(error), *notes(found)])) from None
     found = found.with_dates(_declared(of_columns, columns, wanted.name))
@@ -225,16 +224,34 @@ def _refuse_total(file: Path, read: _Read, unit: str) -> None:
         )
 
 
-def _refuse_useless(kinds: Mapping[str, Kind], target: Target) -> None:
-    """Refuse a table in which no column says anything; warn where there is no other column."""
-    others = {name: kind for name, kind in kinds.items() if name != target.name}
-    if others and all(kind.why for kind in others.values()):
-        reasons = "; ".join(f"{name}: {kind.why}" for name, kind in [*others.items()][:5])
-        more = f"; and {len(others) - 5} more" * (len(others) > 5)
-        raise PipelineError(f"no column is left to predict {target.name} by: {reasons}{more}")
+def _useful(
+    kinds: dict[str, Kind], columns: Mapping[str, Column], target: Target
+) -> dict[str, Kind]:
+    """What the columns are: where all others would be left out, those are taken that can be.
+
+    Warns of them, and where there is no other column.
+
+    Raises
+    ------
+    PipelineError
+        Where none of the others can be taken.
+    """
+    others = {name: column for name, column in columns.items() if name != target.name}
     if not others:
         text = f"there is no column but the target {target.name}: no model can be trained"
         warnings.warn(f"{text}; add others to the file", PipelineWarning, stacklevel=3)
+    if not others or not all(kinds[name].why for name in others):
+        return kinds
+    taken = at_least(others)
+    if not taken:
+        reasons = "; ".join(f"{name}: {kinds[name].why}" for name in [*others][:5])
+        more = f"; and {len(others) - 5} more" * (len(others) > 5)
+        raise PipelineError(f"no column is left to predict {target.name} by: {reasons}{more}")
+    for name in taken:
+        text = f"column {name} is taken, though it seems to be {kinds[name].why}"
+        left = f"no other is left to predict {target.name} by"
+        warnings.warn(f"{text}: {left}", PipelineWarning, stacklevel=3)
+    return kinds | taken
 
 
 def _warn_of_gaps(column: Column, target: Target, lines: Lines, unit: str) -> None:
