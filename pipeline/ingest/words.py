@@ -1,9 +1,17 @@
 """A dialect in words, and as the block of params.yaml that declares it."""
 
 import json
+from collections.abc import Iterator
 
 from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
 
+CALLED = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    WHITESPACE: "runs of blanks and tabs",
+    "|": "bars",
+}
 DELIMITERS = {"\t": "tab", WHITESPACE: "blank"}
 
 
@@ -52,3 +60,22 @@ def looks(dialect: Dialect) -> list[str]:
     if others := ", ".join(part for part, there in having.items() if there):
         parts.append(f"{'with' if parts else 'to have'} {others}")
     return parts
+
+
+def written(dialect: Dialect) -> Iterator[str]:
+    """How a file is written, all of it; missing values and header aside."""
+    d = dialect
+    yield f"{CALLED.get(d.delimiter, d.delimiter)} between cells"
+    yield f"decimal {'commas' if d.decimal == ',' else 'points'}"
+    escaped = f"escaped by {d.escape}" if d.escape else "doubled inside"
+    yield f"quotes {d.quote}, {escaped}" if d.quote else "no quotes"
+    yield d.encoding.upper()
+    others = {
+        f"thousands in groups by {d.thousands!r}": d.thousands,
+        "U+2212 for minus": d.minus != "-",
+        f"{', '.join(dict.fromkeys(d.units.values()))} beside numbers": d.units,
+        f"comments behind {d.comment}": d.comment and d.header != COMMENTED,
+        "blank lines skipped": d.skip_blank_lines,
+        "spaces beside cells left out": d.strip_spaces,
+    }
+    yield from (text for text, there in others.items() if there)

@@ -63,6 +63,10 @@ class Gathered(Split):
         Columns of which no feature is made.
     checks : dict
         By column: its type, and what `validate` checked.
+    written : str
+        How its file is written; empty of generated rows.
+    gaps : int
+        Cells of the file without a value.
     set_aside : int
         Damaged records of the file that are not among the rows.
     warnings : list of str
@@ -81,6 +85,8 @@ class Gathered(Split):
     columns: int
     left_out: list[str]
     checks: dict[str, list[str]]
+    written: str
+    gaps: int
     set_aside: int
     warnings: list[str]
     models: dict[str, Model]
@@ -230,6 +236,8 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
         columns=table.num_columns,
         left_out=[n for n in table.column_names if n not in {*split.encoding, settings.target}],
         checks=validated.checks,
+        written=validated.written,
+        gaps=sum(column.null_count for column in table.columns),
         set_aside=validated.set_aside,
         warnings=read_warnings(dataset, evaluated),
         models=models,

@@ -26,9 +26,10 @@ from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.oddities import heard, hushed
-from pipeline.core.params import is_date, load_params
+from pipeline.core.params import Ingest, is_date, load_params
 from pipeline.core.tables import read_lines, read_rejected, table_schema
 from pipeline.core.text import is_number
+from pipeline.ingest.words import written
 from pipeline.validate.data_warnings import data_warnings
 from pipeline.validate.profile import Profile
 from pipeline.validate.schema import load_schema, of_dates, require_above_0
@@ -84,6 +85,7 @@ def validate(dataset: str) -> None:
         data_md5=md5(path),
         rows=profile.rows,
         repeated_rows=profile.repeated(0)[0],
+        written=_written(ingest),
         set_aside=len(rejected),
         warnings=[*told, *hushed(found, muted, dataset)],
         muted=muted,
@@ -95,6 +97,13 @@ def validate(dataset: str) -> None:
     write_json(layout.validated(dataset), report.model_dump(exclude=unsaid))
     write_rejected(dataset, rejected)
     write_text(layout.validated_text(dataset), as_text(report, str(layout.schema(dataset))))
+
+
+def _written(ingest: Ingest) -> str:
+    """How the file is written, or its kind; of generated rows nothing."""
+    if ingest.make_regression:
+        return ""
+    return "; ".join(written(ingest.csv)) if ingest.is_csv else f"as {ingest.path.suffix}"
 
 
 def _in_order(counted: tuple[str, int]) -> tuple[float, str]:

@@ -13,21 +13,15 @@ from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.core.dates import ISO
-from pipeline.core.params import COMMENTED, WHITESPACE, Dialect, Table
+from pipeline.core.params import COMMENTED, Dialect, Table
 from pipeline.core.text import in_one_line
 from pipeline.core.trainers import Value, measures
 from pipeline.ingest.detect import Found
+from pipeline.ingest.words import written
 
 WIDTH, LINES = 100, 6  # characters of a line, lines of one subject
 CUT, LONG = 40, re.compile(r"[^\s,]{60,}")  # of a name without blanks
 SKEWED = 2.0  # the third moment of standardized values: of an exponential distribution
-CALLED = {
-    ",": "commas",
-    ";": "semicolons",
-    "\t": "tabs",
-    WHITESPACE: "runs of blanks and tabs",
-    "|": "bars",
-}
 
 
 class Told(NamedTuple):
@@ -89,7 +83,7 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
     if told.found.kind:
         yield "written", "; ".join([told.found.kind, *_of_table(told.found.table)])
     else:
-        yield "written", "; ".join(_written(dialect))
+        yield "written", "; ".join(written(dialect))
         yield "header", _header(dialect, [*told.columns])
     yield "missing", _missing(told.found, told.columns)
     yield "target", f"{target.name}: {_target(told)}"
@@ -105,24 +99,6 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
     for note in notes(told.found):
         yield "note", note
     yield "models", _models(told)
-
-
-def _written(dialect: Dialect) -> Iterator[str]:
-    d = dialect
-    yield f"{CALLED.get(d.delimiter, d.delimiter)} between cells"
-    yield f"decimal {'commas' if d.decimal == ',' else 'points'}"
-    escaped = f"escaped by {d.escape}" if d.escape else "doubled inside"
-    yield f"quotes {d.quote}, {escaped}" if d.quote else "no quotes"
-    yield d.encoding.upper()
-    others = {
-        f"thousands in groups by {d.thousands!r}": d.thousands,
-        "U+2212 for minus": d.minus != "-",
-        f"{', '.join(dict.fromkeys(d.units.values()))} beside numbers": d.units,
-        f"comments behind {d.comment}": d.comment and d.header != COMMENTED,
-        "blank lines skipped": d.skip_blank_lines,
-        "spaces beside cells left out": d.strip_spaces,
-    }
-    yield from (text for text, there in others.items() if there)
 
 
 def _header(dialect: Dialect, names: Sequence[str]) -> str:

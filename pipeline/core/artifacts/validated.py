@@ -15,6 +15,8 @@ class Validated(Settings):
         Of the ingested table.
     repeated_rows : int
         How many repeat an earlier row in all columns.
+    written : str
+        How the file is written, as declared; empty of generated rows.
     set_aside : int
         How many damaged records of the file are not among the rows.
     muted : list of str
@@ -31,6 +33,7 @@ class Validated(Settings):
     data_md5: str
     rows: int
     repeated_rows: int
+    written: str = ""
     set_aside: int = 0
     warnings: list[str]
     muted: list[Kind] = Field(default_factory=list)
