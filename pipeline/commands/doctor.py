@@ -103,19 +103,20 @@ def _processes() -> Iterator[Finding]:
     """Stages without a dvc above them, and a dvc that is stopped and keeps the others out."""
     here = str(Path.cwd())
     for process in psutil.process_iter(["cwd", "environ", "status"]):
-        variables = process.info["environ"] or {}
-        works_here = variables.get("DVC_ROOT") == here and "DVC_STAGE" in variables
-        if works_here and not any(is_dvc(above.pid) for above in _above(process)):
-            yield Finding(
-                f"process {process.pid} still runs stage {variables['DVC_STAGE']}, but its dvc is "
-                f"gone: kill {process.pid}"
-            )
-        stopped = process.info["status"] == psutil.STATUS_STOPPED
-        if stopped and process.info["cwd"] == here and is_dvc(process.pid):
-            yield Finding(
-                f"dvc, process {process.pid}, is stopped and keeps others out: `fg` in its "
-                f"terminal, or kill -9 {process.pid}"
-            )
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            variables = process.info["environ"] or {}
+            works_here = variables.get("DVC_ROOT") == here and "DVC_STAGE" in variables
+            if works_here and not any(is_dvc(above.pid) for above in process.parents()):
+                yield Finding(
+                    f"process {process.pid} still runs stage {variables['DVC_STAGE']}, but its "
+                    f"dvc is gone: kill {process.pid}"
+                )
+            stopped = process.info["status"] == psutil.STATUS_STOPPED
+            if stopped and process.info["cwd"] == here and is_dvc(process.pid):
+                yield Finding(
+                    f"dvc, process {process.pid}, is stopped and keeps others out: `fg` in its "
+                    f"terminal, or kill -9 {process.pid}"
+                )
 
 
 def _rwlock() -> Iterator[Finding]:
@@ -218,12 +219,6 @@ def _params() -> Iterator[Finding]:
         yield from map(Finding, absent(load_params()))
     except PipelineError as error:
         yield Finding(str(error))
-
-
-def _above(process: psutil.Process) -> list[psutil.Process]:
-    with contextlib.suppress(psutil.Error):
-        return list(process.parents())
-    return []
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -83,7 +83,7 @@ def inserted(text: str, entries: Iterable[Entry]) -> str:
     expected = parse_params(text, str(layout.PARAMS)).model_dump()
     by_mapping = groupby(sorted(entries), key=lambda entry: entry.mapping)
     splices = list[Splice]()
-    with _safely("add the dataset"):
+    with safely("add the dataset"):
         file = _File(text)
         for mapping, some in by_mapping:
             new = [*some]
@@ -93,7 +93,7 @@ def inserted(text: str, entries: Iterable[Entry]) -> str:
                 if mapping == DATASETS:
                     value = Dataset.model_validate(value).model_dump()
                 _at(expected, mapping)[entry.key] = value
-        return _spliced(text, splices, expected)
+        return spliced(text, splices, expected)
 
 
 def removed(text: str, dataset: str) -> str:
@@ -109,17 +109,18 @@ def removed(text: str, dataset: str) -> str:
     for group, lines in params.models:
         gone["models", group] = [key for key, line in lines.items() if line.dataset == dataset]
     splices = list[Splice]()
-    with _safely("remove the dataset"):
+    with safely("remove the dataset"):
         file = _File(text)
         for mapping, keys in gone.items():
             splices += file.removals(mapping, keys)
             for key in keys:
                 del _at(expected, mapping)[key]
-        return _spliced(text, splices, expected)
+        return spliced(text, splices, expected)
 
 
 @contextlib.contextmanager
-def _safely(what: str) -> Iterator[None]:
+def safely(what: str) -> Iterator[None]:
+    """Tell of what cannot be edited what to do by hand."""
     try:
         yield
     except (LookupError, TypeError, ValueError):  # of a merge key, a tag, a mapping in one line
@@ -134,7 +135,7 @@ def _at(content: Any, mapping: Place) -> Any:
     return content
 
 
-def _spliced(text: str, splices: Sequence[Splice], expected: Any) -> str:
+def spliced(text: str, splices: Sequence[Splice], expected: Any) -> str:
     """The text with its splices, which must say what is expected then.
 
     Raises

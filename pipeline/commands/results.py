@@ -4,7 +4,7 @@ Reads metrics/*.json and params.yaml; with --json data/5_evaluated and the warni
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tabulate import SEPARATING_LINE, tabulate
@@ -130,7 +130,7 @@ def _objects(dataset: str, scores: dict[str, Scores], verdict: Verdict) -> Itera
         }
 
 
-def _ends(scores: Scores, name: str) -> list[float] | None:
+def _ends(scores: Mapping[str, float | None], name: str) -> list[float] | None:
     low, high = scores.get(f"{name}_low"), scores.get(f"{name}_high")
     return None if low is None or high is None else [low, high]
 
@@ -158,7 +158,7 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def interval(scores: Scores, name: str) -> str:
+def interval(scores: Mapping[str, float | None], name: str) -> str:
     """The interval of a score as tables show it."""
     ends = _ends(scores, name)
     return "-" if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}"

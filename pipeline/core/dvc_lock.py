@@ -97,13 +97,10 @@ def with_files(found: Collection[Output], root: Path = Path()) -> Iterator[Outpu
                     yield Output(output.stage, output.path / file.relpath, file.md5)
 
 
-def lock_checksum(without: Collection[str]) -> str:
-    """Compute the MD5 of what dvc.lock says, whatever the order of its stages.
+def lock_checksum() -> str:
+    """Compute the MD5 of what dvc.lock says of results, whatever the order of its stages.
 
-    Parameters
-    ----------
-    without : collection of str
-        Names of stages that are left out.
+    What it says of `track` depends on the store, and is left out.
 
     Returns
     -------
@@ -117,7 +114,7 @@ def lock_checksum(without: Collection[str]) -> str:
     """
     if not LOCK.exists():
         return ""
-    kept = {name: stage for name, stage in _stages(LOCK).items() if name not in without}
+    kept = {name: stage for name, stage in _stages(LOCK).items() if name != "track"}
     text = json.dumps(kept, sort_keys=True)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 

@@ -27,7 +27,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
@@ -38,7 +38,6 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     (),
     (
         "concurrent.futures.thread",
-        "importlib.metadata",
         "numpy.ma",
         "numpy.random",
         "numpy.typing",
@@ -46,24 +45,18 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "pyarrow.csv",
         "pyarrow.parquet",
         "pydantic.fields",
-        "pydantic.main",
         "pydantic.type_adapter",
-        "pydantic.types",
         "ruamel.yaml",
         "sqlite3",
         "threadpoolctl",
         "tqdm",
     ),
-    ("torch", "torch.optim"),
+    ("torch.optim",),
     (
-        "scipy.special",
         "sklearn.datasets",
         "sklearn.frozen",
         "sklearn.linear_model",
-        "sklearn.metrics",
-        "sklearn.model_selection",
         "sklearn.pipeline",
-        "sklearn.preprocessing",
     ),
     (
         "pandera.backends.pandas.register",
@@ -74,7 +67,6 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "jinja2",
-        "matplotlib.backends.backend_agg",
         "matplotlib.backends.backend_svg",
         "matplotlib.figure",
         "matplotlib.style",
@@ -110,6 +102,7 @@ FORWARDED = (
     signal.SIGCONT,
 )
 PR_SET_PDEATHSIG = 1
+Handler = Callable[..., object] | int | None  # of a signal
 STREAMS = (0, 1, 2)
 MOST = 65_536  # bytes of a stage's arguments
 
@@ -163,6 +156,7 @@ def hand_over(arguments: Sequence[str]) -> int | None:
     closed = None in (sys.stdin, sys.stdout, sys.stderr)
     if level is None or closed or unavailable() or not is_dvc(dvc):
         return None
+    before = dict[int, Handler]()
     try:
         with _connected(dvc, level) as server:
             words = [os.environ["DVC_STAGE"], *arguments]
@@ -170,11 +164,12 @@ def hand_over(arguments: Sequence[str]) -> int | None:
             _, descriptors, *_ = socket.recv_fds(server, 1, 1)
             if not descriptors:
                 return None
-            _forward_signals(*descriptors)
+            before = _forward_signals(*descriptors)
             # without a word the server was killed, and the worker with it
             return _end_as(int(server.recv(MOST) or -signal.SIGKILL))
     except OSError:
-        _keep_signals()
+        for number, handler in before.items():
+            signal.signal(number, handler)
         return None
 
 
@@ -261,8 +256,14 @@ def _start(dvc: int, name: str) -> None:
         listener.close()
 
 
-def _forward_signals(worker: int) -> None:
-    """Send a worker what is sent to this process, but for signals that it ignores."""
+def _forward_signals(worker: int) -> dict[int, Handler]:
+    """Send a worker what is sent to this process, but for signals that it ignores.
+
+    Returns
+    -------
+    dict
+        By the number of a signal what was done with it before.
+    """
 
     def forward(number: int, _: object) -> None:
         with suppress(ProcessLookupError):
@@ -273,17 +274,11 @@ def _forward_signals(worker: int) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
     handlers = dict.fromkeys(FORWARDED, forward) | {signal.SIGTSTP: stop}
-    for number, handler in handlers.items():
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handler)
-
-
-def _keep_signals() -> None:
-    """Undo `_forward_signals`, for a worker that has died before it began."""
-    for number in (*FORWARDED, signal.SIGTSTP):
-        if callable(signal.getsignal(number)):
-            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-            signal.signal(number, usual)
+    return {
+        number: signal.signal(number, handler)
+        for number, handler in handlers.items()
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
 
 
 def _end_as(code: int) -> int:
@@ -335,7 +330,7 @@ class Level:
                 return None
             for ready in self._wait():
                 if ready == self.dvc:
-                    self._leave()
+                    os._exit(0)  # and with this process the workers and the next level
                 elif ready == self.own.fileno():
                     if proxy := self._accept():
                         return proxy
@@ -387,10 +382,6 @@ class Level:
         self.workers.pop(worker.proxy.fileno(), None)
         worker.proxy.close()
         os.close(worker.descriptor)
-
-    def _leave(self) -> None:
-        """End, and with this process the workers and the next level."""
-        os._exit(0)
 
     def close(self) -> None:
         """Close in a fork what is this process's alone."""

@@ -1,12 +1,13 @@
 """Work that falls into parts, done on all CPUs: the same bytes, whatever their number."""
 
 import os
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from multiprocessing import get_context, parent_process
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import IO
 
@@ -15,10 +16,6 @@ from pipeline.core.preload import die_with_parent
 WORTH = 0.1  # seconds of work that forks, of some 20 ms each, are worth
 MOST = 8
 SIZE = 8  # bytes of the number that stands before each result
-
-_in_a_fork = False
-# A process at work, the parts that are its own, and the file that it writes their results to.
-_Fork = tuple[int, Sequence[int], IO[bytes]]
 
 
 def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
@@ -44,24 +41,17 @@ def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
     seconds = (time.monotonic() - begun) * (count - 1)
     number = min(_processes(), count) if seconds > WORTH else 1
     ours, *theirs = [range(1 + k, count, number) for k in range(number)]
-    todo, forks = [*ours], list[_Fork]()
-    try:
+    todo, forks = [*ours], []
+    with ExitStack() as ending:
         for some in theirs:
             try:
-                forks.append(_forked(work, some))
+                forks.append((*_forked(work, some, ending), some))
             except OSError:  # too many processes, or no place for a file
                 todo += some
         found |= {k: work(k) for k in todo}
-        while forks:
-            _, status = os.waitpid(forks[-1][0], 0)
-            _, parts, results = forks.pop()
-            with results:
-                found |= {k: work(k) if status else _read(results) for k in parts}
-    finally:
-        for child, _, results in forks:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            results.close()
+        for fork, results, parts in forks:
+            fork.join()
+            found |= {k: work(k) if fork.exitcode else _read(results) for k in parts}
     return [found[k] for k in range(count)]
 
 
@@ -70,27 +60,32 @@ def _processes() -> int:
 
     One in a fork, and where a fork would miss this process's other threads.
     """
-    if _in_a_fork or sys.platform != "linux" or len([*Path("/proc/self/task").iterdir()]) > 1:
+    threads = [*Path("/proc/self/task").iterdir()] if sys.platform == "linux" else []
+    if parent_process() or len(threads) != 1:
         return 1
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
-def _forked(work: Callable[[int], bytes], parts: Sequence[int]) -> _Fork:
-    """Begin to do some parts in a fork, which ends with this process."""
-    global _in_a_fork
-    parent, results = os.getpid(), tempfile.TemporaryFile()  # noqa: SIM115  # the parent closes it
-    try:
-        child = os.fork()
-    except OSError:
-        results.close()
-        raise
-    if child:
-        return child, parts, results
+def _forked(
+    work: Callable[[int], bytes], parts: Sequence[int], ending: ExitStack
+) -> tuple[ForkProcess, IO[bytes]]:
+    """Begin to do some parts in a fork, and write their results to a file; `ending` ends both."""
+    results = ending.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    fork = get_context("fork").Process(target=_do, args=(work, parts, results, os.getpid()))
+    fork.start()
+    ending.callback(fork.join)
+    ending.callback(fork.kill)
+    return fork, results
+
+
+def _do(
+    work: Callable[[int], bytes], parts: Sequence[int], results: IO[bytes], parent: int
+) -> None:
+    """Be the fork, which ends with its parent, and without a word."""
     failed = 1
     with suppress(BaseException):
         die_with_parent()
         if os.getppid() == parent:
-            _in_a_fork = True
             for result in map(work, parts):
                 results.write(len(result).to_bytes(SIZE, "little") + result)
             results.seek(0)  # for the parent, too: they share the place

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,10 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from pipeline.core.errors import Diverged
 from pipeline.core.preprocessing import draw_features, fit_scaler, split_rows, standardized
 from pipeline.core.tables import Array
+from pipeline.core.trainers import no_callback
 from pipeline.solvers import manual_gd
-from pipeline.solvers.descent import RowLoss, first_weights, stable_lr, train
-from pipeline.solvers.optimizers import optimizer
+from pipeline.solvers.descent import descend as descend_on_rows
+from pipeline.solvers.descent import first_weights
 from pipeline.solvers.quadratic import descend, mean_squared_error
 from pipeline.solvers.rows import ArrayRows
 from pipeline.textbook.house import AREA, PRICE
@@ -189,13 +189,8 @@ def accuracies(X: Array, y: Array, fold: Fold, changes: Changes) -> list[float]:
     mean, scale = fit_scaler(X[train_rows])
     rows = ArrayRows(standardized(X[train_rows], mean, scale), y[train_rows])
     settings = CHAPTER.model_copy(update=dict(changes))
-    theta, _ = train(
-        RowLoss(rows, settings, "bce_with_logits", fit_intercept=True),
-        optimizer(settings.optimizer, settings.lr, settings.momentum).step,
-        first_weights(rows.n_features, settings),
-        settings,
-        partial(stable_lr, rows, settings, "bce_with_logits"),
-    )
+    start = first_weights(rows.n_features, settings)
+    theta, *_ = descend_on_rows(rows, settings, "bce_with_logits", start, True, no_callback)
     z = standardized(X[test_rows], mean, scale) @ theta[:-1] + theta[-1]
     return [float(np.mean((z >= np.log(t / (1 - t))) == y[test_rows])) for t in THRESHOLDS]
 

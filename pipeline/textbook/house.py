@@ -1,24 +1,25 @@
 """Listings 3-1 to 3-17: six house prices."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
 
 import numpy as np
 import torch
 
 from pipeline.core.tables import Array
+from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.pairwise_mean import lines
 from pipeline.solvers.quadratic import analytic_iterate, descend, mean_squared_error
 from pipeline.solvers.rows import ArrayRows
-from pipeline.solvers.torch_sgd import weights_of
+from pipeline.solvers.torch_sgd import train_layer, weights_of
 from pipeline.textbook.figures import Ours
+from pipeline.textbook.synthetic import SETTINGS
 
 AREA = np.array([80.0, 95, 104, 112, 125, 135])  # table 3.1, m2
 PRICE = np.array([200.0, 230, 245, 247, 259, 262])  # 10,000 yuan
 ROWS = ArrayRows(AREA[:, None], PRICE)
 RATE, EPOCHS, MILLION = 1e-5, 5_000_000, 1_000_000
-STEPS = 20_000  # of torch; five million take a quarter of an hour
+STEPS = 20_000  # of torch; five million take twenty minutes
 Values = list[float | str]
 
 
@@ -131,50 +132,32 @@ def _gradient(w: torch.Tensor) -> torch.Tensor:
     return w.grad
 
 
-class Line(torch.nn.Module):
-    """Listing 3-16: one linear layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = torch.nn.Linear(1, 1, dtype=torch.float64)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """W x + b."""
-        out: torch.Tensor = self.linear(x)
-        return out
-
-
-def torch_descent(model: Line, steps: Iterable[int]) -> Array:
-    """Listings 3-14 and 3-15: plain torch steps, theta <- theta - lr * grad J(theta).
+def torch_descent(layer: torch.nn.Linear, epochs: int, callback: Callback = no_callback) -> Array:
+    """Listings 3-14 and 3-15: steps by torch, theta <- theta - lr * grad J(theta).
 
     Parameters
     ----------
-    model : Line
+    layer : Linear
         Holds the first weights; it is changed in place.
-    steps : iterable
-        Of as many items as steps are to be taken, a progress bar for example.
+    epochs : int
+        How many steps are taken.
+    callback : callable, optional
+        Is told each.
 
     Returns
     -------
     ndarray of shape (2,)
         w and b after the last step.
     """
-    x, y = torch.tensor(AREA)[:, None], torch.tensor(PRICE)[:, None]
-    w, b = model.parameters()
-    for _ in steps:
-        loss = torch.nn.functional.mse_loss(model(x), y)
-        gradients = torch.autograd.grad(loss, (w, b))
-        with torch.no_grad():
-            w.sub_(RATE * gradients[0])
-            b.sub_(RATE * gradients[1])
-    return weights_of(model.linear)
+    settings = SETTINGS.model_copy(update={"lr": RATE, "epochs": epochs})
+    return train_layer(layer, "mse", ROWS, settings, callback).theta
 
 
-def seeded_line() -> Line:
-    """A line with torch's own first weights at seed 0; torch's generator stays as it was."""
+def seeded_layer() -> torch.nn.Linear:
+    """A layer with torch's own first weights at seed 0; torch's generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Line()
+        return torch.nn.Linear(1, 1, dtype=torch.float64)
 
 
 def _torch() -> Ours:
@@ -184,18 +167,19 @@ def _torch() -> Ours:
     that of the epoch named last.
     """
     loss = mean_squared_error(ROWS)
-    model = seeded_line()
-    start = weights_of(model.linear)
-    w, b = torch_descent(model, range(STEPS))
+    layer = seeded_layer()
+    start = weights_of(layer)
+    w, b = torch_descent(layer, STEPS)
     exact = analytic_iterate(loss, start, RATE, STEPS)
     late = analytic_iterate(loss, start, RATE, EPOCHS)
     book = np.array([1.147982, 115.7532196])
-    shapes = ", ".join(f"{name} {tuple(p.shape)}" for name, p in model.named_parameters())
+    module = torch.nn.ModuleDict({"linear": layer})
+    shapes = ", ".join(f"{name} {tuple(p.shape)}" for name, p in module.named_parameters())
     losses = [float(loss.values(theta)) for theta in (late, book)]
     return {
         "3-14": [*late, *losses, _epoch_of(44.19041824)],
         "3-15": [w, exact[0], b, exact[1], STEPS],
-        "3-16, 3-17": [str(model.linear).replace("\n", " "), shapes],
+        "3-16, 3-17": [str(layer).replace("\n", " "), shapes],
     }
 
 

@@ -72,11 +72,12 @@ def page(
 
 
 def _take_all_steps() -> None:
-    from tqdm import trange
+    from tqdm import tqdm
 
-    model = house.seeded_line()
-    loss, start = mean_squared_error(house.ROWS), weights_of(model.linear)
-    taken = house.torch_descent(model, trange(house.EPOCHS, unit="epoch", mininterval=1))
+    layer = house.seeded_layer()
+    loss, start = mean_squared_error(house.ROWS), weights_of(layer)
+    with tqdm(total=house.EPOCHS, unit="epoch", mininterval=1) as bar:
+        taken = house.torch_descent(layer, house.EPOCHS, lambda epoch, _: bar.update(epoch - bar.n))
     exact = analytic_iterate(loss, start, house.RATE, house.EPOCHS)
     for name, theta in (("torch   ", taken), ("analytic", exact)):
         print(f"{name} w {theta[0]:.9f}  b {theta[1]:.9f}  loss {loss.values(theta):.9f}")

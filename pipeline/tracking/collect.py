@@ -97,6 +97,8 @@ class _Collector:
             "dataset": self.dataset,
             "trainer": model.trainer,
             "model": name,
+            "mlflow.source.name": f"python -m pipeline train {self.dataset} {name}",
+            "mlflow.source.type": "LOCAL",
             "data_md5": self.data_md5,
             "split_md5": identity_hash(self.split_md5s),
             **({"records_set_aside": str(self.set_aside)} if self.set_aside else {}),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline.core import layout
 from pipeline.core.checked_inputs import checksum
@@ -37,8 +37,8 @@ class Outcome(Settings):
         How its training failed or did not come to an end; empty where all is well.
     """
 
-    fingerprint: str
-    standing: list[str]
+    fingerprint: str = ""
+    standing: list[str] = Field(default_factory=list)
     score: str
     value: float | None
     settings: dict[str, bool | Value]
@@ -78,12 +78,7 @@ def _of_commit(params: Params, now: Mapping[str, Outcome]) -> Iterator[tuple[str
         if scores and dataset in params.datasets and model in params.models_of(dataset):
             settings = settings_of(dataset, params.model_of(dataset, model).params, params)
             value = scores.get(one.score)
-            yield (
-                name,
-                Outcome(
-                    fingerprint="", standing=[], score=one.score, value=value, settings=settings
-                ),
-            )
+            yield name, Outcome(score=one.score, value=value, settings=settings)
 
 
 def last_outcomes() -> dict[str, Outcome]:

@@ -10,8 +10,6 @@ from pipeline.core.dvc_lock import lock_checksum
 from pipeline.core.params import Params
 from pipeline.tracking.committed import base_commit, base_revision, committed_params, git
 
-# What dvc.lock has of it depends on track itself, not on the results.
-OWN_STAGES = ("track",)
 # What stages write and git keeps: it differs as soon as anything else does.
 MADE = ("dvc.lock", "docs/textbook.md", "docs/house.png", "docs/learning_rates.png")
 MOST = 1_000_000  # characters of a diff, bytes of a new file
@@ -54,11 +52,12 @@ def origin(datasets: Sequence[str]) -> Origin:
     """
     commit = base_commit()
     links = {"git_commit": commit, "dvc_experiment": os.environ.get("DVC_EXP_NAME", "")}
-    tags = {"dvc_lock": lock_checksum(OWN_STAGES)}
+    tags = {"dvc_lock": lock_checksum()}
     files = {}
     if commit:
         diff = _uncommitted(commit, datasets)
         tags["git_dirty"] = "true" if diff else "false"
+        tags["mlflow.source.git.commit"] = commit  # which MLflow shows
         if diff:
             files["uncommitted.diff"] = diff
     links = {name: value for name, value in links.items() if value}

@@ -132,7 +132,7 @@ def _link(store: Store, run: "Run", entry: Entry) -> None:
         names = [*dict.fromkeys([name, *known] if cleaner else [*known, name])]  # each once
         tags[tag] = ", ".join([*names[:1], *names[1:][-LINKS:]])
     if cleaner:
-        tags |= entry.tags | _version(entry)
+        tags |= entry.tags
     for tag, value in tags.items():
         if run.data.tags.get(tag) != value:
             store.client.set_tag(run.info.run_id, tag, value)
@@ -143,7 +143,7 @@ def _log(store: Store, experiment: str, entry: Entry) -> str:
     client, now = store.client, milliseconds()
     own = {"fingerprint": entry.fingerprint}
     own |= {"training": entry.training} if entry.training else {}
-    tags = entry.tags | entry.links | _verdict(entry) | own | _version(entry) | _source(entry)
+    tags = entry.tags | entry.links | _verdict(entry) | own
     with store.new_run(experiment, entry.name, tags, entry.params, entry.metrics) as run:
         store.log_losses(run, [(epoch, loss, now) for epoch, loss in entry.loss])
         if entry.data:
@@ -164,20 +164,6 @@ def _verdict(entry: Entry) -> dict[str, str]:
         return {}
     note = f"{entry.judgement['verdict']}: {entry.judgement['verdict_reason']}"
     return entry.judgement | {"mlflow.note.content": note}
-
-
-def _version(entry: Entry) -> dict[str, str]:
-    """The commit, as MLflow shows it."""
-    commit = entry.links.get("git_commit")
-    return {"mlflow.source.git.commit": commit} if commit else {}
-
-
-def _source(entry: Entry) -> dict[str, str]:
-    """What made the run, as MLflow shows it."""
-    if entry.model is None:
-        return {}
-    command = f"python -m pipeline train {entry.experiment} {entry.model_name}"
-    return {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
 
 
 def _log_model(store: Store, experiment: str, run_id: str, entry: Entry, model: Fitted) -> None:

@@ -76,6 +76,7 @@ def saved_view(scores: list[str], lower_is_better: bool, losses: tuple[float, fl
         | {f"metrics.`{score}`": 130 for score in scores}
         | {"tags.`verdict`": 150, "tags.`dvc_experiment`": 165}
     )
+    charts = [_loss(*losses)] if losses else []
     state = {
         "orderByKey": f"metrics.`{scores[0]}`",
         "orderByAsc": lower_is_better,
@@ -83,7 +84,7 @@ def saved_view(scores: list[str], lower_is_better: bool, losses: tuple[float, fl
         "columnOrder": [*widths],
         "columnWidths": widths,
         "runsHiddenMode": "SHOW_ALL",
-        "compareRunCharts": [*([_loss(*losses)] if losses else []), *map(_bars, scores)],
+        "compareRunCharts": [*charts, *(_chart("BAR", score) for score in scores)],
         "compareRunSections": [
             _section("Losses and scores", shown=True),
             _section("Model metrics", shown=False),
@@ -105,10 +106,6 @@ def _loss(low: float, high: float) -> dict[str, object]:
         "range": {"yMin": log10(low), "yMax": log10(high)},
         "lineSmoothness": 0,
     }
-
-
-def _bars(score: str) -> dict[str, object]:
-    return _chart("BAR", score)
 
 
 def _chart(kind: str, metric: str) -> dict[str, object]:

@@ -86,11 +86,11 @@ def test_accuracy_with_and_without_the_leak() -> None:
 
 
 def test_a_few_torch_steps_follow_the_analytic_trajectory() -> None:
-    model = house.seeded_line()
-    start = np.array([parameter.item() for parameter in model.parameters()])
+    layer = house.seeded_layer()
+    start = np.array([parameter.item() for parameter in layer.parameters()])
     loss = mean_squared_error(house.ROWS)
     exact = analytic_iterate(loss, start, house.RATE, 200)
-    np.testing.assert_allclose(house.torch_descent(model, range(200)), exact, rtol=1e-12)
+    np.testing.assert_allclose(house.torch_descent(layer, 200), exact, rtol=1e-12)
 
 
 def test_the_page_has_every_listing_and_the_wrong_claims() -> None:

@@ -181,9 +181,7 @@ def _read(client: "MlflowClient", run: Any) -> Found:
         status=run.info.status,
         start=run.info.start_time,
         end=run.info.end_time,
-        params=dict(run.data.params),
-        metrics=dict(run.data.metrics),
-        tags=dict(run.data.tags),
+        **run.data.to_dictionary(),
         model="model" in files or bool(run.outputs and run.outputs.model_outputs),
         versions=list(_versions(client, id_)),
         # one that a clean commit was linked to keeps the file of the first

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pipeline.commands.results import interval
 from pipeline.commands.runs.bring_back import dvc_experiments, known, way_back
 from pipeline.commands.runs.find import CODE, Found, find, when
 from pipeline.commands.runs.text import entry, few, plain, shortened
@@ -10,7 +11,6 @@ from pipeline.core.dvc_lock import lock_checksum
 from pipeline.core.files import md5
 from pipeline.core.params import METRICS, Params
 from pipeline.tracking.committed import committed_params, git, given_params
-from pipeline.tracking.provenance import OWN_STAGES
 
 
 def show(run_id: str) -> str:
@@ -100,7 +100,7 @@ def _changed_here(commit: str) -> int:
 
 def _lock(run: Found) -> Iterator[str]:
     if checksum := run.tags.get("dvc_lock"):
-        yield f"md5 {checksum}, {_same(checksum == lock_checksum(OWN_STAGES))}"
+        yield f"md5 {checksum}, {_same(checksum == lock_checksum())}"
 
 
 def _experiments(run: Found) -> Iterator[str]:
@@ -116,10 +116,8 @@ def _metrics(run: Found, committed: Params | None) -> Iterator[str]:
         names = [committed.datasets[run.dataset].evaluate.metric]
     for name in (f"{rows}_{metric}" for metric in names for rows in ("cv", "loo", "test")):
         if name in run.metrics:
-            low, high = (run.metrics.get(f"{name}_{end}") for end in ("low", "high"))
-            known_ = low is not None and high is not None
-            interval = f"  ({low:.4g} to {high:.4g})" if known_ else ""
-            yield f"{name}  {run.metrics[name]:.6g}{interval}"
+            ends = interval(run.metrics, name)
+            yield f"{name}  {run.metrics[name]:.6g}{f'  ({ends})' if ends != '-' else ''}"
 
 
 def _way(run: Found) -> Iterator[str]:

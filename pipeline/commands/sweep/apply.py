@@ -1,20 +1,16 @@
 """The winner of a sweep in params.yaml: a few characters change, and nothing else does."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.commands.params_text import Splice, safely, spliced
 from pipeline.commands.sweep.space import listed, shown
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_text
 from pipeline.core.params import parse_params
 from pipeline.core.trainers import Value
-
-# Where, until where, and what comes there instead.
-Splice = tuple[int, int, str]
 
 
 def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
@@ -68,16 +64,8 @@ def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
     """
     expected = parse_params(text, str(layout.PARAMS)).model_dump()
     expected["models"]["gradient"][key] |= changes
-    with contextlib.suppress(PipelineError, LookupError, TypeError):  # of a merge key, a tag
-        result = text
-        for start, end, new in sorted(_splices(text, key, changes), reverse=True):
-            result = result[:start] + new + result[end:]
-        if parse_params(result, "").model_dump() == expected:
-            return result
-    raise PipelineError(
-        f"{layout.PARAMS}: models.gradient.{key}: cannot be edited safely as it is written; "
-        f"put {listed(changes)} there by hand"
-    )
+    with safely(f"put {listed(changes)} in the line models.gradient.{key}"):
+        return spliced(text, _splices(text, key, changes), expected)
 
 
 def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
@@ -87,7 +75,7 @@ def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
         block = _entries(block)[step]
     entries = _entries(block)
     splices = [
-        (entries[k].start_mark.index, entries[k].end_mark.index, shown(value))
+        Splice(entries[k].start_mark.index, entries[k].end_mark.index, shown(value))
         for k, value in changes.items()
         if k in entries
     ]
@@ -96,12 +84,12 @@ def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
         return splices
     last = max(node.end_mark.index for node in entries.values())
     if block.flow_style:
-        return [*splices, (last, last, f", {listed(new)}")]
+        return [*splices, Splice(last, last, f", {listed(new)}")]
     line = text.find("\n", last) if "\n" in text[last:] else len(text)
     ends = "\r\n" if text[:line].endswith("\r") else "\n"
     line -= len(ends) - 1
     lines = [f"{ends}{' ' * block.start_mark.column}{listed({k: v})}" for k, v in new.items()]
-    return [*splices, (line, line, "".join(lines))]
+    return [*splices, Splice(line, line, "".join(lines))]
 
 
 def _entries(block: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.commands.sweep.search import REPEATS, Point
@@ -19,7 +19,8 @@ LONG = 500  # characters of a param: what was typed may be longer than MLflow ta
 def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
     """Log a sweep, unless the same one, with the same results, is there already.
 
-    One that is there half-written, by a process that died, is replaced.
+    A point that diverged has no scores and is FAILED. A sweep that is there half-written, by a
+    process that died, is replaced.
 
     Parameters
     ----------
@@ -55,21 +56,15 @@ def publish(ranking: Ranking, files: Sequence[Path], interrupted: bool) -> str:
         origin = {"git_commit": base_commit(), "interrupted": "true" if interrupted else ""}
         tags = own | {tag: value for tag, value in origin.items() if value}
         with store.new_run(experiment, name, tags, _facts(ranking), _best(ranking)) as parent:
+            below = own | {PARENT: parent}
             for point in ranking.points:
-                _log_point(store, experiment, ranking, point, own | {PARENT: parent})
+                name, scores = ranking.name(point), _scores(ranking, point)
+                with store.new_run(experiment, name, below, point.params, scores) as run:
+                    store.client.set_terminated(run, "FINISHED" if point.folds else "FAILED")
             for path in files:
                 store.client.log_artifact(parent, str(path))
         store.client.set_terminated(parent, "KILLED" if interrupted else "FINISHED")
     return place
-
-
-def _log_point(
-    store: Store, experiment: str, ranking: Ranking, point: Point, tags: Mapping[str, str]
-) -> None:
-    """Log a point below its parent; one that diverged has no scores and is FAILED."""
-    name, scores = ranking.name(point), _scores(ranking, point)
-    with store.new_run(experiment, name, tags, point.params, scores) as run:
-        store.client.set_terminated(run, "FINISHED" if point.folds else "FAILED")
 
 
 def _end_running(store: Store, experiment: str) -> None:

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -13,7 +12,7 @@ from pipeline.commands.sweep.space import LOGARITHMIC, Space, listed, shown
 from pipeline.commands.sweep.table import Ranking
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Value
-from pipeline.figures.canvas import add_legend, finish, log_axis, panels, style
+from pipeline.figures.canvas import finish, log_axis, panels, style
 from pipeline.figures.looks import Look, Style
 from pipeline.figures.svg import COLOURS, INK, alone
 
@@ -50,18 +49,17 @@ def draw(ranking: Ranking, param: str) -> str:
     labels = [*filter(None, lines), "best", *["current"] * len(current)]
     with style():
         canvas, [axes] = panels(1, 190, labels=labels)
-        handles = _draw_lines(axes, lines, x, y, "" if _are_words(x_of) else "-")
+        _draw_lines(axes, lines, x, y, "" if _are_words(x_of) else "-")
         if lines.keys() <= {BEST}:
             axes.plot(x, y, ".", color=COLOURS[-1], zorder=1)
-        handles += axes.plot(x[0], y[0], **STAR, zorder=4)
+        axes.plot(x[0], y[0], **STAR, zorder=4, label="best")
         for k in current:
-            handles += axes.plot(x[k], y[k], **RING, zorder=3)
+            axes.plot(x[k], y[k], **RING, zorder=3, label="current")
         axes.plot(lost, [0.02] * len(lost), transform=axes.get_xaxis_transform(), **CROSS)
         _scale(axes, param, x_of)
         if bench.sign == 1 and y.max() > WIDE * y.min() > 0:
             log_axis(axes, "y", y.min(), y.max())
         axes.set(xlabel=param, ylabel=metric)
-        add_legend(canvas, handles, labels)
         svg = finish(canvas, f"{bench.dataset}-{bench.model}-{param}")
     finding = f"{metric} by {param}: best {y[0]:.4g} at {listed(ranking.swept(points[0]))}"
     diverged = f"; {len(lost)} of {len(ranking.points)} points diverged" if lost else ""
@@ -103,14 +101,11 @@ def _lines(space: Space, param: str, points: Sequence[Point], x: Array) -> dict[
 
 def _draw_lines(
     axes: Axes, lines: Mapping[str, list[int]], x: Array, y: Array, joined: str
-) -> list[Artist]:
-    """Gives the handles of those that have a label; words are no scale, and are not joined."""
-    handles: list[Artist] = []
+) -> None:
+    """Draw the points of each line; words are no scale, and are not joined."""
     for (label, line), color, marker in zip(lines.items(), COLOURS, MARKERS, strict=False):
         look: Style = {"color": color, "marker": marker, "markersize": 3.5, "linewidth": 1.2}
-        drawn = axes.plot(x[line], y[line], **look | {"linestyle": joined})
-        handles += drawn if label else []
-    return handles
+        axes.plot(x[line], y[line], **look, linestyle=joined, label=label)
 
 
 def _scale(axes: Axes, param: str, x_of: Mapping[Value, float]) -> None:

@@ -40,21 +40,18 @@ class Space(NamedTuple):
         What was typed, by param.
     trials : int or None
         So many points are drawn; None: every combination of the values.
+    size : int
+        How many points it asks for.
     """
 
     axes: Mapping[str, Axis]
     words: Mapping[str, str]
     trials: int | None
-
-    @property
-    def size(self) -> int:
-        """How many points it asks for."""
-        return self.trials or prod(len(a) for a in self.axes.values() if not isinstance(a, Range))
+    size: int
 
     def grid(self) -> Iterator[dict[str, Value]]:
         """Every combination of the values, the last param changing fastest."""
-        lists = [axis for axis in self.axes.values() if not isinstance(axis, Range)]
-        for values in product(*lists):
+        for values in product(*self.axes.values()):
             yield dict(zip(self.axes, values, strict=True))
 
     def asks_for(self, params: Mapping[str, Value]) -> bool:
@@ -91,15 +88,15 @@ def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = No
             again = "is given twice; write all of its values in one argument"
             raise _refusal(argument, f"{name} {again}")
         words[name] = text
-    count = trials or prod(text.count(",") + 1 for text in words.values())
+    size = trials or prod(text.count(",") + 1 for text in words.values())
     if trials is not None and not 1 <= trials <= MOST:
         raise PipelineError(f"--trials {trials}: expected a whole number from 1 to {MOST:,}")
-    if count > MOST:
+    if size > MOST:
         raise PipelineError(
-            f"{' '.join(map(_short, arguments))}: {count:,} points are more than {MOST:,}; take "
+            f"{' '.join(map(_short, arguments))}: {size:,} points are more than {MOST:,}; take "
             "fewer values, or ranges with --trials"
         )
-    space = Space({k: _axis(k, text, model) for k, text in words.items()}, words, trials)
+    space = Space({k: _axis(k, text, model) for k, text in words.items()}, words, trials, size)
     ranges = [f"{k}={words[k]}" for k, axis in space.axes.items() if isinstance(axis, Range)]
     if ranges and trials is None:
         raise _refusal(ranges[0], "a range needs --trials N, such as --trials 30")

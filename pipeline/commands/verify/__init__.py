@@ -56,7 +56,7 @@ def verify(threads: Sequence[int]) -> Iterator[str]:
     Differs
         When an output differs: the first, where and by how much.
     """
-    if _git("status", "--porcelain", "--untracked-files=no"):
+    if _called("git", "status", "--porcelain", "--untracked-files=no"):
         yield "uncommitted changes are no part of this: what is verified is HEAD"
     differing: list[str] = []
     for number in threads or (None,):
@@ -77,7 +77,7 @@ def _compared(threads: int | None) -> list[tuple[str, str]]:
     """Every output's path, and `identical` or how it differs."""
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         clone = Path(folder) / "clone"
-        _git("clone", "--quiet", ".", str(clone))
+        _called("git", "clone", "--quiet", ".", str(clone))
         before = {str(output.path): _as_in_git(output, clone) for output in outputs(clone / LOCK)}
         (clone / LOCK).unlink()  # DVC keeps in it what stages made that are no more
         _bring_sources(clone)
@@ -99,7 +99,7 @@ def _as_in_git(output: Output, clone: Path) -> Output:
 
 def _bring_sources(clone: Path) -> None:
     """Check out the files that `dvc add` has put under DVC, from the cache here."""
-    if added := _git("ls-files", "*.dvc").split("\n")[:-1]:
+    if added := _called("git", "ls-files", "*.dvc").split("\n")[:-1]:
         cache = Path(_called("dvc", "cache", "dir").strip()).absolute()
         for command in (
             ["dvc", "cache", "dir", "--local", str(cache)],
@@ -117,9 +117,8 @@ def _result(clone: Path, path: str, before: Output | None, after: Output | None)
         result = _result(clone, name, held.get(name), made.get(name))
         if result != "identical":
             return f"{Path(name).name}: {result}"
-    old = before and (_kept(Path(), before) or _committed(path))
-    new = after and (_kept(clone, after) or (clone / path).read_bytes())
-    return difference(path, old, new)
+    old = before and (_kept(before) or _committed(path))
+    return difference(path, old, after and (clone / path).read_bytes())
 
 
 def _files(output: Output | None, root: Path) -> dict[str, Output]:
@@ -128,9 +127,9 @@ def _files(output: Output | None, root: Path) -> dict[str, Output]:
     return {str(file.path): file for file in listed[1:]}
 
 
-def _kept(root: Path, output: Output) -> bytes | None:
-    """What DVC's cache of a checkout has of an output, if it is undamaged."""
-    cached = root / output.cached
+def _kept(output: Output) -> bytes | None:
+    """What DVC's cache here has of an output, if it is undamaged."""
+    cached = output.cached
     return cached.read_bytes() if cached.is_file() and md5(cached) == output.md5 else None
 
 
@@ -153,10 +152,6 @@ def _repro(clone: Path, threads: int | None) -> None:
             f"dvc repro ended with {ended.returncode} in a clone of HEAD:\n"
             f"{(ended.stdout + ended.stderr)[-2000:]}"
         )
-
-
-def _git(*arguments: str) -> str:
-    return _called("git", *arguments)
 
 
 def _called(*words: str, cwd: Path | None = None) -> str:

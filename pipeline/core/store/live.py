@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -36,21 +36,12 @@ from pipeline.core.trainers import TRAINERS, Callback, no_callback, scale_of
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+# Seconds from the first loss to the bar and to the run, and between states of each.
+BAR, RUN = 2.0, 3.0
+DRAW, EVERY = 0.25, 2.0
 MOST = 500  # points kept; also, about, what each doubling of the time adds to a run
 FLUSH = 10  # seconds that MLflow may take for the last points, the model being on disk
 SETTLE = 3  # and for a last word when the training was interrupted
-
-
-class Pace(NamedTuple):
-    """Seconds from the first loss to the bar and to the run, and between states of each."""
-
-    bar: float = 2.0
-    run: float = 3.0
-    draw: float = 0.25
-    every: float = 2.0
-
-
-PACE = Pace()
 
 
 class Losses:
@@ -90,7 +81,7 @@ class Losses:
 
 
 @contextlib.contextmanager
-def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
+def shown(dataset: str, model: Wanted) -> Iterator[Callback]:
     """Show the training in the block, if it lasts.
 
     The run's status is RUNNING, then SCHEDULED (it waits for evaluate and track, which replaces
@@ -105,8 +96,6 @@ def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
         The experiment of the run.
     model : Wanted
         What is trained: its name, trainer and params.
-    pace : Pace
-        After how long something is shown, and how often.
 
     Yields
     ------
@@ -116,7 +105,7 @@ def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
     if TRAINERS[model.trainer].loss is None:
         yield no_callback
         return
-    view = _View(dataset, model, pace)
+    view = _View(dataset, model)
     with _warnings_above_bars():
         try:
             yield view.tell
@@ -132,31 +121,26 @@ def shown(dataset: str, model: Wanted, pace: Pace = PACE) -> Iterator[Callback]:
 class _View:
     """The bar and the run of one training; both begin to wait at its first loss."""
 
-    def __init__(self, dataset: str, model: Wanted, pace: Pace) -> None:
-        self._dataset, self._model, self._pace = dataset, model, pace
+    def __init__(self, dataset: str, model: Wanted) -> None:
+        self._dataset, self._model = dataset, model
         self._losses, self._over = Losses(), threading.Event()
         self._run = threading.Thread(target=self._show, name="live run", daemon=True)
         self._status, self._error, self._warned = "RUNNING", "", False
-        self._begun = self._due = 0.0  # the first loss, and when to draw next
+        self._begun = 0.0  # the first loss
         self._bar: Any = None
 
     def tell(self, epoch: int, loss: float) -> None:
         """Take the loss of an epoch: the callback of the solver."""
         now = time.time()
         if self._losses.latest is None:
-            self._begun, self._due = now, now + self._pace.bar
+            self._begun = now
             self._run.start()
         self._losses(epoch, loss)
-        if now >= self._due:
-            self._due = now + self._pace.draw
-            self._draw(epoch, loss)
-
-    def _draw(self, epoch: int, loss: float) -> None:
-        """Show how far the training is, on a bar that is there from the first time on."""
-        if self._bar is None:
+        if self._bar is None and now >= self._begun + BAR:
             self._bar = _bar(self._model, self._begun)
-        self._bar.n = epoch
-        self._bar.set_postfix_str(f"loss {loss:.6g}")
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {loss:.6g}", refresh=False)
+            self._bar.update(epoch - self._bar.n)
 
     def end(self, status: str, error: str = "") -> None:
         """End both, and wait until the store knows, or for a few seconds.
@@ -166,7 +150,6 @@ class _View:
         if self._losses.latest is None:
             return
         if self._bar is not None:
-            self._draw(*self._losses.latest)
             self._bar.close()
         self._status, self._error = status, error
         self._over.set()
@@ -177,7 +160,7 @@ class _View:
 
     def _show(self) -> None:
         """Wait for the training to last; then make its run, and feed it until the end."""
-        if self._over.wait(self._pace.run):
+        if self._over.wait(RUN):
             return
         try:
             with open_store(main_repository()) as store:
@@ -192,7 +175,7 @@ class _View:
         """Log new losses until the training is over, then the last one and how it ended."""
         known, over = -1, False  # the last epoch that the store has; none yet
         while not over:
-            over = self._over.wait(self._pace.every)
+            over = self._over.wait(EVERY)
             points = self._losses.points_after(known, to_the_end=over)
             try:
                 with saying_why(store.client.tracking_uri):
@@ -218,8 +201,9 @@ def _bar(model: Wanted, begun: float) -> Any:
     name = f"{model.name}{scale_of(model.params)}"
     look = {"desc": name, "total": int(model.params["epochs"]), "unit": "epoch"}
     # delay: until its clock is set
-    bar = tqdm(**look, dynamic_ncols=True, file=sys.stderr, disable=None, delay=1)
-    bar.start_t = begun
+    pace = {"mininterval": DRAW, "miniters": 1, "smoothing": 0, "delay": 1}
+    bar = tqdm(**look, **pace, dynamic_ncols=True, file=sys.stderr, disable=None)
+    bar.start_t = bar.last_print_t = begun
     return bar
 
 
@@ -232,11 +216,9 @@ def _warnings_above_bars() -> Iterator[None]:
         with tqdm.external_write_mode(sys.stderr):
             others(*warning, **where)
 
-    warnings.showwarning = show
-    try:
+    with warnings.catch_warnings():
+        warnings.showwarning = show
         yield
-    finally:
-        warnings.showwarning = others
 
 
 def _create(store: Store, dataset: str, model: Wanted) -> str:

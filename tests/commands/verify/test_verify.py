@@ -72,6 +72,9 @@ def test_of_a_folder_the_file_and_the_number_that_differ_are_told(workspace: Pat
         listing = json.dumps([{"md5": file, "relpath": "evaluated.json"}])
         return Output("evaluate", Path("data/5_evaluated/house"), kept(listing.encode(), ".dir"))
 
+    path = Path("data/5_evaluated/house/evaluated.json")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"w": 2.5}))
     told = _result(Path(), "data/5_evaluated/house", folder(2.0), folder(2.5))
     assert told == "evaluated.json: w: 2.0, now 2.5; all else agrees, numbers to a relative 2.0e-01"
 

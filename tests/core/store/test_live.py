@@ -25,7 +25,7 @@ from pipeline.core.files import md5
 from pipeline.core.params import Wanted, params_of
 from pipeline.core.store import live
 from pipeline.core.store.connection import open_store, training_key
-from pipeline.core.store.live import MOST, Losses, Pace, end_abandoned, shown
+from pipeline.core.store.live import MOST, Losses, end_abandoned, shown
 from pipeline.solvers import stage as train
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
@@ -99,9 +99,10 @@ import time, warnings
 now = 0.0
 time.time = lambda: now
 from pipeline.core.params import Wanted
-from pipeline.core.store.live import Pace, shown
+from pipeline.core.store import live
+live.RUN = 600
 model = Wanted("torch_sgd", "torch_sgd", {"epochs": 1000})
-with shown("house", model, Pace(bar=2, run=600)) as tell:
+with live.shown("house", model) as tell:
     tell(0, 2.0)
     now = 10.0
     tell(250, 1.5)
@@ -166,7 +167,13 @@ def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 LONG = Wanted("torch_sgd", "torch_sgd", {"epochs": 10, "lr": 9.0})
-NOW = Pace(bar=0, run=0, draw=0.1, every=0.1)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show even what does not last."""
+    for name, seconds in {"BAR": 0, "RUN": 0, "DRAW": 0.1, "EVERY": 0.1}.items():
+        monkeypatch.setattr(live, name, seconds)
 
 
 class Run(NamedTuple):
@@ -283,11 +290,11 @@ def test_a_long_training_is_seen_while_it_runs_and_then_waits_for_track(
 
 @pytest.mark.slow
 def test_a_diverged_training_is_a_failed_run_that_says_why(
-    workspace: Path, house: tuple[bytes, bytes]
+    workspace: Path, house: tuple[bytes, bytes], at_once: None
 ) -> None:
     with (
         pytest.raises(Diverged),
-        shown("house", LONG, NOW) as callback,
+        shown("house", LONG) as callback,
     ):
         callback(0, 1.0)
         until(lambda: [run.losses for run in runs(workspace)] == [{0: 1.0}])
@@ -402,14 +409,14 @@ def test_a_store_that_is_down_is_one_warning_and_the_model_is_there(
 
 @pytest.mark.slow
 def test_a_silent_store_holds_up_the_end_for_a_bounded_time(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "FLUSH", 1)
     with silent_server() as url, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", PipelineWarning)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         begun = time.monotonic()
-        with shown("house", LONG, NOW) as callback:
+        with shown("house", LONG) as callback:
             callback(0, 1.0)
             time.sleep(0.5)
         took = time.monotonic() - begun
