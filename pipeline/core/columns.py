@@ -10,8 +10,8 @@ own, and whether gaps get one (`learn`); then any rows can be encoded.
     order     its place in the order, from 0, as a number
     category  1 in "NAME=VALUE" of its value. The most frequent value has no feature: with an
               intercept it would depend on the others. Values of few training rows share
-              "NAME is rare", and so do values that no training row has; without it these are
-              taken for the most frequent one. Gaps of few training rows are no value of their own.
+              "NAME is rare", gaps of few among them, and so do values that no training row has;
+              without it these are taken for the most frequent one.
     date      its days as a number; each part that is asked for as a category, "NAME month=2"
 """
 
@@ -88,6 +88,8 @@ class CategoryColumn(Settings):
         Those of fewer training rows.
     gaps : bool
         Whether as many training rows had missing values: they are a category of their own.
+    rare_gaps : bool
+        Whether fewer of them had: missing values count among the rare ones.
     """
 
     kind: Literal["category"]
@@ -97,12 +99,13 @@ class CategoryColumn(Settings):
     own: list[str] = Field(default_factory=list)
     rare: list[str] = Field(default_factory=list)
     gaps: bool = False
+    rare_gaps: bool = False
     filled: ClassVar[bool] = True  # a missing value can be encoded
 
     def features(self, name: str) -> list[str]:
         """The names of the features that the column becomes."""
         missing = [f"{name} is missing"] if self.gaps else []
-        shared = [f"{name} is rare"] if self.rare else []
+        shared = [f"{name} is rare"] if self.rare or self.rare_gaps else []
         return [*(f"{name}={word}" for word in self.own), *missing, *shared]
 
     def encode(self, values: Array, words: Sequence[str]) -> Iterator[Array]:
@@ -112,7 +115,7 @@ class CategoryColumn(Settings):
             yield (values == places.get(word, -1)).astype(float)
         if self.gaps:
             yield missing.astype(float)
-        if self.rare:
+        if self.rare or self.rare_gaps:
             frequent = [places[word] for word in (self.base, *self.own) if word in places]
             yield (~np.isin(values, frequent) & ~(missing & self.gaps)).astype(float)
 
@@ -334,7 +337,10 @@ def _learned(kind: Column, words: Sequence[str], filled: bool, values: Array) ->
     return DateColumn(
         kind="date",
         days=_learned_number(kind.days, filled, values),
-        parts={part: one.model_copy(update={"gaps": False}) for part, one in parts.items()},
+        parts={
+            part: one.model_copy(update={"gaps": False, "rare_gaps": False})
+            for part, one in parts.items()
+        },
     )
 
 
@@ -351,6 +357,7 @@ def _learned_category(kind: CategoryColumn, words: Sequence[str], values: Array)
     missing = np.isnan(values)
     counts = np.bincount(values[~missing].astype(np.intp), minlength=len(words))
     base = int(np.argmax(counts)) if counts.any() else None  # of equals the first
+    gaps = int(missing.sum()) >= kind.least
     return CategoryColumn(
         kind="category",
         numbers=kind.numbers,
@@ -358,7 +365,8 @@ def _learned_category(kind: CategoryColumn, words: Sequence[str], values: Array)
         base=None if base is None else words[base],
         own=[w for k, w in enumerate(words) if counts[k] >= kind.least and k != base],
         rare=[w for k, w in enumerate(words) if 0 < counts[k] < kind.least and k != base],
-        gaps=int(missing.sum()) >= kind.least,
+        gaps=gaps,
+        rare_gaps=bool(missing.any()) and not gaps and base is not None,
     )
 
 

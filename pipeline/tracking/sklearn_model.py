@@ -150,16 +150,17 @@ def _step(column: Column) -> tuple[Any, list[Any]]:
         values = [_value(column, word) for word in (column.base, *column.own) if word is not None]
         often = [*values, *([missing] if column.gaps else [])] * column.least
         rare = [_value(column, word) for word in column.rare]
+        gap = [missing] if column.gaps or column.rare_gaps else []
         if not column.features(""):
-            return "drop", [*often, *rare]
+            return "drop", [*often, *rare, *gap]
         encoder = OneHotEncoder(
-            categories=[[*sorted([*values, *rare]), *([missing] if column.gaps else [])]],
+            categories=[[*sorted([*values, *rare]), *gap]],
             drop=values[:1] or None,
             min_frequency=column.least,
             handle_unknown="infrequent_if_exist",
             sparse_output=False,
         )
-        return _chain([*_fillers(missing), encoder]), [*often, *rare]
+        return _chain([*_fillers(missing), encoder]), [*often, *rare, *gap]
     fill = [] if column.fill is None else [_filler(column.fill, column.gaps)]
     gaps = [np.nan] if column.gaps else []
     if column.order is None:

@@ -90,16 +90,26 @@ def test_features_are_those_of_scikit_learns_transformers(
     np.testing.assert_array_equal(X, np.asarray(theirs, dtype=float))
 
 
-@given(words=st.lists(st.sampled_from("abcd"), min_size=1, max_size=40), least=st.integers(1, 6))
-def test_what_is_rare_is_what_scikit_learn_calls_infrequent(words: list[str], least: int) -> None:
-    table = pa.table({"w": words})
+@given(
+    words=st.lists(st.sampled_from([*"abcd", None]), min_size=1, max_size=40),
+    least=st.integers(1, 6),
+)
+def test_what_is_rare_is_what_scikit_learn_calls_infrequent(
+    words: list[str | None], least: int
+) -> None:
+    table = pa.table({"w": pa.array(words, pa.string())})
     learned = learn(read_raw(table, {"w": category(least)}, "here"))["w"]
     assert isinstance(learned, CategoryColumn)
     theirs = OneHotEncoder(min_frequency=least, handle_unknown="infrequent_if_exist")
-    theirs.fit(np.array(words, dtype=object)[:, None])
-    infrequent = theirs.infrequent_categories_[0]
-    assert {*learned.rare} == {*([] if infrequent is None else infrequent)} - {learned.base}
-    assert sorted([*learned.own, *learned.rare, learned.base]) == sorted(set(words))
+    theirs.fit(np.array([word or "gap" for word in words], dtype=object)[:, None])
+    if learned.base is None:  # only gaps: no row says what they are to be told from
+        assert not learned.features("w") or learned.gaps
+        return
+    infrequent = {*([] if (found := theirs.infrequent_categories_[0]) is None else found)}
+    gap = {"gap"} if learned.rare_gaps else set()
+    assert {*learned.rare} | gap == infrequent - {learned.base}
+    assert sorted([*learned.own, *learned.rare, learned.base]) == sorted({*words} - {None})
+    assert learned.gaps + learned.rare_gaps == (None in words)
 
 
 @given(made=tables(), data=st.data())

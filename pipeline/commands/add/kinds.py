@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pipeline.commands.contents import MOST, Column
 from pipeline.core.dates import ISO
-from pipeline.core.params import RARE
 from pipeline.ingest.words import inline
 
 EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
@@ -62,23 +61,19 @@ def _dates(name: str, column: Column, csv: bool) -> str:
 
 
 def at_least(columns: Mapping[str, Column]) -> dict[str, Kind]:
-    """The columns to take where all are left out: those that may tell something, whatever they are.
+    """The columns to take where all are left out: numbers that count rows, in which a trend may be.
 
-    Numbers that count or name the rows may hold a trend; text with values of some rows each is a
-    category, however many it has.
+    Not those that are called row names or row numbers: a program put them there.
     """
-    found = {name: _at_least(column) for name, column in columns.items()}
-    return {name: kind for name, kind in found.items() if kind}
+    return {
+        name: Kind("number")
+        for name, column in columns.items()
+        if column.dtype != "str" and not (ROW_NAMES.fullmatch(name) or _unusable(column))
+    }
 
 
-def _at_least(column: Column) -> Kind | None:
-    if _nothing(column) or column.dates or column.times or _inexact(column):
-        return None
-    if column.dtype != "str":
-        return Kind("number")
-    counts: Mapping[Any, int] = column.counts or {}
-    few = len(counts) <= CATEGORIES
-    return Kind("category") if few and max(counts.values(), default=0) >= RARE else None
+def _unusable(column: Column) -> bool:
+    return bool(_nothing(column)) or _inexact(column)
 
 
 def _nothing(column: Column) -> str:
