@@ -156,6 +156,7 @@ Column = NumberColumn | CategoryColumn | DateColumn
 Learned = Annotated[Column, Field(discriminator="kind")]
 Encoding = Mapping[str, Column]
 PLAIN = NumberColumn(kind="number")
+WITHOUT_GAPS = {"gaps": False, "rare_gaps": False}
 
 
 def number(order: list[str] | None = None, least: int = RARE) -> NumberColumn:
