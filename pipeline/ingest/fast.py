@@ -335,7 +335,7 @@ def _read(text: bytes, dialect: Dialect, header: Sequence[str], seen: Look) -> p
             pa.BufferReader(text),
             arrow_csv.ReadOptions(
                 use_threads=False,
-                block_size=len(text) if len(seen.inner) else PIECE,
+                block_size=len(text) if seen.quoted else PIECE,
                 column_names=[*header],
             ),
             arrow_csv.ParseOptions(
