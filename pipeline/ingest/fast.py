@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -30,8 +29,10 @@ from pipeline.ingest.table_file import Batch
 BLOCK = 2**21  # bytes
 WORKERS = 2
 AHEAD = 3  # blocks that are parsed, or wait, while rows are written
+PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
-NEWLINE, RETURN, PLUS, MINUS, ZERO, X = b"\n\r+-0x"
+NEWLINE, RETURN, PLUS, MINUS, ZERO = b"\n\r+-0"
+GOES_ON = np.isin(np.arange(256), [*b"0123456789xX"])  # behind a zero: no number then
 SERVED = ("delimiter", "quote", "missing", "quoted_missing", "header", "skip_lines", "dates")
 PLAIN = Dialect().model_dump(exclude={*SERVED, "bad_records"})
 Codes = NDArray[np.uint8]
@@ -299,16 +300,15 @@ def _certain(texts: pa.Array, numbers: pa.Array) -> bool:
             return False
     _, offsets, text = texts.buffers()
     places = np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.intp)
-    begin, end, codes = places[:-1], places[1:], np.frombuffer(text, np.uint8)
-    at = partial(codes.take, mode="clip")  # of an empty cell at the end
-    first = at(begin)
-    signed = np.flatnonzero(first == MINUS)
-    signed = signed[at(begin[signed] + 1) == ZERO]
-    unsigned = np.flatnonzero(first == ZERO)
-    second = np.concatenate([begin[unsigned] + 1, begin[signed] + 2])
-    then, here = at(second), second < np.concatenate([end[unsigned], end[signed]])
-    odd = (then - np.uint8(ZERO) < 10) | (then | 32 == X)
-    return not ((odd & here).any() or (first == PLUS).any())
+    begin, codes = places[:-1], np.frombuffer(text, np.uint8)
+    first = codes.take(begin, mode="clip")  # of an empty cell at the end
+    digit = begin + (first == MINUS)
+    zero = codes.take(digit, mode="clip") == ZERO
+    second = digit[zero] + 1
+    odd = GOES_ON.take(codes.take(second, mode="clip"))
+    if odd.any():
+        odd &= second < places[1:][zero]
+    return not (odd.any() or (first == PLUS).any())
 
 
 def _has(arrays: Sequence[pa.Array], cells: Sequence[str], dialect: Dialect) -> bool:
@@ -333,7 +333,11 @@ def _read(text: bytes, dialect: Dialect, header: Sequence[str], seen: Look) -> p
     try:
         return arrow_csv.read_csv(
             pa.BufferReader(text),
-            arrow_csv.ReadOptions(use_threads=False, block_size=len(text), column_names=[*header]),
+            arrow_csv.ReadOptions(
+                use_threads=False,
+                block_size=len(text) if seen.quoted else PIECE,
+                column_names=[*header],
+            ),
             arrow_csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=seen.quoted and dialect.quote,

@@ -124,6 +124,8 @@ def _unambiguous(
     if not {*numeric} <= {*in_groups}:
         return writing, numeric, []
     commas = {c for name in numeric for c in present[name] if "," in c}
+    if not commas:  # a declared one that no cell has
+        return writing, numeric, []
     if len(commas) > 1:
         return grouped, in_groups, []
     note = f"{min(commas)!r} may be thousands or a decimal comma: declare thousands or decimal"

@@ -64,6 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(rows=[["1", "2"], ["3", "-007"]], ends=["\n"] * 7, block=60, declared={})
 @example(rows=[["1", "2"], ["x", "1"], ["2", "a"]], ends=["\n"] * 7, block=4, declared={})
 @example(rows=[["a", "b"], ["a", "b"]], ends=["\n"] * 7, block=60, declared={})
+@example(rows=[["1", "2", "3"]], ends=["\n"] * 7, block=60, declared={"decimal": ","})
 def test_both_paths_agree(
     folder: Path,
     rows: list[list[str]],
