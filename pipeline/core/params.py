@@ -27,6 +27,7 @@ from pipeline.core.oddities import Kind
 from pipeline.core.text import DIRECTIVE, load_yaml, pointed
 from pipeline.core.trainers import TRAINERS, TRANSFORM, UNLESS_NAMED, Task, Value, measures
 
+Repeats = Annotated[int, Field(ge=1, le=1000)]
 Name = Annotated[str, Field(pattern=f"^{layout.NAME}$")]
 ModelKey = Annotated[str, Field(pattern=f"^{layout.NAME}-{layout.NAME}$")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -427,12 +428,15 @@ class Evaluate(Settings):
     threshold : float, Goal or None
         The probability of label 1, of two classes, from which it is predicted, or the recall that
         chooses it. Of several classes the most probable one is predicted.
+    repeats : int or None
+        How often its rows are cut into folds; `cross_validation.repeats` unless given.
     """
 
     metric: Metric
     classes: Annotated[list[ClassName], Field(min_length=2)] | None = None
     positive: str | None = None
     threshold: Annotated[float | Goal, BeforeValidator(_probability_or_goal)] | None = None
+    repeats: Repeats | None = None
 
     @property
     def several(self) -> bool:
@@ -585,7 +589,7 @@ class CrossValidation(Settings):
     """How the rows are cut; below 30 rows every row is its own fold."""
 
     folds: Annotated[int, Field(ge=2, le=1000)]
-    repeats: Annotated[int, Field(ge=1, le=1000)]
+    repeats: Repeats
     seed: Seed
 
 

@@ -86,7 +86,7 @@ def judge_all(given: Given) -> Evaluated:
     return Evaluated(
         task=settings.task,
         target=settings.target,
-        **settings.evaluate.model_dump(),
+        **settings.evaluate.model_dump(exclude={"repeats"}),  # the scheme has them
         confidence=given.params.intervals.confidence,
         scheme=judge.scheme,
         train_rows=len(rows.train),

@@ -34,6 +34,8 @@ class Judge:
     dataset : str
         The name of its block in params.yaml.
     params : Params
+    repeats : int, optional
+        How often the rows are cut; as params say unless given.
 
     Raises
     ------
@@ -41,10 +43,14 @@ class Judge:
         When there are more folds than rows, or each of a few rows would need an AUC of its own.
     """
 
-    def __init__(self, rows: Split, dataset: str, params: Params) -> None:
+    def __init__(
+        self, rows: Split, dataset: str, params: Params, repeats: int | None = None
+    ) -> None:
         self.rows, self.settings = rows, params.dataset(dataset)
         self.intervals = params.intervals
-        cut, n = params.cross_validation, len(rows.y)
+        n, cut = len(rows.y), params.cross_validation
+        repeats = repeats or self.settings.evaluate.repeats or cut.repeats
+        cut = cut.model_copy(update={"repeats": repeats})
         self.cuts = folds(rows.y, self.settings.task, cut)
         few = n < FEW
         used = cut.model_dump() | ({"folds": n, "repeats": 1} if few else {})

@@ -719,3 +719,10 @@ def test_where_dvc_refuses_all_is_as_it_was(clone: Clone) -> None:
     assert done.stdout.startswith("error: add: dvc add data/raw/large.csv: ")
     assert clone.ok("git status --porcelain") == ""
     assert not [*clone.folder.glob("data/*/*large*")]
+
+
+@pytest.mark.parametrize(("rows", "repeats"), [(40, None), (500, None), (1000, 5), (6000, 1)])
+def test_the_more_rows_the_fewer_repeats(cli: Cli, rows: int, repeats: int | None) -> None:
+    file = write(Path("new.csv"), "a b", [(k * 37 % 101, k * k % 17 + k) for k in range(rows)])
+    assert cli("add", file, "--target", "b")[0] == 0
+    assert load_params().datasets["new"].evaluate.repeats == repeats

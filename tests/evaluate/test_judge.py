@@ -2,7 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedKFold
 
+from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Evaluated, Judged
 from pipeline.core.errors import PipelineError
@@ -104,3 +106,19 @@ def test_a_few_rows_that_cannot_be_judged_are_refused(
     y = np.array([1.0] * ones + [0] * (20 - ones))
     with pytest.raises(PipelineError, match=r"params\.yaml: "):
         judge_of(X, y)
+
+
+def test_a_dataset_may_be_cut_more_or_less_often_than_the_others(workspace: Path) -> None:
+    text = layout.PARAMS.read_text()
+    layout.PARAMS.write_text(
+        text.replace("metric: accuracy\n", "metric: accuracy\n      repeats: 1\n")
+    )
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.arange(60) % 2.0
+    once = judge_of(X, y)
+    assert (once.scheme.repeats, len(once.cuts)) == (1, 5)
+    cut = StratifiedKFold(5, shuffle=True, random_state=0).split(X, y)
+    for (_, ours), (_, theirs) in zip(once.cuts, cut, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    layout.PARAMS.write_text(text)
+    assert (judge_of(X, y).scheme.repeats, len(judge_of(X, y).cuts)) == (10, 50)

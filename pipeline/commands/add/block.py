@@ -11,6 +11,8 @@ from pipeline.core.params import RARE
 from pipeline.core.trainers import TRAINERS, Value
 
 TEST_SIZE = 0.2
+HELD_OUT = 5000  # rows, over all repeats of the cross-validation: more hardly narrow an interval
+REPEATS = 10
 SHARE_OF_ROWS, SHARE_OF_FEATURES, RIDGE = "1 / rows", "0.5 / features", "2 features / rows"
 SEVERAL = "several classes"
 # Trainers and their params, by task. Rows are those that train.
@@ -69,7 +71,7 @@ def block(
         "ingest": {"source": source, **written},
         "split": {"features": "all", "test_size": test_size(rows), **rare}
         | ({"columns": columns} if columns else {}),
-        "evaluate": _evaluate(target),
+        "evaluate": _evaluate(target, rows),
     }
 
 
@@ -78,12 +80,14 @@ def test_size(rows: int) -> float:
     return TEST_SIZE if rows >= FEW else 0
 
 
-def _evaluate(target: Target) -> dict[str, Any]:
+def _evaluate(target: Target, rows: int) -> dict[str, Any]:
+    fewer = max(1, HELD_OUT // rows)
+    repeats = {"repeats": fewer} if fewer < REPEATS else {}
     if target.task == "regression":
-        return {"metric": "mse"}
+        return {"metric": "mse", **repeats}
     classes = [*target.classes]
     of_two = {"positive": classes[-1], "threshold": 0.5} if len(classes) == 2 else {}
-    return {"metric": "accuracy", **of_two, "classes": classes}
+    return {"metric": "accuracy", **repeats, **of_two, "classes": classes}
 
 
 def models(

@@ -80,9 +80,7 @@ class Bench:
         self.settings = settings = params.dataset(dataset)
         split = read_split(dataset, settings, read_table(layout.ingested(dataset)))
         self.data_md5 = md5(layout.ingested(dataset))
-        cut = params.cross_validation.model_copy(update={"repeats": REPEATS})
-        once = params.model_copy(update={"cross_validation": cut})
-        judge = Judge(split.of_training(), dataset, once)
+        judge = Judge(split.of_training(), dataset, params, REPEATS)
         if not judge.cuts:
             raise PipelineError(
                 f"{dataset}: {len(split.train)} training rows are too few to cross-validate"
