@@ -293,7 +293,7 @@ def _placed(
 
 def _days(name: str, column: pa.ChunkedArray, where: str) -> Array:
     found, remedy = "is of numbers", "is how it is written declared in ingest.csv.dates?"
-    if pa.types.is_null(column.type):
+    if column.null_count == len(column):
         return np.full(len(column), np.nan)
     if pa.types.is_string(column.type):
         days, bad = days_of(column)
@@ -338,10 +338,7 @@ def _learned(kind: Column, words: Sequence[str], filled: bool, values: Array) ->
     return DateColumn(
         kind="date",
         days=_learned_number(kind.days, filled, values),
-        parts={
-            part: one.model_copy(update={"gaps": False, "rare_gaps": False})
-            for part, one in parts.items()
-        },
+        parts={part: one.model_copy(update=WITHOUT_GAPS) for part, one in parts.items()},
     )
 
 

@@ -124,7 +124,8 @@ def _attribute(path: Path, line: int, text: str) -> Attribute:
         raise PipelineError(f"{path}, line {line}: {text[:57]!r}, {expected}")
     name, kind = _plain(match), match[4]
     if kind.startswith("{") and "}" in kind:
-        values = VALUE.finditer(kind[1 : kind.rindex("}")])
+        inside = kind[1 : kind.rindex("}")]
+        values = [match for match in VALUE.finditer(inside) if match[0] or match.start() == 0]
         return Attribute(name, False, frozenset(map(_plain, values)))
     kind = kind.split()[0].lower()
     if kind not in (*NUMBERS, *TEXTS):

@@ -87,7 +87,7 @@ def _of_decimals(values: pa.Array) -> pa.Array:
     """By their text: Arrow's own cast multiplies by 0.01, and misses the nearest float."""
     texts = values.cast(TEXT)
     if values.type.scale <= 0:
-        whole = [None if text is None else int(float(text)) for text in texts.to_pylist()]
+        whole = [None if one is None else int(one) for one in values.to_pylist()]
         if all(one is None or one in INT64 for one in whole):
             return values.cast(pa.decimal128(38, 0)).cast(INT)
     return texts.cast(FLOAT)

@@ -111,9 +111,10 @@ def draw_calibration_by_class(d: Gathered, t: Texts) -> Drawn:
 def draw_roc_by_class(d: Gathered, t: Texts) -> Drawn:
     """Receiver operating characteristic of the best trainer, each class against all others."""
     curves = _curves(d, "roc")
-    canvas, [axes] = panels(1, 230, labels=[*curves])
+    names = [short(name, 16) for name in curves]
+    canvas, [axes] = panels(1, 230, labels=names)
     axes.plot([0, 1], [0, 1], **DASHED)
-    draw_each(axes, curves, looks_of(curves))
+    draw_each(axes, curves, looks_of(curves), names)
     rate = t("true_positive_rate", positive=t("the_class"))
     axes.set(xlabel=t("false_positive_rate"), ylabel=rate)
     area = t.interval(*d.score(d.best, f"{d.held_out}_roc_auc"))
@@ -123,8 +124,9 @@ def draw_roc_by_class(d: Gathered, t: Texts) -> Drawn:
 def draw_pr_by_class(d: Gathered, t: Texts) -> Drawn:
     """Precision over recall of the best trainer, each class against all others."""
     curves = _curves(d, "pr")
-    canvas, [axes] = panels(1, 230, labels=[*curves])
-    draw_each(axes, curves, looks_of(curves))
+    names = [short(name, 16) for name in curves]
+    canvas, [axes] = panels(1, 230, labels=names)
+    draw_each(axes, curves, looks_of(curves), names)
     axes.set(xlabel=t("recall"), ylabel=t("precision"), xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     means = {
         of: t.interval(*d.score(d.best, f"{d.held_out}_macro_{of}"))
@@ -138,21 +140,20 @@ def _curves(d: Gathered, plot: str) -> dict[str, tuple[Array, Array]]:
     *_, x, y = PLOTS[plot]
     found = d.by_class(plot)
     some = {name: thinned(len(rows[x]), CURVE) for name, rows in found.items()}
-    return {
-        short(name, 16): (rows[x][some[name]], rows[y][some[name]]) for name, rows in found.items()
-    }
+    return {name: (rows[x][some[name]], rows[y][some[name]]) for name, rows in found.items()}
 
 
 def _calibration(
     points: Mapping[str, Columns], look: Mapping[str, Look], t: Texts, of: str
 ) -> Figure:
-    canvas, [axes] = panels(1, 230, labels=[*points])
+    names = [short(name, 16) for name in points]
+    canvas, [axes] = panels(1, 230, labels=names)
     axes.plot([0, 1], [0, 1], **DASHED)
     for k, (name, rows) in enumerate(points.items()):
         x = rows["predicted"] + 0.006 * (k - (len(points) - 1) / 2)  # beside one another
         bars = np.abs([rows["observed"] - rows["low"], rows["high"] - rows["observed"]])
         style = look[name].mark(4) | look[name].line(0, 1)
-        axes.errorbar(x, rows["observed"], bars, elinewidth=0.8, label=name, **style)
+        axes.errorbar(x, rows["observed"], bars, elinewidth=0.8, label=names[k], **style)
     axes.set_xlabel(t("predicted_probability", positive=of))
     axes.set_ylabel(t("observed_share", positive=of))
     return canvas

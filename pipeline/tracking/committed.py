@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import Dataset, Descent, Params, parse_params
-from pipeline.core.trainers import TRANSFORM, Value
+from pipeline.core.trainers import Value
 
 # Of all settings those that change a run and are no params of its trainer.
 JUDGING = {"seed", "cross_validation", "intervals"}
@@ -89,13 +89,11 @@ def given_params(dataset: str, name: str, committed: Params) -> dict[str, Value]
     Returns
     -------
     params : dict
-        Every param of a descent: what the model's line sets, and else the value at the top; and
-        what the dataset has of all its models.
+        Every param of a descent: what the model's line sets, and else the value at the top.
     """
     line = committed.models.lines.get(f"{dataset}-{name}")
     descent = committed.descent(line) if line else committed
-    of_dataset = committed.datasets[dataset].of_models if dataset in committed.datasets else {}
-    return {name: getattr(descent, name) for name in Descent.model_fields} | of_dataset
+    return {name: getattr(descent, name) for name in Descent.model_fields}
 
 
 def settings_of(dataset: str, params: Mapping[str, Value], of: Params) -> dict[str, Value]:
@@ -149,11 +147,8 @@ def differing(
 
 
 def _of_dataset(dataset: Dataset) -> Iterator[tuple[str, Value]]:
-    """Those of a dataset, without the names of its blocks; the metric changes no run.
-
-    A transform of the target is among the params of each model that has it.
-    """
-    content = dataset.model_dump(exclude={"evaluate": {"metric"}, "split": {TRANSFORM}})
+    """Those of a dataset, without the names of its blocks; the metric changes no run."""
+    content = dataset.model_dump(exclude={"evaluate": {"metric"}})
     blocks = [content.pop(name) for name in ("ingest", "split", "evaluate")]
     for block in (content, *blocks):
         yield from _leaves(block)

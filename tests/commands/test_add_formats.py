@@ -236,6 +236,50 @@ def test_rows_to_predict_are_of_the_same_kind_or_csv(cli: Cli, tmp_path: Path) -
     assert "new.parquet, row 10, column area: inf, expected a finite number" in errors
 
 
+def plain_workbook(path: Path, rows: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def test_numbers_beside_words_are_the_same_categories_in_rows_to_predict(
+    cli: Cli, tmp_path: Path
+) -> None:
+    draw = random.Random(1)
+    codes = [draw.choice([1, 2, 2.5, "A"]) for _ in range(80)]
+    rows = [[code, draw.random()] for code in codes]
+    file = plain_workbook(tmp_path / "codes.xlsx", [["code", "y"], *rows])
+    assert cli("add", file, "--target", "y")[0] == 0
+    for stage in (["ingest"], ["validate"], ["split"], ["train"]):
+        assert cli(*stage, "codes", *["closed_form"] * (stage == ["train"]))[0] == 0
+    new = plain_workbook(tmp_path / "new.xlsx", [["code"], [2], [2.5], [1]])
+    (tmp_path / "new.csv").write_text("code\n2\n2.5\n1\n")
+    code, found, errors = cli("predict", "codes", new, "--model", "closed_form")
+    assert (code, errors) == (0, "")
+    assert cli("predict", "codes", tmp_path / "new.csv", "--model", "closed_form")[1] == found
+
+
+def test_rows_to_predict_of_a_workbook_without_a_header_lack_the_target(
+    cli: Cli, tmp_path: Path
+) -> None:
+    draw = random.Random(2)
+    rows = [[draw.random(), k % 5 + draw.random()] for k in range(40)]
+    file = plain_workbook(tmp_path / "plain.xlsx", [["a", "b"], *rows])
+    assert cli("add", file, "--target", "b")[0] == 0
+    plain_workbook(Path("data/raw/plain.xlsx"), rows)
+    params = layout.PARAMS.read_text()
+    source = "      source: data/raw/plain.xlsx\n"
+    header = "      table:\n        header: [a, b]\n"
+    layout.PARAMS.write_text(params.replace(source, source + header))
+    for stage in (["ingest"], ["validate"], ["split"], ["train"]):
+        assert cli(*stage, "plain", *["closed_form"] * (stage == ["train"]))[0] == 0
+    new = plain_workbook(tmp_path / "new.xlsx", [[0.5], [0.25]])
+    code, found, errors = cli("predict", "plain", new, "--model", "closed_form")
+    assert (code, errors, len(found.splitlines())) == (0, "", 3)
+
+
 @pytest.mark.slow
 def test_labels_are_classes_and_rows_to_predict_lack_them(cli: Cli, tmp_path: Path) -> None:
     as_spss(tmp_path / "flats.sav", flats())

@@ -351,6 +351,7 @@ def test_arff_is_read_as_it_declares(tmp_path: Path) -> None:
     [
         (f"{DATA}{{0 1}}\n", "line 5: is a sparse row"),
         (f"{DATA}1,2,3\n", "line 5: has 3 fields, expected 2"),
+        ('@relation r\n@attribute a {x, y}\n@data\nx\n""\n', "line 5, column a: '', expected"),
         (f"{DATA}1,2,{{5}}\n", "line 5: has 3 fields, expected 2"),
         (f"{DATA}1,x\n", "line 5, column b: 'x', expected a finite number, as declared"),
         (f"{DATA}'1',2\n\"1\",3\n", "line 6: has quotes of another kind than line 5"),

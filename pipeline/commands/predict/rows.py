@@ -14,7 +14,7 @@ from pipeline.commands.predict.tables import GAPS, TableRecords
 from pipeline.core import layout
 from pipeline.core.columns import DateColumn, Encoding, Raw, read_raw
 from pipeline.core.errors import PipelineError, Problems, listed
-from pipeline.core.params import Dataset, Dialect
+from pipeline.core.params import Dataset, Dialect, Order
 from pipeline.ingest.cells import is_gap
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.records import ENDED, Record
@@ -171,8 +171,13 @@ def _opened(path: Path, dialect: Dialect, settings: Dataset, like: str) -> CsvFi
     from pipeline.ingest.formats import opened_table
 
     table = settings.ingest.table
-    labels = [name for name in table.labels if name != settings.target]
-    return TableRecords(opened_table(path, table=table.model_copy(update={"labels": labels})))
+    named = {"labels": table.labels} | ({} if table.header is True else {"header": table.header})
+    others = {key: [n for n in names if n != settings.target] for key, names in named.items()}
+    file = opened_table(path, table=table.model_copy(update=others))
+    kinds = settings.split.columns.items()
+    return TableRecords(
+        file, [n for n, kind in kinds if kind == "category" or isinstance(kind, Order)]
+    )
 
 
 def _dialect(settings: Dataset) -> Dialect:
