@@ -1,9 +1,9 @@
 """Cut into training and test rows, and standardize.
 
-Categories become features, and missing values are filled. What fills them, which categories get a
-feature of their own, mean and scale are learned from the training rows alone. test_size: 0 trains
-on every row, features: {random: 20} keeps 20 columns. Warns of constant and of collinear features,
-and of those that together give the target away.
+Categories and dates become features, and missing values are filled. What fills them, which
+categories get a feature of their own, mean and scale are learned from the training rows alone.
+test_size: 0 trains on every row, features: {random: 20} keeps 20 columns. Warns of constant and of
+collinear features, and of those that together give the target away.
 
 Reads data/1_ingested/DATASET.parquet and the report of validate.
 Writes train.parquet, test.parquet, columns.json, scaler.json and rows.json to data/3_split/DATASET,

@@ -128,7 +128,8 @@ class DateColumn(Settings):
     days : NumberColumn
         Of the days since 1970-01-01.
     parts : dict
-        The parts that are features besides. What is missing, the feature of `days` says.
+        The parts that are features besides; missing ones count as the rare. That they are missing
+        the feature of `days` says.
     """
 
     kind: Literal["date"]

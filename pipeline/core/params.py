@@ -397,7 +397,8 @@ class SplitRows(Settings):
     columns : dict
         What the columns are that are no plain numbers, and those that are left out.
     rare : int
-        Categories of fewer training rows than this share one feature; gaps of fewer have none.
+        Categories of fewer training rows than this share one feature; gaps of fewer have
+        none of their own.
     gaps : str
         Whether missing values are filled, or rows that have any are left out.
     target_transform : str

@@ -131,7 +131,7 @@ class Lines(Sequence[int]):
 
 
 def read_lines(path: Path) -> Lines:
-    """Read the lines of the CSV file on which the rows of an ingested table stand."""
+    """Read the lines of the file on which the rows of an ingested table stand."""
     with _opened(path) as file:
         kept = (file.metadata.metadata or {}).get(LINES)
         return Lines(json.loads(kept) if kept else [(0, 2)])

@@ -1,8 +1,8 @@
 """A strict CSV reader: it refuses what it would have to guess. Two paths, one result.
 
-A file of plain lines is taken block by block by Arrow's parser (`fast`). From the first block on
-that has more to it (quotes, padded cells, a record of another length, anything declared), records
-are cut one by one (`records`), and every problem is found with its line.
+A file is taken block by block by Arrow's parser (`fast`). From the first block on that has more to
+it (text around quotes, a record of another length, most that can be declared), records are cut one
+by one (`records`), and every problem is found with its line.
 """
 
 import warnings

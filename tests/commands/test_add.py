@@ -726,3 +726,16 @@ def test_the_more_rows_the_fewer_repeats(cli: Cli, rows: int, repeats: int | Non
     file = write(Path("new.csv"), "a b", [(k * 37 % 101, k * k % 17 + k) for k in range(rows)])
     assert cli("add", file, "--target", "b")[0] == 0
     assert load_params().datasets["new"].evaluate.repeats == repeats
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["new.csv", "--connection", "X"], "--connection goes with --query"),
+        (["--query", "select 1", "--sheet", "A"], "--sheet goes with a workbook"),
+    ],
+)
+def test_an_option_without_a_use_is_refused(cli: Cli, words: list[str], message: str) -> None:
+    code, _, errors = cli("add", *words)
+    assert (code, errors.startswith(f"error: add: {message}")) == (2, True), errors

@@ -162,6 +162,15 @@ def test_a_run_differs_by_what_reached_it(
     assert differing(dataset, name, settings_of(dataset, params, now), committed) == expected
 
 
+@pytest.mark.parametrize("words", [("none", "log"), ("log", "none")])
+def test_a_run_differs_by_the_logarithm_both_ways(workspace: Path, words: tuple[str, str]) -> None:
+    key = "datasets.house.split.target_transform"
+    before, now = (changed(load_params(), {key: word}) for word in words)
+    for name in ("closed_form", "manual_gd", "linear_regression"):
+        settings = settings_of("house", now.model_of("house", name).params, now)
+        assert differing("house", name, settings, before) == {"target_transform": words[1]}
+
+
 @pytest.mark.parametrize("missing", ["its line", "its dataset"])
 def test_a_model_that_is_not_committed_differs_from_the_params_at_the_top(
     workspace: Path, missing: str

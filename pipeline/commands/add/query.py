@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline.core.errors import PipelineError
 
 ROWS = 65_536  # at once
-EXACT = 2**53  # below it a float is one integer
+EXACT = 2**53  # up to it a float is one integer
 SQLITE = "sqlite"
 QUERY = "query"  # key of the file's metadata
 FORM = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
@@ -130,7 +131,8 @@ def _column(name: str, parts: Sequence[pa.Array]) -> pa.ChunkedArray:
 def _fits(part: pa.Array) -> bool:
     if part.type != pa.int64():
         return True
-    return all(value is None or abs(value) <= EXACT for value in part.to_pylist())
+    ends = pc.min_max(part).as_py().values()
+    return all(value is None or abs(value) <= EXACT for value in ends)
 
 
 def _without(url: sa.URL, text: str) -> str:

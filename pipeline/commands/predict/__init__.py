@@ -1,4 +1,4 @@
-"""Predict the rows of a CSV file.
+"""Predict the rows of a file.
 
 Gives the input's columns, as received and in their order, and behind them predicted_TARGET; for
 classification the label, its name (class) and probability_POSITIVE, or with more than two classes

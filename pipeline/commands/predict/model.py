@@ -70,7 +70,7 @@ class Predictor:
     logged: bool = False
 
     def predict(self, raw: Raw) -> Array:
-        """The target, its logarithm or logits: (X - mean) / scale @ coef + intercept.
+        """The target or logits: (X - mean) / scale @ coef + intercept.
 
         Added a feature at a time: the digits of BLAS's product hang on how many rows there are,
         these do not.
