@@ -68,16 +68,16 @@ def run(options: Namespace) -> None:
     """Run the command."""
     o = options
     if (o.FILE is None) == (o.query is None):
-        raise PipelineError("add: expected a FILE, or --query with --connection and --name")
+        raise PipelineError("expected a FILE, or --query with --connection and --name")
     if o.query is None:
         if o.connection:
-            raise PipelineError("add: --connection goes with --query")
+            raise PipelineError("--connection goes with --query")
         say(add(planned(o.FILE, o.target, o.name, o.task, o.missing, o.sheet), o.dry_run))
         return
     if o.sheet:
-        raise PipelineError("add: --sheet goes with a workbook, not with --query")
+        raise PipelineError("--sheet goes with a workbook, not with --query")
     if not (o.connection and o.name):
-        raise PipelineError("add: --query needs --connection VARIABLE and --name NAME, too")
+        raise PipelineError("--query needs --connection VARIABLE and --name NAME, too")
     from pipeline.commands.add.query import snapshot
 
     with TemporaryDirectory() as folder:
