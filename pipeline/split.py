@@ -182,7 +182,8 @@ def _whole(
     known, found = ~np.isnan(y), list[Oddity]()
     if not known.all():
         gone = len(y) - int(known.sum())
-        text = f"{where}.target: {settings.target} is missing in {gone} rows: left out"
+        some = f"{gone} row{'s' * (gone != 1)}"
+        text = f"{where}.target: {settings.target} is missing in {some}: left out"
         found.append(Oddity("left_out", text))
     if settings.split.gaps == "leave_out":
         whole = known & ~np.isnan(raw.values).any(axis=1)

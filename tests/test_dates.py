@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 from pipeline.core import layout
 from pipeline.core.artifacts.models import read_model
 from pipeline.core.artifacts.splits import read_split
+from pipeline.core.columns import date
 from pipeline.core.dates import CLOCKS, CYCLES, DAYS, ISO, as_iso, days_of, forms_of, places
 from pipeline.core.files import md5
 from pipeline.core.params import Dialect, load_params
@@ -429,3 +430,20 @@ def test_dates_from_a_file_to_a_served_model(clone: Clone, tmp_path: Path) -> No
         with urllib.request.urlopen(request, timeout=60) as answer:
             answers = json.load(answer)["predictions"]
     np.testing.assert_allclose(answers, [float(r["predicted_price"]) for r in rows], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("form", "cell"),
+    [("%d%m%Y", "0112024"), ("%d%m%Y", "0111202"), ("%Y%m%d", "2024011"),
+     ("%Y-%m-%d %H%M", "2024-01-01 123")],
+)  # fmt: skip
+def test_without_a_sign_between_them_parts_have_all_their_digits(form: str, cell: str) -> None:
+    assert as_iso(pa.chunked_array([[cell]]), form)[1].tolist() == [True]
+    whole = {"%d%m%Y": "01122024", "%Y%m%d": "20240101"}.get(form, "2024-01-01 0123")
+    assert as_iso(pa.chunked_array([[whole]]), form)[1].tolist() == [False]
+
+
+def test_parts_have_one_order_whatever_order_they_are_written_in() -> None:
+    orders = [["hour", "month", "weekday"], ["weekday", "hour", "month"]]
+    names = [date(parts).model_dump()["parts"].keys() for parts in orders]
+    assert [*map(list, names)] == [["month", "weekday", "hour"]] * 2

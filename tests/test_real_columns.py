@@ -134,6 +134,33 @@ def test_gaps_and_new_categories_are_predicted_and_named(trained: Path, run: Run
     assert one["probability_Yes"] == other["probability_Yes"]
 
 
+def test_a_value_without_a_place_in_the_order_is_named_with_its_line(
+    trained: Path, run: Run
+) -> None:
+    schema = layout.schema("churn")
+    schema.write_text(SCHEMA.replace(", isin: [S, M, L]", ""))
+    Path("new.csv").write_text(
+        NEW.replace("Paris,S", "Paris,XL").replace("119,Madrid", "999,Madrid")
+    )
+    code, said = run("predict churn new.csv --model bcpm")
+    assert code == 2
+    assert "new.csv, line 2, column size: 'XL', expected one of S, M, L" in said
+    assert "line 4, column age: '999', expected" in said
+
+
+def test_a_feature_that_gives_the_target_away_is_warned_of(churn: Path, run: Run) -> None:
+    table = people()
+    table["city"] = np.where(table["Churn"] == "Yes", "Rome", "Paris")
+    table.to_csv("data/raw/churn.csv", index=False)
+    for stage in ("ingest churn", "validate churn", "split churn", "train churn bcpm"):
+        assert run(stage)[0] == 0
+    code, said = run("evaluate churn")
+    assert (code, "warning: evaluate: churn: leakage audit giveaway failed: city=" in said) == (
+        0,
+        True,
+    )
+
+
 @pytest.mark.filterwarnings("ignore")  # of MLflow's own imports, of unknown categories
 def test_mlflows_model_takes_raw_rows_and_says_the_same(
     trained: Path, run: Run, monkeypatch: pytest.MonkeyPatch

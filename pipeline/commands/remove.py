@@ -73,8 +73,8 @@ def _files(name: str, params: Params) -> Iterator[Path]:
     shared = [n for n, one in params.datasets.items() if one.ingest.path == source.path]
     if not source.make_regression and shared == [name]:
         yield from (path for path in (source.path, tracked(source.path)) if path.exists())
-    if layout.schema(name).exists():
-        yield layout.schema(name)
+    # metrics/NAME.json alone says nothing: git has it, and perhaps no output beside it is there
+    yield from (path for path in (layout.schema(name), layout.metrics(name)) if path.exists())
 
 
 def _remove(path: Path) -> None:

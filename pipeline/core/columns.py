@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.core.dates import A_DATE, CYCLES, days_of, places
 from pipeline.core.errors import PipelineError
@@ -120,6 +120,11 @@ class CategoryColumn(Settings):
             yield (~np.isin(values, frequent) & ~(missing & self.gaps)).astype(float)
 
 
+def _in_order(parts: dict[DatePart, CategoryColumn]) -> dict[DatePart, CategoryColumn]:
+    """Whatever order a file has them in: MLflow sorts its own."""
+    return {part: parts[part] for part in CYCLES if part in parts}
+
+
 class DateColumn(Settings):
     """A column of dates.
 
@@ -134,7 +139,9 @@ class DateColumn(Settings):
 
     kind: Literal["date"]
     days: NumberColumn
-    parts: dict[DatePart, CategoryColumn] = Field(default_factory=dict)
+    parts: Annotated[dict[DatePart, CategoryColumn], AfterValidator(_in_order)] = Field(
+        default_factory=dict
+    )
 
     def features(self, name: str) -> list[str]:
         """The names of the features that the column becomes."""

@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
 
@@ -515,6 +516,12 @@ def _refuse_unfit_classes(judged: Evaluate) -> None:
     if len(set(classes)) < len(classes):
         two = "two different names are needed" if len(classes) == 2 else "a name stands twice"
         raise ValueError(f"evaluate.classes: {two}")
+    for one, end in product(classes, ("_low", "_high", "_sd", "_min", "_max")):
+        if f"{one}{end}" in classes:
+            raise ValueError(
+                f"evaluate.classes: recall_{one}{end} would be a score of {one}{end}, and one of "
+                f"{one}; rename a class, in the file, too"
+            )
     if judged.several:
         for key in ("positive", "threshold"):
             if getattr(judged, key) is not None:

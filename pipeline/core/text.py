@@ -52,9 +52,12 @@ def shape_of(form: str) -> str:
     >>> shape_of("%Y.%d")
     '(?i)^\\d{4}\\.(?P<day>0?[1-9]|[12]\\d|3[01])$'
     """
-    between = map(re.escape, DIRECTIVE.split(form))
+    between = [*map(re.escape, DIRECTIVE.split(form))]
     parts = [*(DIRECTIVES[one] for one in DIRECTIVE.findall(form)), ""]
-    return f"(?i)^{''.join(chain.from_iterable(zip(between, parts, strict=True)))}$"
+    shape = "".join(chain.from_iterable(zip(between, parts, strict=True)))
+    if "" in between[1:-1]:  # nothing but their digits tells parts apart: each has all of them
+        shape = shape.replace("0?", "0").replace(r"[01]?\d", r"[01]\d")
+    return f"(?i)^{shape}$"
 
 
 def pointed(

@@ -55,7 +55,7 @@ def _identical_rows(rows: Split) -> Audit:
         name="identical_rows",
         passed=not found,
         figure=float(found),
-        text=f"{found} of {len(rows.test)} test rows are equal to a training row in all columns"
+        text=f"{found} of {len(rows.test)} test rows equal a training row in all columns used"
         if len(rows.test)
         else "there are no test rows",
     )

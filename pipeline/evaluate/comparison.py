@@ -215,9 +215,12 @@ def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
     for name, one in evaluated.judged.items():
         mean = _mean(evaluated, name)
         if one.role == "trainer" and sign * (mean - floor) > NOTHING * abs(floor):
+            why = "what it learns of the features does not hold for other rows"
+            if "lr" in one.params and one.ending != "settled":
+                why = "it grew, or stopped early; see its loss, lr and epochs"
             yield (
                 f"{name} does worse than the trivial model ({evaluated.metric} {mean:.4g}, "
-                f"{trivial} {floor:.4g}): it grew, or stopped early; see its loss, lr and epochs."
+                f"{trivial} {floor:.4g}): {why}."
             )
     share = floor if evaluated.metric == "accuracy" else 0.0
     if share >= LOPSIDED:

@@ -83,6 +83,12 @@ def judge_all(given: Given) -> Evaluated:
         with naming(name):  # two models may share a trainer
             judged[name] = judge.model(model)
     champion = _judge_champion(given, judge, judged)
+    audited = audits(rows, given.trained, settings, given.own)
+    failed = (
+        f"{given.dataset}: leakage audit {one.name} failed: {one.text}"
+        for one in audited
+        if not one.passed
+    )
     return Evaluated(
         task=settings.task,
         target=settings.target,
@@ -94,8 +100,8 @@ def judge_all(given: Given) -> Evaluated:
         columns=kinds(rows.encoding),
         judged=judged,
         champion=champion,
-        audits=audits(rows, given.trained, settings, given.own),
-        warnings=[*_of_one_value(given), *_separated(given), *of_trainings(given)],
+        audits=audited,
+        warnings=[*failed, *_of_one_value(given), *_separated(given), *of_trainings(given)],
     )
 
 

@@ -186,7 +186,7 @@ def _sentinels(profile: Profile) -> Iterator[Oddity]:
                 f"column {name}: {one.times} of {len(known)} values{_of_sample(profile)} are "
                 f"{one.value:.15g}, all others lie in {one.low:.6g} to {one.high:.6g}: if it "
                 f'stands for no value, declare missing: ["{one.value:.15g}"] (as the file writes '
-                "it; params.yaml: ingest.csv), or take these rows out",
+                f'it, perhaps "{one.value!r}"; params.yaml: ingest.csv), or take these rows out',
             )
 
 

@@ -18,6 +18,7 @@ import pytest
 from pipeline.commands.add.kinds import kind
 from pipeline.commands.add.plan import named, planned
 from pipeline.commands.contents import contents
+from pipeline.core import layout
 from pipeline.core.dates import ISO
 from pipeline.core.dvc_lock import LOCK, outputs
 from pipeline.core.params import load_params
@@ -439,9 +440,13 @@ def test_how_the_file_is_written_is_declared(cli: Cli) -> None:
         ("a", [None] * 30, "without any value"),
         ("a", [2**53, *range(29)], "integers beyond 2^53, of which floats lose digits"),
         ("a", [f"2024-01-{k:02}" for k in range(1, 31)], ""),
-        ("a", [f"{k % 24}:30" for k in range(30)], "dates or times of several forms"),
-        ("a", ["2024-01-31", "31.01.2024"] * 15, "dates or times of several forms"),
-        ("a", ["2024-01-31T12:00", "2024-01-31T12:00Z"] * 15, "dates or times of several forms"),
+        ("a", [f"{k % 24}:30" for k in range(30)], "times of day, or dates of several forms"),
+        ("a", ["2024-01-31", "31.01.2024"] * 15, "times of day, or dates of several forms"),
+        (
+            "a",
+            ["2024-01-31T12:00", "2024-01-31T12:00Z"] * 15,
+            "times of day, or dates of several forms",
+        ),
         ("a", [f"w{k}" for k in range(30)], "an identifier: another text in each row"),
         ("a", [*(f"w{k}" for k in range(29)), "w1"], "free text: 29 different in 30 rows"),
         ("a", ["yes", None] * 15, ""),
@@ -581,6 +586,12 @@ def test_remove_names_what_there_is(cli: Cli) -> None:
     code, _, errors = cli("remove", "hous")
     assert code == 2
     assert "unknown dataset 'hous' (did you mean house?)" in errors
+
+
+def test_metrics_go_though_nothing_else_was_made_of_a_dataset(cli: Cli) -> None:
+    layout.metrics("synthetic").write_text("{}")  # as a clone has them, without data
+    assert cli("remove", "synthetic")[0] == 0
+    assert not layout.metrics("synthetic").exists()
 
 
 def test_the_last_dataset_stays(cli: Cli) -> None:

@@ -261,3 +261,13 @@ def test_every_comment_survives_ten_experiments(workspace: Path, override: str) 
         apply_overrides(params, [override.format(k=k), f"seed={k}"])
     assert above.findall(params.read_text()) == comments
     assert load_params().seed == 10
+
+
+def test_classes_whose_scores_would_share_a_name_are_refused(workspace: Path) -> None:
+    text = Path("params.yaml").read_text()
+    named = text.replace("- malignant", "- risk").replace("- benign", "- risk_low")
+    Path("params.yaml").write_text(named.replace("positive: malignant", "positive: risk"))
+    with pytest.raises(
+        PipelineError, match="recall_risk_low would be a score of risk_low, and one"
+    ):
+        load_params()

@@ -106,7 +106,7 @@ def _inexact(column: Column) -> bool:
 
 def _text(name: str, column: Column) -> str:
     if column.times:
-        return "dates or times of several forms"
+        return "times of day, or dates of several forms"
     if ROW_NAMES.fullmatch(name):
         return "row names"
     if not column.repeats:

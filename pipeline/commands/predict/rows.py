@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.commands.predict.tables import GAPS, TableRecords
 from pipeline.core import layout
-from pipeline.core.columns import DateColumn, Encoding, Raw, read_raw
+from pipeline.core.columns import DateColumn, Encoding, NumberColumn, Raw, read_raw
 from pipeline.core.errors import PipelineError, Problems, listed
 from pipeline.core.params import Dataset, Dialect, Order
 from pipeline.ingest.cells import is_gap
@@ -137,6 +137,7 @@ class Rows:
             if row >= 0 and isinstance(self._columns.get(name), DateColumn):
                 typed.loc[row, name] = None  # told, and no date
         problems += [(lines[row] if row >= 0 else 0, name, text) for row, name, text in found]
+        problems += self._without_place(typed, lines)
         table = pa.Table.from_pandas(typed[[*self._columns]], preserve_index=False)
         raw = read_raw(table, self._columns, str(self._file.path))
         told = {(line, name) for line, name, _ in problems}
@@ -152,6 +153,17 @@ class Rows:
             iso, found = self._file.with_dates(name, cells, lines)
             frame[name] = pd.Series(iso.to_pylist(), dtype=object)
             yield from ((lines[row], name, text) for row, text in found)
+
+    def _without_place(self, typed: pd.DataFrame, lines: Sequence[int]) -> Iterator[Problem]:
+        """Takes out, and names, values that a column with an order does not have."""
+        for name, column in self._columns.items():
+            if isinstance(column, NumberColumn) and column.order:
+                strange = typed[name].notna() & ~typed[name].isin(column.order)
+                for row in np.flatnonzero(strange).tolist():
+                    where = f"{self._file.path}, {self.unit} {lines[row]}, column {name}"
+                    expected = f"expected one of {', '.join(column.order)}"
+                    yield lines[row], name, f"{where}: {typed.loc[row, name]!r}, {expected}"
+                typed.loc[strange, name] = None
 
     def _unfilled(self, raw: Raw, lines: Sequence[int]) -> Iterator[Problem]:
         """Gaps in columns that had none when the model was trained: nothing fills them."""
