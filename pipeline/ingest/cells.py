@@ -42,10 +42,10 @@ def column(cells: Sequence[str | None], kind: Kind, dialect: Dialect, name: str)
     """
     present = [cell for cell in cells if cell is not None]
     numbers = None if kind == TEXT else _numbers(dialect.pointed(present, name))
-    if numbers is not None and len(present) == len(cells):
-        return number_column(numbers)
     if numbers is None:
         return texts(cells)
+    if len(present) == len(cells):
+        return number_column(numbers)
     values, found = iter(numbers.tolist()), pa.from_numpy_dtype(numbers.dtype) if present else NULL
     return pa.array([None if cell is None else next(values) for cell in cells], found)
 

@@ -29,7 +29,7 @@ from pipeline.ingest.table_file import Batch
 BLOCK = 2**21  # bytes
 WORKERS = 2
 AHEAD = 3  # blocks that are parsed, or wait, while rows are written
-PIECE = 2**19  # bytes that Arrow parses at once
+PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
 NEWLINE, RETURN, PLUS, MINUS, ZERO = b"\n\r+-0"
 GOES_ON = np.isin(np.arange(256), [*b"0123456789xX"])  # behind a zero: no number then
@@ -118,7 +118,7 @@ def fast_batches(
     header : sequence of str
         The column names.
     kinds : sequence of kinds
-        Looked at anew for each block: columns known as text are read as text.
+        Looked at anew for each block: what is known of the columns.
     reject : callable
         Gets each record that is set aside, before the batch that it stood in.
 
@@ -269,7 +269,7 @@ def _arrays(
     known = {n: k for n, k in zip(header, kinds, strict=True) if k in (INT, FLOAT)}
     at_once = known and not seen.quoted and sure(text, dialect)
     table = _read(text, dialect, header, seen, known) if at_once else None
-    if not (table and all(map(_finite, table.columns))):
+    if table is None or not all(map(_finite, table.columns)):
         table = _read(text, dialect, header, seen)
     if table is None:
         return None
@@ -283,7 +283,10 @@ def _arrays(
 
 
 def sure(text: bytes, dialect: Dialect) -> bool:
-    """Whether Arrow's numbers are ours in these lines: no cell is like 007, 0x10, +1, or padded."""
+    """Whether no cell of lines without quotes begins like 007, 0x10 or +1, or may be padded.
+
+    Arrow's parser then takes for numbers what `cells` does, but for nan and inf.
+    """
     if b" " in text or (b"\t" in text and dialect.delimiter != "\t"):
         return False
     codes, delimiter = np.frombuffer(text, np.uint8), ord(dialect.delimiter)
@@ -297,18 +300,20 @@ def sure(text: bytes, dialect: Dialect) -> bool:
 
 
 def _ends(codes: Codes, delimiter: int) -> NDArray[np.bool_]:
-    """Which end a cell: the one before the first byte is the last, a newline."""
+    """Which of them end a cell; before the first byte stands, at -1, the last: a newline."""
     return (codes == delimiter) | (codes == NEWLINE)
 
 
 def _leading_zeros(codes: Codes, delimiter: int) -> Places:
     """Where a zero may be a cell's first digit, with another behind it."""
-    tiles = range(0, len(codes) - 2, TILE)
     found = [np.flatnonzero(codes[:1] == ZERO)]
-    for k in tiles:
-        c = codes[k : k + TILE + 2]
-        front = (c[:-2] <= MINUS) | (c[:-2] == delimiter)
-        found.append(np.flatnonzero(front & (c[1:-1] == ZERO) & (c[2:] >= ZERO)) + (k + 1))
+    for k in range(0, len(codes) - 2, TILE):
+        tile = codes[k : k + TILE + 2]
+        before, zero, behind = tile[:-2], tile[1:-1], tile[2:]
+        begin = before <= MINUS  # a newline, a comma, a sign
+        if delimiter > MINUS:
+            begin |= before == delimiter
+        found.append(np.flatnonzero(begin & (zero == ZERO) & (behind >= ZERO)) + k + 1)
     return np.concatenate(found)
 
 
@@ -375,7 +380,7 @@ def _read(
     text: bytes, dialect: Dialect, header: Sequence[str], seen: Look,
     known: dict[str, Kind] | None = None,
 ) -> pa.Table | None:  # fmt: skip
-    """The lines as a table of known kinds, else text; None for another number of fields, bad UTF-8."""
+    """The lines as a table of text where nothing is known; None if they are not well-formed."""
     try:
         return arrow_csv.read_csv(
             pa.BufferReader(text),
