@@ -301,7 +301,7 @@ def sure(text: bytes, dialect: Dialect) -> bool:
 
 def _ends(codes: Codes, delimiter: int) -> NDArray[np.bool_]:
     """Which of them end a cell; before the first byte stands, at -1, the last: a newline."""
-    return (codes == delimiter) | (codes == NEWLINE)
+    return np.isin(codes, [delimiter, NEWLINE])
 
 
 def _leading_zeros(codes: Codes, delimiter: int) -> Places:
