@@ -351,6 +351,8 @@ def _certain(texts: pa.Array, numbers: pa.Array) -> bool:
     _, offsets, text = texts.buffers()
     places = np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.intp)
     begin, codes = places[:-1], np.frombuffer(text, np.uint8)
+    if not len(codes):  # all of these cells are empty
+        return True
     first = codes.take(begin, mode="clip")  # of an empty cell at the end
     digit = begin + (first == MINUS)
     zero = codes.take(digit, mode="clip") == ZERO

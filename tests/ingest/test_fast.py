@@ -257,3 +257,16 @@ def test_a_column_that_is_no_numbers_to_us_leaves_the_others_to_arrow(
     precise = read_csv(path, Dialect(comment="#"))  # which goes by records
     monkeypatch.setattr(csv_reader.CsvFile, "records", lambda *_: iter(()))
     assert read_csv(path).equals(precise)
+
+
+@pytest.mark.parametrize("filled", [(0, 0), (0, 900), (9000, 10_000)])
+def test_a_column_may_be_empty_for_many_lines(folder: Path, filled: tuple[int, int]) -> None:
+    path, (begin, end) = folder / "s.csv", filled
+    draw = Random(1)
+    rows = (f"{draw.random():.6f},{k % 9 if begin <= k < end else ''}\n" for k in range(10_000))
+    path.write_text("x,y\n" + "".join(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "BLOCK", 2**15)
+        patch.setattr(fast, "PIECE", 2**12)
+        found = read_csv(path, Dialect(missing=[""]))
+    assert found.equals(read_csv(path, Dialect(missing=[""], comment="#")))
