@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
 from pipeline.core.text import is_number
-from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column
+from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column, texts
 from pipeline.ingest.records import DAMAGED, LONGEST_CELL, Place, Record, counted, opened
 from pipeline.ingest.table_file import Batch
 
@@ -118,7 +118,7 @@ def fast_batches(
     header : sequence of str
         The column names.
     kinds : sequence of kinds
-        Looked at anew for each block: columns known as text are read as text.
+        Looked at anew for each block: what is known of the columns.
     reject : callable
         Gets each record that is set aside, before the batch that it stood in.
 
@@ -266,7 +266,12 @@ def _arrays(
     text: bytes, dialect: Dialect, header: Sequence[str], kinds: Sequence[Kind], seen: Look
 ) -> list[pa.Array | pa.ChunkedArray] | None:
     """The columns of plain lines; None where they are not well-formed."""
-    if (table := _read(text, dialect, header, seen)) is None:
+    known = {n: k for n, k in zip(header, kinds, strict=True) if k in (INT, FLOAT)}
+    at_once = known and not seen.quoted and sure(text, dialect)
+    table = _read(text, dialect, header, seen, known) if at_once else None
+    if table is None or not all(map(_finite, table.columns)):
+        table = _read(text, dialect, header, seen)
+    if table is None:
         return None
     columns = zip(table.columns, kinds, header, strict=True)
     arrays = [_typed(values, kind, dialect, name) for values, kind, name in columns]
@@ -277,9 +282,55 @@ def _arrays(
     return None if odd else arrays
 
 
+def sure(text: bytes, dialect: Dialect) -> bool:
+    """Whether no cell of lines without quotes begins like 007, 0x10 or +1, or may be padded.
+
+    Arrow's parser then takes for numbers what `cells` does, but for nan and inf.
+    """
+    if b" " in text or (b"\t" in text and dialect.delimiter != "\t"):
+        return False
+    codes, delimiter = np.frombuffer(text, np.uint8), ord(dialect.delimiter)
+    plus = _places(codes, PLUS) if b"+" in text else NOWHERE
+    if _ends(codes[plus - 1], delimiter).any():
+        return False
+    zeros = _leading_zeros(codes, delimiter)
+    signs = zeros - (codes[zeros - 1] == MINUS)
+    odd = GOES_ON[codes[zeros + 1]] & _ends(codes[signs - 1], delimiter)
+    return not odd.any()
+
+
+def _ends(codes: Codes, delimiter: int) -> NDArray[np.bool_]:
+    """Which of them end a cell; before the first byte stands, at -1, the last: a newline."""
+    return np.isin(codes, [delimiter, NEWLINE])
+
+
+def _leading_zeros(codes: Codes, delimiter: int) -> Places:
+    """Where a zero may be a cell's first digit, with another behind it."""
+    found = [np.flatnonzero(codes[:1] == ZERO)]
+    for k in range(0, len(codes) - 2, TILE):
+        tile = codes[k : k + TILE + 2]
+        before, zero, behind = tile[:-2], tile[1:-1], tile[2:]
+        begin = before <= MINUS  # a newline, a comma, a sign
+        if delimiter > MINUS:
+            begin |= before == delimiter
+        found.append(np.flatnonzero(begin & (zero == ZERO) & (behind >= ZERO)) + k + 1)
+    return np.concatenate(found)
+
+
+def _finite(numbers: pa.ChunkedArray) -> bool:
+    """Whether none is nan or inf; what is missing is 0."""
+    return numbers.type != FLOAT or all(np.isfinite(_floats(c)).all() for c in numbers.chunks)
+
+
+def _floats(numbers: pa.Array) -> NDArray[np.float64]:
+    """The numbers, 0 where one is missing."""
+    # in numpy: without memory, Arrow's own would end the process in C++
+    return np.frombuffer(numbers.buffers()[1], np.float64, len(numbers), 8 * numbers.offset)
+
+
 def _typed(values: pa.ChunkedArray, kind: Kind, dialect: Dialect, name: str) -> pa.ChunkedArray:
     """A column of text as numbers, if all its cells are."""
-    if kind == TEXT:
+    if kind == TEXT or values.type != TEXT:
         return values
     if values.null_count == len(values):
         return pa.nulls(len(values))
@@ -293,11 +344,8 @@ def _typed(values: pa.ChunkedArray, kind: Kind, dialect: Dialect, name: str) -> 
 
 def _certain(texts: pa.Array, numbers: pa.Array) -> bool:
     """Whether all that are numbers to Arrow are so here: none is nan, inf, 007, 0x10 or +1."""
-    if numbers.type == FLOAT:
-        # in numpy: without memory, Arrow's own would end the process in C++
-        values = np.frombuffer(numbers.buffers()[1], np.float64, len(numbers), 8 * numbers.offset)
-        if not np.isfinite(values).all():  # what is missing is 0
-            return False
+    if numbers.type == FLOAT and not np.isfinite(_floats(numbers)).all():
+        return False
     _, offsets, text = texts.buffers()
     places = np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.intp)
     begin, codes = places[:-1], np.frombuffer(text, np.uint8)
@@ -313,23 +361,26 @@ def _certain(texts: pa.Array, numbers: pa.Array) -> bool:
 
 def _has(arrays: Sequence[pa.Array], cells: Sequence[str], dialect: Dialect) -> bool:
     """Whether some row may be of these cells: one that repeats the header, or is empty."""
-    found = pa.scalar(True)
+    found = None
     for values, cell in zip(arrays, cells, strict=True):
         gap, number = cell in dialect.missing, is_number(dialect.pointed([cell])[0])
         if values.type == TEXT:
-            same = pc.fill_null(pc.equal(values, cell), gap)
+            same = pc.is_in(values, value_set=texts([cell, None] if gap else [cell]))
         elif number or gap:
             same = values.is_valid() if number else values.is_null()
         else:
             return False
-        found = pc.and_(found, same)
+        found = same if found is None else pc.and_(found, same)
         if not pc.any(found).as_py():
             return False
     return True
 
 
-def _read(text: bytes, dialect: Dialect, header: Sequence[str], seen: Look) -> pa.Table | None:
-    """The lines as a table of text; None for another number of fields, bad UTF-8."""
+def _read(
+    text: bytes, dialect: Dialect, header: Sequence[str], seen: Look,
+    known: dict[str, Kind] | None = None,
+) -> pa.Table | None:  # fmt: skip
+    """The lines as a table of text where nothing is known; None if they are not well-formed."""
     try:
         return arrow_csv.read_csv(
             pa.BufferReader(text),
@@ -349,7 +400,7 @@ def _read(text: bytes, dialect: Dialect, header: Sequence[str], seen: Look) -> p
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=dialect.quoted_missing,
                 check_utf8=not text.isascii(),
-                column_types=dict.fromkeys(header, TEXT),
+                column_types=dict.fromkeys(header, TEXT) | (known or {}),
             ),
         )
     except pa.ArrowInvalid:

@@ -185,6 +185,49 @@ def test_numbers_need_no_judging(cells: list[str | None]) -> None:
     assert found == [None if cell is None else float(cell) for cell in cells]
 
 
+@given(
+    rows=st.lists(st.tuples(*[st.sampled_from(NUMBERS)] * 2), min_size=1, max_size=6),
+    odd=st.sampled_from(["007", "-007", "00", "0x1", "-0X2", "+1", "+0.5", " 1", "1 ", "-01e5"]),
+    place=st.integers(0, 11),
+    tile=st.integers(1, 9),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_lines_are_sure_without_an_odd_cell(
+    rows: list[tuple[str, str]], odd: str, place: int, tile: int, delimiter: str, end: str
+) -> None:
+    dialect, cells = Dialect(delimiter=delimiter), [cell for row in rows for cell in row]
+
+    def sure() -> bool:
+        pairs = zip(cells[::2], cells[1::2], strict=True)
+        return fast.sure("".join(delimiter.join(row) + end for row in pairs).encode(), dialect)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "TILE", tile)
+        assert sure()
+        cells[place % len(cells)] = odd
+        assert not sure()
+
+
+def test_columns_known_as_numbers_are_read_as_numbers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = folder / "known.csv", list[int]()
+    path.write_text("a,b,c\n" + "1,-0.5,x\n2,,y\n" * 1000 + "3,nan,z\n")
+    certain = fast._certain
+
+    def counted(texts: pa.Array, numbers: pa.Array) -> bool:
+        read.append(len(texts))
+        return certain(texts, numbers)
+
+    monkeypatch.setattr(fast, "BLOCK", 512)
+    monkeypatch.setattr(fast, "_certain", counted)
+    group = next(csv_reader.CsvFile(path, Dialect(missing=["", "nan"])).groups())
+    assert group["b"].to_pylist() == [-0.5, None] * 1000 + [None]
+    assert sum(read) < 200  # the first block alone
+    assert read_csv(path, Dialect(missing=[""]))["b"].to_pylist() == ["-0.5", None] * 1000 + ["nan"]
+
+
 def test_lines_are_told_from_records() -> None:
     text = "0,0.5\n-0.5,1e-05\n0e5,-0E-5\n10,-10\nword,two words\n2020-01-01,10:00\n"
     text += '"a ""b"", c","d\ne"\n"","1"\n'
