@@ -31,6 +31,7 @@ WORKERS = 2
 AHEAD = 3  # blocks that are parsed, or wait, while rows are written
 PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
+SOME = 64  # cells that are tried before all are
 NEWLINE, RETURN, PLUS, MINUS, ZERO = b"\n\r+-0"
 GOES_ON = np.isin(np.arange(256), [*b"0123456789xX"])  # behind a zero: no number then
 SERVED = ("delimiter", "quote", "missing", "quoted_missing", "header", "skip_lines", "dates")
@@ -336,6 +337,7 @@ def _typed(values: pa.ChunkedArray, kind: Kind, dialect: Dialect, name: str) -> 
         return pa.nulls(len(values))
     for wanted in (INT, FLOAT) if kind != FLOAT else (FLOAT,):
         with suppress(pa.ArrowInvalid):
+            values.slice(0, SOME).cast(wanted)  # of text each cell costs a message of its own
             found = values.cast(wanted)
             if all(map(_certain, values.chunks, found.chunks)):
                 return found
