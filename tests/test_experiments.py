@@ -62,7 +62,7 @@ def test_a_logged_target_trains_anew_and_is_predicted_in_its_own_units(
               "gradient@house-manual_gd", "gradient@house-torch_sgd")  # fmt: skip
     others = {"params", "validate@house", "split@house", "evaluate@house", "report", "track"}
     assert stages_run(output) == others | {f"train_{model}" for model in models}
-    assert re.search("house closed_form: loo mse .* [(]target_transform log[)]", output)
+    assert re.search("house closed_form: loo mse .* [(]target_transform none -> log[)]", output)
     page = (clone.folder / "metrics/report.html").read_text()
     assert "mean squared error, log(price_wan)" in page
     assert "coefficient on the standardized feature, log(price_wan)" in page

@@ -287,7 +287,7 @@ def test_a_gap_in_the_target_is_no_value_below_0(here: Path, run: Run) -> None:
     params["datasets"]["flats"]["ingest"]["csv"] = {"missing": [""]}
     yaml.dump(params, Path("params.yaml"))
     make(run, "ingest", "validate")
-    assert "price is missing in 1 rows: left out" in make(run, "split")
+    assert "price is missing in 1 row: left out" in make(run, "split")
 
 
 def test_none_is_what_is_there_without_the_key(here: Path, run: Run) -> None:

@@ -73,6 +73,7 @@ from pipeline.core import params
 from pipeline.core.run import STAGES
 stage, room = sys.argv[1:]
 import_module(STAGES[stage].module)
+import_module("pipeline.ingest.reader")  # which ingest asks for by the kind of the file
 params.load_params()
 size = int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (size + (int(room) << 20),) * 2)
