@@ -1,7 +1,6 @@
-"""Trainers against each other, fold by fold, and what follows from it."""
+"""Models against each other, on the same held-out rows, and what follows from it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -12,14 +11,17 @@ from pipeline.core.artifacts.evaluated import (
     Evaluated,
     Judged,
     Role,
+    Scheme,
     Verdict,
     Word,
     Words,
+    between,
 )
 from pipeline.core.params import Goal, Metric
 from pipeline.core.preprocessing import is_constant
+from pipeline.core.tables import Array
 from pipeline.core.trainers import TRANSFORM
-from pipeline.evaluate.intervals import resampled
+from pipeline.evaluate.scores import interval_of_mean
 
 NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
 RARE = 0.1
@@ -61,9 +63,7 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
         champion=evaluated.champion,
         failed=failed,
         notes=[*_notes(evaluated, best)],
-        comparisons=[compare(evaluated, a, b) for a, b in combinations(evaluated.judged, 2)]
-        if len(_scores(evaluated, best)) > 1
-        else [],
+        comparisons=evaluated.comparisons,
     )
 
 
@@ -71,35 +71,22 @@ def _of_role(evaluated: Evaluated, role: Role) -> list[str]:
     return [name for name, one in evaluated.judged.items() if one.role == role]
 
 
-def compare(evaluated: Evaluated, a: str, b: str) -> Comparison:
-    """The mean difference of two models over the folds, with its interval.
-
-    Parameters
-    ----------
-    evaluated : Evaluated
-    a, b : str
-        Names in `judged`.
-    """
-    scores = {name: _scores(evaluated, name) for name in (a, b)}
-    return contrast(scores, evaluated.metric, evaluated.scheme.folds, evaluated.confidence)
-
-
 def contrast(
-    scores: Mapping[str, Sequence[float]], metric: Metric, folds: int, confidence: float
+    units: Mapping[str, Array], metric: Metric, scheme: Scheme, confidence: float
 ) -> Comparison:
-    """The mean difference of two, by their scores on the same folds, with its interval.
+    """The mean difference of two models that predict the same held-out rows, with its interval.
 
-    That of repeated cross-validation, corrected for the rows that folds share (Nadeau and Bengio
-    2003). `words` say what the first is; several comparisons at once are not corrected for.
+    By rows where each is held out once, else by folds, corrected for the rows that these share.
+    `words` say what the first is; several comparisons at once are not corrected for.
 
     Parameters
     ----------
-    scores : dict
-        Of the first and of the second, by name.
+    units : dict
+        By name of the first and of the second model, what `Judge` compares it by.
     metric : str
         Which says whether less is better.
-    folds : int
-        In one repeat.
+    scheme : Scheme
+        How the rows were cut.
     confidence : float
 
     Returns
@@ -108,15 +95,16 @@ def contrast(
         Of the first against the second, to 6 digits.
     """
     words: Words = "not distinguishable"
-    (a, b), (of_a, of_b) = scores, scores.values()
-    differences = np.subtract(of_a, of_b)
+    (a, b), (of_a, of_b) = units, units.values()
+    differences = of_a - of_b
+    differences = differences[~np.isnan(differences)]
     if is_constant(differences):
         # Equal in all folds they have no variance, which says nothing of the next fold: one fold
         # more is taken in which a and b are alike. So four rows decide nothing, and six may.
         differences = np.append(differences, 0.0)
     mean = float(differences.mean())
-    low, high = resampled(differences.tolist(), folds, confidence) or (mean, mean)
-    size = max(abs(float(np.mean(of_a))), abs(float(np.mean(of_b))))
+    low, high = interval_of_mean(differences, scheme, confidence) or (mean, mean)
+    size = max(abs(float(np.nanmean(of_a))), abs(float(np.nanmean(of_b))))
     if not low <= 0 <= high and abs(mean) > NOTHING * size:
         words = "better" if (mean < 0) == (metric in LOWER_IS_BETTER) else "worse"
     mean, low, high = (float(f"{value:.6g}") for value in (mean, low, high))
@@ -127,13 +115,13 @@ def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str
     if not _scores(evaluated, best):
         return "undecided", f"{evaluated.scheme.rows} rows are too few to judge by"
     (trivial,) = _of_role(evaluated, "baseline")
-    against = compare(evaluated, best, trivial)
+    against = _compared(evaluated, best, trivial)
     shown = f"{best} against {trivial}: {_shown(against, evaluated)}"
     champion = evaluated.champion
     standing = "there is no champion yet" if champion is None else "it is the champion"
     if champion is not None and champion != best:
         standing = "not worse than the champion"
-        contest = compare(evaluated, best, champion)
+        contest = _compared(evaluated, best, champion)
         shown = (
             f"{best} against {_name(evaluated, champion)}: {_shown(contest, evaluated)}; {shown}"
         )
@@ -148,6 +136,13 @@ def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str
     if against.words == "not distinguishable":
         return "undecided", f"not distinguishable from the trivial model; {shown}"
     return "accepted", f"better than the trivial model, and {standing}; {shown}"
+
+
+def _compared(evaluated: Evaluated, a: str, b: str) -> Comparison:
+    found = between(evaluated.comparisons, a, b)
+    if found is None:  # they are, where `_can_be_compared` has let the file pass
+        raise KeyError(f"{a} against {b}")
+    return found
 
 
 def _name(evaluated: Evaluated, champion: str) -> str:
@@ -206,7 +201,7 @@ def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
     for reference in _of_role(evaluated, "reference"):
         if reference == best:
             continue
-        found = compare(evaluated, best, reference)
+        found = _compared(evaluated, best, reference)
         than = "from" if found.words == "not distinguishable" else "than"
         said = f"{best} is {found.words} {than} scikit-learn's {reference}"
         yield f"{said}: {_shown(found, evaluated)}."

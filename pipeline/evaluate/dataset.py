@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
@@ -16,6 +17,7 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS
 from pipeline.evaluate import curves
 from pipeline.evaluate.audits import audits
+from pipeline.evaluate.comparison import contrast
 from pipeline.evaluate.judge import Judge
 from pipeline.evaluate.metrics import predicted_labels
 from pipeline.solvers.descent import trouble
@@ -78,11 +80,12 @@ def judge_all(given: Given) -> Evaluated:
     """
     settings, rows = given.settings, given.rows
     judge = Judge(rows, given.dataset, given.params)
-    judged = dict[str, Judged]()
+    judged, units = dict[str, Judged](), dict[str, Array]()
     for name, model in given.models.items():
         with naming(name):  # two models may share a trainer
-            judged[name] = judge.model(model)
-    champion = _judge_champion(given, judge, judged)
+            judged[name], units[name] = judge.model(model)
+    champion = _judge_champion(given, judge, judged, units)
+    confidence = given.params.intervals.confidence
     audited = audits(rows, given.trained, settings, given.own)
     failed = (
         f"{given.dataset}: leakage audit {one.name} failed: {one.text}"
@@ -93,13 +96,18 @@ def judge_all(given: Given) -> Evaluated:
         task=settings.task,
         target=settings.target,
         **settings.evaluate.model_dump(exclude={"repeats"}),  # the scheme has them
-        confidence=given.params.intervals.confidence,
+        confidence=confidence,
         scheme=judge.scheme,
         train_rows=len(rows.train),
         test_rows=len(rows.test),
         columns=kinds(rows.encoding),
         judged=judged,
         champion=champion,
+        comparisons=[
+            contrast({a: units[a], b: units[b]}, settings.evaluate.metric, judge.scheme, confidence)
+            for a, b in combinations(judged, 2)
+            if judge.cuts
+        ],
         audits=audited,
         warnings=[*failed, *_of_one_value(given), *_separated(given), *of_trainings(given)],
     )
@@ -117,7 +125,9 @@ def plots(given: Given, evaluated: Evaluated) -> dict[str, curves.PlotData]:
     return data | curves.of_each_class(values, y, given.settings, evaluated.confidence)
 
 
-def _judge_champion(given: Given, judge: Judge, judged: dict[str, Judged]) -> str | None:
+def _judge_champion(
+    given: Given, judge: Judge, judged: dict[str, Judged], units: dict[str, Array]
+) -> str | None:
     """The name by which the champion is judged: a model's, where it is that model."""
     if given.champion is None:
         return None
@@ -126,7 +136,7 @@ def _judge_champion(given: Given, judge: Judge, judged: dict[str, Judged]) -> st
         if champion.is_(model, given.rows.encoding, given.settings.evaluate.threshold):
             return name
     try:
-        judged["champion"] = judge.champion(champion, raw)
+        judged["champion"], units["champion"] = judge.champion(champion, raw)
     except PipelineError as error:
         raise PipelineError(f"{layout.CHAMPION}: {given.dataset}: {error}") from None
     return "champion"

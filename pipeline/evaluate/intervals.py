@@ -44,6 +44,35 @@ def resampled(scores: Sequence[float], folds: int, confidence: float) -> Interva
     return mean - float(half), mean + float(half)
 
 
+def mean_of_rows(values: Array, folds: int, confidence: float) -> Interval | None:
+    """Interval of the mean of what rows add to a score, each held out once; or of a difference.
+
+    mean +- t s / sqrt(n_train), with n_train = n (folds - 1) / folds. That s / sqrt(n) is the error
+    of one cross-validation is a central limit theorem (Bayle, Bayle, Janson and Mackey,
+    Cross-validation confidence intervals for test error, NeurIPS 2020). It leaves out what other
+    training rows would change. With the rows that train for n, the interval is that of `resampled`
+    for endless repeats: the variance of a fold's mean, s^2 / n_test, times n_test / n_train.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+    folds : int
+    confidence : float
+
+    Returns
+    -------
+    tuple of float, or None
+        Low and high; None below two rows.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    half = stdtrit(n - 1, (1 + confidence) / 2) * float(values.std(ddof=1))
+    half /= np.sqrt(n * (folds - 1) / folds)
+    mean = float(values.mean())
+    return mean - float(half), mean + float(half)
+
+
 def wilson(hits: int, n: int, confidence: float) -> Interval | None:
     """Interval of a share of `n` rows (Wilson 1927).
 

@@ -22,7 +22,14 @@ from pipeline.evaluate.cross_validation import (
     cross_validate,
     folds,
 )
-from pipeline.evaluate.scores import Folds, cross_validated, fold_scores, judged_scores, rounded
+from pipeline.evaluate.scores import (
+    Folds,
+    compared_by,
+    cross_validated,
+    fold_scores,
+    judged_scores,
+    rounded,
+)
 
 
 class Judge:
@@ -62,8 +69,14 @@ class Judge:
             )
 
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
-    def model(self, model: Model) -> Judged:
+    def model(self, model: Model) -> tuple[Judged, Array]:
         """Judge a trained model: by folds, on the test rows, and by how its weights vary.
+
+        Returns
+        -------
+        Judged
+        ndarray
+            What it is compared with others by (`scores.compared_by`).
 
         Raises
         ------
@@ -74,7 +87,7 @@ class Judge:
         wanted = settings.evaluate.threshold
         if wanted is not None and TRAINERS[model.trainer].role == "baseline":
             wanted = 0.5  # the larger class, whatever recall is wanted
-        held, by_fold, of_folds = self._held(
+        held, by_fold, of_folds, units = self._held(
             model.trainer, model.params, rows.raw, wanted, rows.features
         )
         raw, y = rows.raw[rows.train], rows.y[rows.train]
@@ -83,7 +96,7 @@ class Judge:
         )
         train, test = rows.part(rows.train), rows.part(rows.test)
         scores = judged_scores(model, settings, train, test, threshold, self.intervals)
-        return Judged(
+        judged = Judged(
             role=TRAINERS[model.trainer].role,
             trainer=model.trainer,
             params=model.params,
@@ -101,9 +114,10 @@ class Judge:
                 settings.evaluate.classes or [],
             ),
         )
+        return judged, units
 
     @np.errstate(over="ignore", invalid="ignore")
-    def champion(self, champion: Champion, raw: Raw) -> Judged:
+    def champion(self, champion: Champion, raw: Raw) -> tuple[Judged, Array]:
         """Judge the champion by folds alone, on columns and with a threshold of its own.
 
         Parameters
@@ -112,13 +126,21 @@ class Judge:
         raw : Raw
             The champion's columns of all rows.
 
+        Returns
+        -------
+        Judged
+        ndarray
+            As `model`.
+
         Raises
         ------
         PipelineError
             As `model`.
         """
-        _, by_fold, scores = self._held(champion.trainer, champion.params, raw, champion.threshold)
-        return Judged(
+        _, by_fold, scores, units = self._held(
+            champion.trainer, champion.params, raw, champion.threshold
+        )
+        judged = Judged(
             role="champion",
             trainer=champion.trainer,
             params=champion.params,
@@ -127,6 +149,7 @@ class Judge:
             folds=by_fold,
             coefficients=[],
         )
+        return judged, units
 
     def _held(
         self,
@@ -135,7 +158,7 @@ class Judge:
         raw: Raw,
         threshold: float | Goal | None,
         features: Sequence[str] = (),
-    ) -> tuple[list[OutOfFold], Folds, Scores]:
+    ) -> tuple[list[OutOfFold], Folds, Scores, Array]:
         settings, y = self.settings, self.rows.y
         cuts = self.cuts
         baseline = TRAINERS[trainer].role == "baseline"
@@ -146,7 +169,8 @@ class Judge:
         classes = settings.evaluate.classes or []
         held = cross_validate(trainer, params, raw, y, cuts, threshold, classes, features)
         by_fold, sure = fold_scores(held, y, settings), self.intervals.confidence
-        return held, by_fold, cross_validated(by_fold, held, y, self.scheme, settings, sure)
+        scores = cross_validated(by_fold, held, y, self.scheme, settings, sure)
+        return held, by_fold, scores, compared_by(by_fold, held, y, self.scheme, settings)
 
 
 def coefficients(

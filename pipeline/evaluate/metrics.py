@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.artifacts.evaluated import Scores
+from pipeline.core.params import Metric
 from pipeline.core.preprocessing import is_constant
 from pipeline.core.tables import Array
 from pipeline.evaluate.intervals import placements
@@ -126,6 +127,56 @@ def scores_of_several(y: Array, z: Array, classes: Sequence[str]) -> Scores:
             f"recall_{name}": float(recall[k]) if is_[k] else None for k, name in enumerate(classes)
         },
     }
+
+
+def of_rows(metric: Metric, y: Array, z: Array, threshold: float | None) -> Array:
+    """What each row adds to a score: their mean is the score of all.
+
+    Of the area under the ROC curve its influence function, from the structural components of
+    DeLong, DeLong and Clarke-Pearson (1988).
+
+    Parameters
+    ----------
+    metric : str
+    y : ndarray of shape (n_rows,)
+        The target, or labels from 0.
+    z : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Predictions, or logits.
+    threshold : float or None
+        Label 1 of two is predicted from this probability on.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        nan, of the area, where y lacks a class.
+    """
+    match metric:
+        case "mse":
+            return np.square(z - y)
+        case "mae":
+            return np.abs(z - y)
+        case "accuracy":
+            return np.equal(predicted_labels(z, threshold), y).astype(np.float64)
+        case "brier":
+            return np.square(sigmoid(z) - y)
+        case "log_loss":
+            return cross_entropy(z, y) if z.ndim == 2 else bce_with_logits(z, y)
+    if z.ndim == 1:
+        return _of_area(y == 1, z)
+    parts = [_of_area(y == k, p) for k, p in enumerate(softmax(z).T)]
+    mean: Array = np.mean(parts, axis=0)
+    return mean
+
+
+def _of_area(is_: NDArray[np.bool_], z: Array) -> Array:
+    parts = np.full(len(z), np.nan)
+    if is_.all() or not is_.any():
+        return parts
+    above, below = placements(z[is_], z[~is_]), 1 - placements(z[~is_], z[is_])
+    area, share = above.mean(), is_.mean()
+    parts[is_] = area + (above - area) / share
+    parts[~is_] = area + (below - area) / (1 - share)
+    return parts
 
 
 def auc(y: Array, z: Array) -> float | None:

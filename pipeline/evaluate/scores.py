@@ -10,13 +10,22 @@ from scipy.special import logit
 from pipeline.core.artifacts.evaluated import Scheme, Scores
 from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dataset, Intervals
+from pipeline.core.params import Dataset, Intervals, Metric
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold
-from pipeline.evaluate.intervals import Interval, area, percentile, resampled, studentized, wilson
+from pipeline.evaluate.intervals import (
+    Interval,
+    area,
+    mean_of_rows,
+    percentile,
+    resampled,
+    studentized,
+    wilson,
+)
 from pipeline.evaluate.metrics import (
     auc,
     classification_scores,
+    of_rows,
     predicted_labels,
     regression_scores,
     scores_of_several,
@@ -73,6 +82,51 @@ def fold_scores(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> Folds
     return {name: [rounded(scores[name]) for scores in each] for name in names}
 
 
+def compared_by(
+    by_fold: Folds, held: Sequence[OutOfFold], y: Array, scheme: Scheme, settings: Dataset
+) -> Array:
+    """What models are compared by: their score on each row, or fold, whose mean is theirs.
+
+    Parameters
+    ----------
+    by_fold, held, y, scheme, settings
+        As in `cross_validated`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or (n_folds,)
+        nan in a fold that has no such score.
+    """
+    metric = settings.evaluate.metric
+    if scheme.by_rows:
+        return _row_scores(held, y, metric)
+    return np.array(by_fold.get(metric, []), dtype=float)
+
+
+def _row_scores(held: Sequence[OutOfFold], y: Array, metric: Metric) -> Array:
+    """What each row adds to a score, held out once."""
+    found = np.full(len(y), np.nan)
+    for fold in held:
+        found[fold.rows] = of_rows(metric, y[fold.rows], fold.z, fold.threshold)
+    return found
+
+
+def interval_of_mean(values: Array, scheme: Scheme, confidence: float) -> Interval | None:
+    """The interval of what `compared_by` gives, or of a difference.
+
+    Of rows where each is held out once; else of folds, corrected for the rows that these share.
+
+    Parameters
+    ----------
+    values : ndarray
+    scheme : Scheme
+    confidence : float
+    """
+    if scheme.by_rows:
+        return mean_of_rows(values, scheme.folds, confidence)
+    return resampled(values.tolist(), scheme.folds, confidence)
+
+
 def cross_validated(
     by_fold: Folds,
     held: Sequence[OutOfFold],
@@ -100,13 +154,17 @@ def cross_validated(
     """
     result: Scores = {}
     pooled = _pooled(held, y, settings) if scheme.leave_one_out and held else {}
+    by_row = dict[str, Array]()
+    if scheme.by_rows:
+        by_row |= {metric: _row_scores(held, y, metric) for metric in settings.metrics}
     for name, scores in by_fold.items():
         key = f"{'loo' if scheme.leave_one_out else 'cv'}_{name}"
         known = [value for value in scores if value is not None]
         if name in pooled or not known:
             result[key] = pooled.get(name)
             continue
-        low, high = _fold_interval(name, known, y, scheme, settings, sure) or (None, None)
+        rows = by_row.get(name)
+        low, high = _held_interval(name, known, rows, y, scheme, settings, sure) or (None, None)
         result |= {
             key: float(np.mean(known)),
             f"{key}_sd": _deviation(known),
@@ -139,10 +197,16 @@ def _deviation(scores: Sequence[float]) -> float | None:
     return float(np.std(scores, ddof=1)) if min(scores) < max(scores) else 0.0
 
 
-def _fold_interval(
-    name: str, scores: Sequence[float], y: Array, scheme: Scheme, settings: Dataset, sure: float
+def _held_interval(
+    name: str,
+    scores: Sequence[float],
+    rows: Array | None,
+    y: Array,
+    scheme: Scheme,
+    settings: Dataset,
+    sure: float,
 ) -> Interval | None:
-    """That of resampling; of shares of rows held out one by one, or all alike, Wilson's.
+    """That of the folds, or of `rows`; Wilson's of shares of rows held out once, or all alike.
 
     Scores that are equal in all folds have no variance, which says nothing about the next fold.
     """
@@ -151,11 +215,16 @@ def _fold_interval(
     }
     n = ({"accuracy": len(y)} | of_class).get(name)
     alike = min(scores) == max(scores)
-    if n is not None and (alike or scheme.leave_one_out):
+    if n is not None and (alike or scheme.leave_one_out or scheme.by_rows):
         return wilson(round(float(np.mean(scores)) * n), n, sure)
     if alike:
         return None
-    low, high = resampled(scores, scheme.folds, sure) or (-np.inf, np.inf)
+    found = (
+        resampled(scores, scheme.folds, sure)
+        if rows is None
+        else mean_of_rows(rows, scheme.folds, sure)
+    )
+    low, high = found or (-np.inf, np.inf)
     limit = 1.0 if settings.task == "classification" and name != "log_loss" else np.inf
     return max(low, 0.0), min(high, limit)
 

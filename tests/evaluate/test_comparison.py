@@ -1,16 +1,29 @@
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
 
-from pipeline.core.artifacts.evaluated import Evaluated, Judged, Scheme, Verdict
-from pipeline.core.params import Goal
+from pipeline.core.artifacts.evaluated import (
+    Comparison,
+    Evaluated,
+    Judged,
+    Scheme,
+    Verdict,
+    between,
+)
+from pipeline.core.params import CrossValidation, Goal
 from pipeline.evaluate import comparison
-from pipeline.evaluate.comparison import compare
+from pipeline.evaluate.comparison import contrast
+from pipeline.evaluate.cross_validation import cross_validate, folds
+from tests.evaluate.sample import numbers
 
 NOISE = np.random.default_rng(1).normal(size=50)
 BASE = (100 + NOISE).tolist()
+TEN_TIMES = Scheme(leave_one_out=False, folds=5, repeats=10, seed=0, rows=100)
 Scores = Sequence[float]
+NIGHTLY = pytest.mark.nightly
+CASES = [(30, 2), (60, 8), (150, 3), (150, 25)]  # rows, features
 
 
 def judged(role: str, trainer: str, metric: str, scores: Scores, **more: float) -> Judged:
@@ -40,23 +53,42 @@ def evaluated(
     name = champion if isinstance(champion, str) else None
     if champion is not None and name is None:
         models["champion"], name = judged("champion", "old", metric, champion), "champion"
+    return of_models(models, name, metric)
+
+
+def of_models(
+    models: Mapping[str, Judged],
+    champion: str | None = None,
+    metric: str = "mse",
+    scheme: Scheme = TEN_TIMES,
+    **more: object,
+) -> Evaluated:
+    units = {name: np.array(one.folds[metric]) for name, one in models.items()}
+    pairs = ({a: units[a], b: units[b]} for a, b in combinations(models, 2))
     return Evaluated(
         task="regression",
         target="y",
         classes=None,
         positive=None,
         metric=metric,
-        threshold=None,
         confidence=0.95,
-        scheme=Scheme(leave_one_out=False, folds=5, repeats=10, seed=0, rows=100),
+        scheme=scheme,
         train_rows=80,
         test_rows=20,
         columns={},
         judged=models,
-        champion=name,
+        champion=champion,
+        comparisons=[contrast(pair, metric, scheme, 0.95) for pair in pairs if len(units["mean"])],
         audits=[],
         warnings=[],
+        **{"threshold": None} | more,
     )
+
+
+def compare(found: Evaluated, a: str, b: str) -> Comparison:
+    one = between(found.comparisons, a, b)
+    assert one is not None
+    return one
 
 
 def verdict(found: Evaluated, tolerance: float) -> Verdict:
@@ -110,11 +142,9 @@ def test_the_champion_may_be_missed_by_the_tolerance(
 @pytest.mark.parametrize(("folds", "words"), [(4, "not distinguishable"), (6, "better")])
 def test_folds_that_all_agree_decide_when_they_are_more_than_a_few(folds: int, words: str) -> None:
     """As in the sign test: 2 / 2^4 is more than 0.05, 2 / 2^6 less."""
-    pair = evaluated({"a": [1.0] * folds, "b": [0.0] * folds}, [0.0] * folds, metric="accuracy")
-    one_by_one = pair.scheme.model_copy(
-        update={"leave_one_out": True, "folds": folds, "rows": folds}
-    )
-    found = compare(pair.model_copy(update={"scheme": one_by_one}), "a", "b")
+    one_by_one = Scheme(leave_one_out=True, folds=folds, repeats=1, seed=0, rows=folds)
+    pair = {"a": np.ones(folds), "b": np.zeros(folds)}
+    found = contrast(pair, "accuracy", one_by_one, 0.95)
     assert found.words == words
     assert found.low < found.high
 
@@ -155,6 +185,34 @@ def test_trainers_that_are_equally_good_are_seldom_told_apart() -> None:
     assert called <= 15
 
 
+def false_alarms(n: int, p: int, repeats: int, data_sets: int) -> float:
+    """How often two models are told apart that see one half of what the target is made of each."""
+    told = 0
+    scheme = Scheme(leave_one_out=False, folds=5, repeats=repeats, seed=0, rows=n)
+    cut = CrossValidation(folds=5, repeats=repeats, seed=0)
+    for seed in range(data_sets):
+        rng = np.random.default_rng(seed)
+        halves = rng.normal(size=(2, n, p))
+        y = halves[0, :, 0] + halves[1, :, 0] + rng.normal(size=n)
+        cuts, units = folds(y, "regression", cut), {}
+        for name, X in zip("ab", halves, strict=True):
+            held = cross_validate("closed_form", {}, numbers(X), y, cuts)
+            losses = [(fold.z - y[fold.rows]) ** 2 for fold in held]
+            units[name] = np.concatenate(losses) if repeats == 1 else np.mean(losses, axis=1)
+        told += contrast(units, "mse", scheme, 0.95).words != "not distinguishable"
+    return told / data_sets
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "data_sets", "most"),
+    [(60, 2, 60, 0.12), *(pytest.param(*case, 300, 0.08, marks=NIGHTLY) for case in CASES)],
+)
+def test_equally_good_models_are_seldom_told_apart_row_by_row(
+    n: int, p: int, data_sets: int, most: float
+) -> None:
+    assert false_alarms(n, p, 1, data_sets) <= most
+
+
 def draw(test: float) -> list[str]:
     more = {"test_mse": test, "cv_mse_low": 99.0, "cv_mse_high": 100.2}
     return verdict(evaluated({"ours": BASE}, shifted(50), **more), 0).notes
@@ -193,7 +251,7 @@ def test_a_goal_is_held_against_rows_that_had_no_part_in_it(reached: float, word
     found = evaluated({"ours": BASE}, shifted(50), cv_recall_ill=reached, cv_recall_ill_low=0.9)
     ours = found.judged["ours"].model_copy(update={"threshold": 0.7})
     goal = Goal(recall="ill", at_least=0.98)
-    wanted = found.model_copy(update={"threshold": goal, "judged": found.judged | {"ours": ours}})
+    wanted = of_models(found.judged | {"ours": ours}, threshold=goal)
     (note,) = verdict(wanted, 0).notes
     assert note.startswith("Recall of ill of at least 0.98, at the threshold 0.7: " + word)
 
@@ -201,8 +259,7 @@ def test_a_goal_is_held_against_rows_that_had_no_part_in_it(reached: float, word
 def test_the_reference_stands_beside_the_best() -> None:
     found = evaluated({"ours": BASE}, shifted(50))
     theirs = judged("reference", "theirs", "mse", shifted(5))
-    both = found.model_copy(update={"judged": found.judged | {"theirs": theirs}})
-    (note,) = verdict(both, 0).notes
+    (note,) = verdict(of_models(found.judged | {"theirs": theirs}), 0).notes
     assert note.startswith("ours is better than scikit-learn's theirs: mse -")
 
 

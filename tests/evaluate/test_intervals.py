@@ -7,6 +7,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import binomtest, bootstrap
 
+from pipeline.core.artifacts.evaluated import Scheme
 from pipeline.core.params import CrossValidation
 from pipeline.evaluate.cross_validation import cross_validate, folds
 from pipeline.evaluate.intervals import (
@@ -19,6 +20,7 @@ from pipeline.evaluate.intervals import (
     wilson,
 )
 from pipeline.evaluate.metrics import auc
+from pipeline.evaluate.scores import interval_of_mean
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import bce_with_logits
 from pipeline.solvers.rows import ArrayRows
@@ -59,19 +61,24 @@ def test_the_test_mse_of_20_rows_is_covered() -> None:
     assert 0.92 <= coverage(case) <= 0.98
 
 
+@pytest.mark.parametrize("repeats", [1, 4])
 @FEW_OR_MANY
-def test_the_cross_validated_mse_is_covered(data_sets: int, least: float, most: float) -> None:
+def test_the_cross_validated_mse_is_covered(
+    data_sets: int, least: float, most: float, repeats: int
+) -> None:
     n, p = 80, 2  # the rows that train in a fold of 100
+    scheme = Scheme(leave_one_out=False, folds=5, repeats=repeats, seed=0, rows=100)
 
     def case(rng: np.random.Generator) -> tuple[Interval | None, float]:
         X = rng.normal(size=(100, p))
         y = X @ [3, -1] + 20 * rng.normal(size=100)
-        cut = CrossValidation(folds=5, repeats=4, seed=int(rng.integers(1000)))
+        cut = CrossValidation(folds=5, repeats=repeats, seed=int(rng.integers(1000)))
         held = cross_validate("closed_form", {}, numbers(X), y, folds(y, "regression", cut))
-        scores = [float(np.mean((fold.z - y[fold.rows]) ** 2)) for fold in held]
+        losses = [(fold.z - y[fold.rows]) ** 2 for fold in held]
+        values = np.concatenate(losses) if scheme.by_rows else np.mean(losses, axis=1)
         # least squares on normal features: noise, and what n rows leave open (Breiman 1983)
         truth = 400 * (n + 1) * (n - 2) / (n * (n - p - 2))
-        return resampled(scores, 5, 0.95), truth
+        return interval_of_mean(values, scheme, 0.95), truth
 
     assert least <= coverage(case, data_sets) <= most
 

@@ -6,10 +6,10 @@ from sklearn.model_selection import StratifiedKFold
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
-from pipeline.core.artifacts.evaluated import Evaluated, Judged
+from pipeline.core.artifacts.evaluated import Judged
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params, params_of
-from pipeline.evaluate.comparison import compare
+from pipeline.evaluate.comparison import contrast
 from pipeline.evaluate.judge import Judge
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
@@ -24,32 +24,14 @@ def judge_of(X: np.ndarray, y: np.ndarray) -> Judge:
     return Judge(split_of(X, y, every, every[:0]), "breast_cancer", load_params())
 
 
-def judged(judge: Judge, name: str) -> Judged:
+def judged(judge: Judge, name: str) -> tuple[Judged, np.ndarray]:
     model, _ = fit(name, {}, ArrayRows(*judge.rows.part(judge.rows.train)))
     return judge.model(model)
 
 
 def words_of(judge: Judge, trainer: str = "logistic_regression") -> str:
-    tried = judged(judge, trainer).model_copy(update={"role": "trainer"})
-    both = {trainer: tried, "majority": judged(judge, "majority")}
-    evaluated = Evaluated(
-        task="classification",
-        target="y",
-        classes=["malignant", "benign"],
-        positive="malignant",
-        metric="accuracy",
-        threshold=0.5,
-        confidence=0.95,
-        scheme=judge.scheme,
-        train_rows=len(judge.rows.y),
-        test_rows=0,
-        columns={},
-        judged=both,
-        champion=None,
-        audits=[],
-        warnings=[],
-    )
-    return compare(evaluated, trainer, "majority").words
+    units = {name: judged(judge, name)[1] for name in (trainer, "majority")}
+    return contrast(units, "accuracy", judge.scheme, 0.95).words
 
 
 @pytest.mark.slow
@@ -73,10 +55,10 @@ def test_the_trivial_model_takes_the_larger_class_whatever_the_goal(workspace: P
     X = np.random.default_rng(1).normal(size=(80, 2))
     y = (X[:, 0] > -0.7).astype(float)
     judge = judge_of(X, y)
-    trivial = judged(judge, "majority")
+    trivial, _ = judged(judge, "majority")
     assert trivial.threshold == 0.5
     assert trivial.scores["cv_accuracy"] == pytest.approx(y.mean(), abs=0.01)
-    assert judged(judge, "logistic_regression").threshold != 0.5
+    assert judged(judge, "logistic_regression")[0].threshold != 0.5
 
 
 def test_the_champion_is_judged_with_its_own_threshold(workspace: Path) -> None:
@@ -89,7 +71,7 @@ def test_the_champion_is_judged_with_its_own_threshold(workspace: Path) -> None:
     }
     careful = usual | {"threshold": {"recall": "malignant", "at_least": 0.99}}
     scores = [
-        judge_of(X, y).champion(Champion.model_validate(entry), numbers(X)).scores
+        judge_of(X, y).champion(Champion.model_validate(entry), numbers(X))[0].scores
         for entry in (usual | {"threshold": 0.5}, careful)
     ]
     assert scores[0]["cv_recall_malignant"] < scores[1]["cv_recall_malignant"]

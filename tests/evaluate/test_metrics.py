@@ -6,7 +6,14 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import expit, softmax
 from sklearn import metrics
 
-from pipeline.evaluate.metrics import classification_scores, regression_scores, scores_of_several
+from pipeline.core.params import METRICS, Metric
+from pipeline.evaluate.intervals import placements
+from pipeline.evaluate.metrics import (
+    classification_scores,
+    of_rows,
+    regression_scores,
+    scores_of_several,
+)
 from pipeline.solvers.losses import sigmoid
 
 VALUES = arrays(np.float64, 9, elements=st.floats(-1e3, 1e3))
@@ -89,3 +96,36 @@ def test_scores_of_several_classes_are_those_of_scikit_learn(y: np.ndarray, z: n
 @given(arrays(np.float64, 5, elements=st.floats(-1e300, 1e300)))
 def test_sigmoid_is_that_of_scipy(z: np.ndarray) -> None:
     np.testing.assert_allclose(sigmoid(z), expit(z), rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("metric", METRICS["classification"])
+@given(y=LABELS, z=LOGITS, threshold=st.sampled_from([0.2, 0.5, 0.9]))
+def test_the_mean_of_what_rows_add_is_the_score(
+    metric: Metric, y: np.ndarray, z: np.ndarray, threshold: float
+) -> None:
+    score = classification_scores(y, z, threshold, 1, ("ill", "well"))[metric]
+    mean = of_rows(metric, y, z, threshold).mean()
+    assert mean == pytest.approx(np.nan if score is None else score, nan_ok=True)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "log_loss"])
+def test_the_mean_of_what_rows_of_several_classes_add_is_the_score(metric: Metric) -> None:
+    rng = np.random.default_rng(0)
+    y, z = np.arange(40.0) % 3, rng.normal(size=(40, 3))
+    score = scores_of_several(y, z, ("a", "b", "c"))[metric]
+    assert of_rows(metric, y, z, None).mean() == pytest.approx(score)
+
+
+@pytest.mark.parametrize("metric", METRICS["regression"])
+def test_the_mean_of_what_rows_add_is_the_error(metric: Metric) -> None:
+    y, z = np.random.default_rng(0).normal(size=(2, 20))
+    assert of_rows(metric, y, z, None).mean() == pytest.approx(regression_scores(y, z)[metric])
+
+
+def test_what_rows_add_to_an_area_varies_as_delong_has_it() -> None:
+    rng = np.random.default_rng(0)
+    y = (np.arange(60) % 3 == 0).astype(float)
+    z = y + rng.normal(size=60)
+    ones, zeros = z[y == 1], z[y == 0]
+    theirs = placements(ones, zeros).var() / 20 + placements(zeros, ones).var() / 40
+    assert of_rows("roc_auc", y, z, None).var() / 60 == pytest.approx(theirs)

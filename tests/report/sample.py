@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -212,15 +213,20 @@ def _evaluated(
         "confidence": 0.95, "train_rows": cut, "test_rows": rows - cut, "columns": {},
         "scheme": {"leave_one_out": False, "folds": 5, "repeats": 2, "seed": 0, "rows": rows},
         "judged": judged, "champion": None, "audits": audits,
+        "comparisons": [_pair(a, b) for a, b in combinations(judged, 2)],
         "warnings": [],
     }  # fmt: skip
 
 
 def _verdict(settings: dict[str, Any], models: list[str]) -> dict[str, Any]:
-    pair = {"a": models[0], "b": models[1], "difference": -0.1, "low": -0.2, "high": 0.1}
     return {
         "evaluated_md5": "", "metric": settings["evaluate"]["metric"], "best": models[0],
         "verdict": "rejected", "reason": REASON, "failed": [],
         "champion": models[0], "notes": ["A <note> & more."],
-        "comparisons": [pair | {"words": "not distinguishable"}],
+        "comparisons": [_pair(*models[:2])],
     }  # fmt: skip
+
+
+def _pair(a: str, b: str) -> dict[str, Any]:
+    words = "not distinguishable"
+    return {"a": a, "b": b, "difference": -0.1, "low": -0.2, "high": 0.1, "words": words}

@@ -49,7 +49,15 @@ def kind(name: str, column: Column, csv: bool = True) -> Kind:
 
 
 def _dates(name: str, column: Column, csv: bool) -> str:
-    """Why dates are left out: how they are written has to be certain, and be declared."""
+    """Why dates are left out: how they are written has to be certain, and be declared.
+
+    Those of few rows are of what may come after the rest: a death, an end of contract.
+    """
+    if ROW_NAMES.fullmatch(name):
+        return "row names; under another name these dates are taken"
+    if 2 * column.missing > column.rows:
+        share = f"{column.missing:,} of {column.rows:,} rows"
+        return f"dates that {share} do not have; say date here if they are known when predicting"
     if column.form in ISO or (csv and column.form):
         return ""
     forms = [*(column.dates or ())]

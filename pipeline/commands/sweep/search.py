@@ -16,11 +16,11 @@ from pipeline.core.artifacts.splits import read_split
 from pipeline.core.errors import Diverged, PipelineError
 from pipeline.core.files import md5
 from pipeline.core.params import Params, Wanted
-from pipeline.core.tables import read_table
+from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Value
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.judge import Judge
-from pipeline.evaluate.scores import Folds, cross_validated, fold_scores
+from pipeline.evaluate.scores import Folds, compared_by, cross_validated, fold_scores
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -41,11 +41,14 @@ class Point:
         The score of each fold, by metric; empty where it diverged.
     scores : dict
         Mean, sd and interval over the folds, as evaluate names them (cv_mse, cv_mse_sd, ...).
+    units : ndarray
+        What it is compared with others by (`evaluate.scores.compared_by`).
     """
 
     params: Mapping[str, Value]
     folds: Folds
     scores: Scores
+    units: Array
 
 
 class Bench:
@@ -113,21 +116,22 @@ class Bench:
         return self.points[key]
 
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
-    def _judged(self, params: Mapping[str, Value]) -> tuple[Folds, Scores]:
+    def _judged(self, params: Mapping[str, Value]) -> tuple[Folds, Scores, Array]:
         raw, y, settings = self.rows.raw, self.rows.y, self.settings
         wanted, classes = settings.evaluate.threshold, settings.evaluate.classes or []
         try:
             held = cross_validate(self.trainer, params, raw, y, self.cuts, wanted, classes)
         except PipelineError as error:
             if error.exit_code == Diverged.exit_code:
-                return {}, {}
+                return {}, {}, np.empty(0)
             raise
         sure = self.params.intervals.confidence
         try:
             by_fold = fold_scores(held, y, settings)
-            return by_fold, cross_validated(by_fold, held, y, self.scheme, settings, sure)
+            scores = cross_validated(by_fold, held, y, self.scheme, settings, sure)
         except PipelineError:  # weights are finite, what they predict is not
-            return {}, {}
+            return {}, {}, np.empty(0)
+        return by_fold, scores, compared_by(by_fold, held, y, self.scheme, settings)
 
 
 def search(bench: Bench, space: Space, seed: int, bar: "tqdm[NoReturn]") -> bool:

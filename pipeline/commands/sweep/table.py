@@ -171,11 +171,7 @@ class Ranking:
         return [*swept, mean, sd, interval(point.scores, score), *more, mark]
 
     def _against_current(self) -> Comparison:
-        """The winner against the current params, as the verdict compares models: fold by fold."""
-        bench, metric = self.bench, self.bench.metric
-        pair = {"best": self.points[0], "current": self.current}
-        scores = {
-            name: [score for score in point.folds[metric] if score is not None]
-            for name, point in pair.items()
-        }
-        return contrast(scores, metric, bench.scheme.folds, bench.params.intervals.confidence)
+        """The winner against the current params, as the verdict compares models."""
+        bench = self.bench
+        pair = {"best": self.points[0].units, "current": self.current.units}
+        return contrast(pair, bench.metric, bench.scheme, bench.params.intervals.confidence)

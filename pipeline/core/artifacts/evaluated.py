@@ -1,5 +1,7 @@
 """What evaluate finds of a dataset, and the verdict that report gives on it."""
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -29,6 +31,11 @@ class Scheme(Settings):
     repeats: int
     seed: int
     rows: int
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether each row is held out once, within a fold: scores are then judged row by row."""
+        return self.repeats == 1 and not self.leave_one_out
 
 
 class Coefficient(Settings):
@@ -83,6 +90,39 @@ class Audit(Settings):
     text: str
 
 
+class Comparison(Settings):
+    """Two models on the same rows; `difference` is a's score minus b's, `words` of a."""
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+    words: Words
+
+    def turned(self) -> "Comparison":
+        """The same, of b."""
+        words: dict[Words, Words] = {"better": "worse", "worse": "better"}
+        return Comparison(
+            a=self.b,
+            b=self.a,
+            difference=0 - self.difference,
+            low=0 - self.high,
+            high=0 - self.low,
+            words=words.get(self.words, self.words),
+        )
+
+
+def between(comparisons: Sequence[Comparison], a: str, b: str) -> Comparison | None:
+    """How one model compares with another; None where they were not compared."""
+    for one in comparisons:
+        if (one.a, one.b) == (a, b):
+            return one
+        if (one.a, one.b) == (b, a):
+            return one.turned()
+    return None
+
+
 class Evaluated(Settings):
     """data/5_evaluated/<dataset>/evaluated.json.
 
@@ -94,6 +134,8 @@ class Evaluated(Settings):
         By name what each column is that features are made of.
     champion : str or None
         The name in `judged` that holds the title.
+    comparisons : list of Comparison
+        Each two of `judged`; empty where the rows were too few to be held out.
     warnings : list of str
         Of what the scores may suffer from.
     """
@@ -111,6 +153,7 @@ class Evaluated(Settings):
     columns: dict[str, Learned]
     judged: dict[str, Judged]
     champion: str | None
+    comparisons: list[Comparison]
     audits: list[Audit]
     warnings: list[str]
 
@@ -130,18 +173,10 @@ class Evaluated(Settings):
             raise ValueError("judged: expected models and one baseline, on the same folds")
         if self.champion is not None and self.champion not in self.judged:
             raise ValueError(f"champion: {self.champion} is not judged")
+        pairs = {(one.a, one.b) for one in self.comparisons}
+        if any(counts) and pairs != {*combinations(self.judged, 2)}:
+            raise ValueError("comparisons: expected one of each two that are judged")
         return self
-
-
-class Comparison(Settings):
-    """Two trainers on the same folds; `difference` is a's score minus b's, `words` of a."""
-
-    a: str
-    b: str
-    difference: float
-    low: float
-    high: float
-    words: Words
 
 
 class Verdict(Settings):
@@ -169,13 +204,10 @@ class Verdict(Settings):
             return FAILED, GREW
         if trainer == self.best:
             return self.verdict, self.reason
-        for one in self.comparisons:
-            if (one.a, one.b) == (trainer, self.best):
-                return one.words, f"{trainer} against {self.best}, the best"
-            if (one.a, one.b) == (self.best, trainer):
-                words = {"better": "worse", "worse": "better"}.get(one.words, one.words)
-                return words, f"{trainer} against {self.best}, the best"
-        return "-", "too few rows to compare"
+        found = between(self.comparisons, trainer, self.best)
+        if found is None:
+            return "-", "too few rows to compare"
+        return found.words, f"{trainer} against {self.best}, the best"
 
 
 class Verdicts(Settings):
