@@ -30,7 +30,7 @@ OURS, PANDAS = "ours", "pandas"
 CODE = {
     OURS: """
 from pathlib import Path
-from pipeline.core.params import Dialect
+from pipeline.core.dialect import Dialect
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.table_file import write_rows
 write_rows(Path("ours.parquet"), CsvFile(Path("{name}.csv"), Dialect(missing=[""])))

@@ -29,8 +29,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dialect
 from pipeline.ingest.reader import read_csv
 
 ROWS = 60

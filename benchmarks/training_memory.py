@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.params import load_params, params_of
+from pipeline.core.params import load_params
+from pipeline.core.settings.descent import params_of
 from pipeline.core.tables import ROW_GROUP, number_table
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ParquetRows

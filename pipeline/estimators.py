@@ -19,8 +19,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from pipeline.core.errors import SHOWN, PipelineWarning
-from pipeline.core.params import Descent
 from pipeline.core.preprocessing import columns_to_doubt, is_constant, standardized
+from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.solvers import descent, manual_gd, pairwise_mean
 from pipeline.solvers.blocks import one_blas_thread

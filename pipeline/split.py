@@ -37,15 +37,7 @@ from pipeline.core.columns import (
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, naming
 from pipeline.core.files import md5, read_as, write_json
 from pipeline.core.oddities import Kind, Oddity, heard, hushed
-from pipeline.core.params import (
-    ColumnKind,
-    Dataset,
-    DateParts,
-    Order,
-    is_date,
-    load_params,
-    nearest,
-)
+from pipeline.core.params import load_params
 from pipeline.core.preprocessing import (
     columns_to_doubt,
     draw_features,
@@ -54,7 +46,10 @@ from pipeline.core.preprocessing import (
     log_target,
     split_rows,
 )
+from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.split import ColumnKind, DateParts, Order, is_date
 from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
+from pipeline.core.text import nearest
 
 TINY = 1e-153  # a spread of which the square loses digits
 TINY_TARGET = 1e-75  # and of which the fourth power does: intervals take squares of squared errors

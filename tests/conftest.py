@@ -16,7 +16,7 @@ from hypothesis import settings
 from ruamel.yaml import YAML
 
 from pipeline.__main__ import main
-from pipeline.core.params import Descent
+from pipeline.core.settings.descent import Descent
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -25,8 +25,9 @@ from pipeline.core.artifacts.models import read_model
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.columns import date
 from pipeline.core.dates import CLOCKS, CYCLES, DAYS, ISO, as_iso, days_of, forms_of, places
+from pipeline.core.dialect import Dialect
 from pipeline.core.files import md5
-from pipeline.core.params import Dialect, load_params
+from pipeline.core.params import load_params
 from pipeline.core.tables import read_table
 from pipeline.report.verdict import give_verdicts
 from pipeline.tracking.entry import Fitted

@@ -24,7 +24,8 @@ from pipeline.commands.sweep.search import Bench
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import read_verdicts
 from pipeline.core.artifacts.models import read_history
-from pipeline.core.params import load_params, params_of
+from pipeline.core.params import load_params
+from pipeline.core.settings.descent import params_of
 from pipeline.core.trainers import TRANSFORM
 from pipeline.report.verdict import give_verdicts
 from pipeline.solvers.fit import fit

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from pipeline.commands.yaml_text import lines_of
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dataset, parse_params
+from pipeline.core.params import parse_params
+from pipeline.core.settings.dataset import Dataset
 from pipeline.core.text import load_yaml
 
 Place = tuple[str, ...]  # keys, from the top of params.yaml

@@ -22,9 +22,10 @@ from pipeline.commands.contents import MOST, Column, contents
 from pipeline.commands.yaml_text import key, quoted
 from pipeline.core import layout
 from pipeline.core.dates import ISO, iso_of
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import GAPS, PipelineError, PipelineWarning
 from pipeline.core.files import write_text
-from pipeline.core.params import Dialect, declared_dialect
+from pipeline.core.params import declared_dialect
 from pipeline.core.run import say
 from pipeline.core.text import INT64
 from pipeline.ingest.detect import Found, detect

@@ -28,8 +28,10 @@ from pydantic import AfterValidator, Field
 
 from pipeline.core.dates import A_DATE, CYCLES, days_of, places
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import RARE, DatePart, Settings, nearest
+from pipeline.core.settings.block import Settings
+from pipeline.core.settings.split import RARE, DatePart
 from pipeline.core.tables import Array, as_matrix, column_values
+from pipeline.core.text import nearest
 
 
 class NumberColumn(Settings):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.core.params import DatePart
+from pipeline.core.settings.split import DatePart
 from pipeline.core.tables import Array, has_value
 from pipeline.core.text import shape_of
 

@@ -1,12 +1,13 @@
-"""Text from outside: what of it is a number or a date, how it is shown without harm, and YAML.
+"""Text from outside: what is a number, a date or nearly a known word, how it is shown, and YAML.
 
-It is shown in a spreadsheet, a page, a terminal. YAML that a person wrote is numbers, text, lists
-and mappings, and nothing else.
+It is shown without harm in a spreadsheet, a page, a terminal. YAML that a person wrote is numbers,
+text, lists and mappings, and nothing else.
 """
 
 import csv
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from types import SimpleNamespace
@@ -95,6 +96,15 @@ def _bare(cell: str, unit: str, minus: str) -> str:
 def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
     groups = rf"[+-]?[1-9][0-9]{{0,2}}({re.escape(thousands)}[0-9]{{3}})+"
     return re.compile(rf"{groups}({re.escape(decimal)}[0-9]*)?")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)`, or nothing when no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    if not close:
+        return ""
+    [meant] = close
+    return f" (did you mean {meant if meant.strip() == meant else repr(meant)}?)"
 
 
 def escape_formula(cell: str) -> str:

@@ -12,8 +12,9 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw, learn
 from pipeline.core.errors import naming
-from pipeline.core.params import CrossValidation, Dataset
 from pipeline.core.preprocessing import fit_scaler, is_constant, log_target, standardized
+from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold, cross_validate, folds
 from pipeline.evaluate.intervals import area, wilson

@@ -17,8 +17,8 @@ from pipeline.core.artifacts.evaluated import (
     Words,
     between,
 )
-from pipeline.core.params import Goal, Metric
 from pipeline.core.preprocessing import is_constant
+from pipeline.core.settings.evaluate import Goal, Metric
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRANSFORM
 from pipeline.evaluate.scores import interval_of_mean

@@ -11,9 +11,9 @@ from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 from pipeline.core import layout
 from pipeline.core.columns import Raw, encode, feature_names, learn
 from pipeline.core.errors import PipelineError, PipelineWarning, naming
-from pipeline.core.params import CrossValidation, Goal
 from pipeline.core.preprocessing import fit_scaler, standardized
 from pipeline.core.processes import apart
+from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Task, Value
 from pipeline.solvers.fit import fit

@@ -8,8 +8,8 @@ from scipy.special import logsumexp
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pipeline.core.artifacts.evaluated import Judged
-from pipeline.core.params import Dataset
 from pipeline.core.preprocessing import is_constant, thinned
+from pipeline.core.settings.dataset import Dataset
 from pipeline.core.tables import Array
 from pipeline.core.trainers import scale_of
 from pipeline.evaluate.intervals import wilson

@@ -11,8 +11,9 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw, kinds
 from pipeline.core.errors import PipelineError, naming
-from pipeline.core.params import Dataset, Params
+from pipeline.core.params import Params
 from pipeline.core.preprocessing import is_constant
+from pipeline.core.settings.dataset import Dataset
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS
 from pipeline.evaluate import curves

@@ -12,7 +12,8 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Goal, Params
+from pipeline.core.params import Params
+from pipeline.core.settings.evaluate import Goal
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value
 from pipeline.evaluate.cross_validation import (

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.artifacts.evaluated import Scores
-from pipeline.core.params import Metric
 from pipeline.core.preprocessing import is_constant
+from pipeline.core.settings.evaluate import Metric
 from pipeline.core.tables import Array
 from pipeline.evaluate.intervals import placements
 from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid, softmax

@@ -10,7 +10,8 @@ from scipy.special import logit
 from pipeline.core.artifacts.evaluated import Scheme, Scores
 from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dataset, Intervals, Metric
+from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.evaluate import Intervals, Metric
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold
 from pipeline.evaluate.intervals import (

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core.checked_inputs import state
+from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, Problems
-from pipeline.core.params import Dialect, Table
 from pipeline.core.text import is_number
 from pipeline.ingest.cells import NULL, TEXT
 from pipeline.ingest.reader import CsvFile

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.core.params import Dialect
+from pipeline.core.dialect import Dialect
 from pipeline.core.tables import number_column
 from pipeline.core.text import INT64, INTEGER, is_number
 from pipeline.ingest.records import Quoted

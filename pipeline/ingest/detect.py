@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
+from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect, Table
 from pipeline.core.text import is_number
 from pipeline.ingest.foreign import Foreign, encoding, head, refuse_foreign
 from pipeline.ingest.headings import OneColumn, Unclear, completed

@@ -4,8 +4,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect, Table
 from pipeline.ingest.detect import Found, Reading, detect, read_through
 from pipeline.ingest.foreign import Format
 from pipeline.ingest.formats import format_of, opened_table

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
+from pipeline.core.dialect import COMMENTED, WHITESPACE, Dialect
 from pipeline.core.text import is_number
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column, texts
 from pipeline.ingest.records import DAMAGED, LONGEST_CELL, Place, Record, counted, opened

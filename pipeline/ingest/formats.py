@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dialect, Ingest, Table
+from pipeline.core.settings.ingest import Ingest
 from pipeline.ingest.foreign import ENDS, Format, refuse_foreign, told
 from pipeline.ingest.table_file import TableFile
 

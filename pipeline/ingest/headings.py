@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.core.dialect import COMMENTED, Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import COMMENTED, Dialect
 from pipeline.ingest.layouts import ABOVE, Layout, Lines, above_data
 from pipeline.ingest.numbers import (
     DATE,

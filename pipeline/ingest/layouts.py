@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline.core.dialect import WHITESPACE, Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import WHITESPACE, Dialect
 from pipeline.ingest.numbers import MARKERS, like_data, like_number
 from pipeline.ingest.records import BLANKS, SKIP, Record, cut, records_of
 

@@ -5,7 +5,7 @@ from sklearn.datasets import make_regression
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import MakeRegression
+from pipeline.core.settings.ingest import MakeRegression
 from pipeline.core.tables import number_table
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import GAPS
-from pipeline.core.params import Dialect
 from pipeline.core.text import MONTHS, is_number
 from pipeline.ingest.records import Quoted
 from pipeline.ingest.words import inline

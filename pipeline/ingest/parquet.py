@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.core.dialect import Table
 from pipeline.core.errors import PipelineError, Problems, listed
-from pipeline.core.params import Table
 from pipeline.ingest.arrow import NAN, not_finite, refusal, settled
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 

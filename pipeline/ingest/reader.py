@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.dates import as_iso
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning, Problems
-from pipeline.core.params import Dialect, nearest
 from pipeline.core.tables import Lines, Rejected
-from pipeline.core.text import is_number
+from pipeline.core.text import is_number, nearest
 from pipeline.ingest.bad_records import BadRecords
 from pipeline.ingest.cells import NULL, TEXT, Kind, column, is_gap
 from pipeline.ingest.fast import fast_batches, serves

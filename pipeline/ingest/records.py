@@ -18,8 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from pipeline.core.dialect import COMMENTED, WHITESPACE, Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import COMMENTED, TABLE_ENDS, WHITESPACE, Dialect
+from pipeline.core.settings.ingest import TABLE_ENDS
 
 LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest of the file
 LONGEST_LINE = 2**26  # bytes
@@ -28,7 +29,7 @@ ESCAPED = "surrogateescape"
 SKIP = "skip_blank_lines: true"
 BLANKS = re.compile(r"[ \t]+")
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)  # what archives raise
-NO_CSV = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst", *(f".{end}" for end in TABLE_ENDS)}
+NO_CSV = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst", *TABLE_ENDS}
 
 
 class Record(NamedTuple):

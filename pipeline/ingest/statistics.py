@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
+from pipeline.core.dialect import Table
 from pipeline.core.errors import PipelineError, Problems
-from pipeline.core.params import Table
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT
 from pipeline.ingest.records import shown
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names

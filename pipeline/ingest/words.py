@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from pipeline.core.params import COMMENTED, WHITESPACE, Dialect
+from pipeline.core.dialect import COMMENTED, WHITESPACE, Dialect
 
 CALLED = {
     ",": "commas",

@@ -15,8 +15,8 @@ import pyarrow as pa
 from openpyxl.styles.numbers import is_datetime
 from openpyxl.utils.cell import get_column_letter
 
+from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, Problems
-from pipeline.core.params import Dialect, Table
 from pipeline.ingest.cells import TEXT, column
 from pipeline.ingest.numbers import MARKERS, like_number
 from pipeline.ingest.records import shown

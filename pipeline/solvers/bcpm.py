@@ -4,7 +4,7 @@ P(label 1 | x) = sigmoid(w.x + b). Binary cross-entropy is taken from the logit 
 rounds to 0 or 1 far from the border, and its logarithm would be infinite.
 """
 
-from pipeline.core.params import Descent
+from pipeline.core.settings.descent import Descent
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.descent import Fit, descend
 from pipeline.solvers.rows import Rows

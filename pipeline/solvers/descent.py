@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.core.errors import Diverged, PipelineWarning
-from pipeline.core.params import Descent
+from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, Ending, no_callback
 from pipeline.solvers.blocks import ROWS, ahead, map_ordered, one_blas_thread

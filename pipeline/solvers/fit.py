@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from pipeline.core.artifacts.models import Model
-from pipeline.core.params import Descent
+from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Callback, Value, logged, no_callback
 from pipeline.solvers.descent import advise, batch_size, ending, stable_lr, trouble, warn_of

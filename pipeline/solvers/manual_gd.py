@@ -1,6 +1,6 @@
 """Linear regression by descent with the gradient written out."""
 
-from pipeline.core.params import Descent
+from pipeline.core.settings.descent import Descent
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers import quadratic
 from pipeline.solvers.convergence import Stop

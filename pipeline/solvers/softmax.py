@@ -4,7 +4,7 @@ P(label k | x) = softmax(W x + b)_k. Cross-entropy is taken from the logits W x 
 that give the same probabilities, descent from zeros reaches those whose sum over the classes is 0.
 """
 
-from pipeline.core.params import Descent
+from pipeline.core.settings.descent import Descent
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.descent import Fit, descend
 from pipeline.solvers.rows import Rows, class_counts

@@ -18,7 +18,8 @@ from pipeline.core import layout
 from pipeline.core.artifacts.models import write_model
 from pipeline.core.errors import naming
 from pipeline.core.files import md5, write_text
-from pipeline.core.params import Wanted, load_params
+from pipeline.core.params import load_params
+from pipeline.core.settings.models import Wanted
 from pipeline.core.store.live import shown
 from pipeline.core.tables import Array
 from pipeline.solvers.fit import fit

@@ -12,8 +12,8 @@ from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Descent
 from pipeline.core.preprocessing import standardized
+from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.blocks import OneThread

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.datasets import make_regression
 
-from pipeline.core.params import Descent
+from pipeline.core.settings.descent import Descent
 from pipeline.solvers import torch_sgd
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.quadratic import mean_squared_error

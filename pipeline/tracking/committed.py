@@ -8,7 +8,9 @@ from typing import Any
 
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dataset, Descent, Params, parse_params
+from pipeline.core.params import Params, parse_params
+from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.descent import Descent
 from pipeline.core.trainers import Value
 
 # Of all settings those that change a run and are no params of its trainer.

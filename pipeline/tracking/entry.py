@@ -16,7 +16,7 @@ from pipeline.core.columns import Learned
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import write_text
 from pipeline.core.layout import UNPUBLISHED
-from pipeline.core.params import Settings
+from pipeline.core.settings.block import Settings
 from pipeline.core.trainers import Task, Value
 
 Numbers = list[float]

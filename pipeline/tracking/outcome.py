@@ -9,7 +9,8 @@ from pipeline.core import layout
 from pipeline.core.checked_inputs import checksum
 from pipeline.core.dvc_lock import LOCK, outputs
 from pipeline.core.files import write_json
-from pipeline.core.params import Params, Settings
+from pipeline.core.params import Params
+from pipeline.core.settings.block import Settings
 from pipeline.core.trainers import Value
 from pipeline.tracking.committed import (
     base_revision,

@@ -14,8 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.core.dates import A_DATE, days_of
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import nearest
-from pipeline.core.text import load_yaml
+from pipeline.core.text import load_yaml, nearest
 
 NUMBERS = {"float64": "a finite number", "int64": "an integer"}
 TABLE_KEYS = {"schema_type", "version", "api", "name", "title", "description", "columns", "strict",

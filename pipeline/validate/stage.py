@@ -26,7 +26,9 @@ from pipeline.core.artifacts.validated import Validated
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.oddities import heard, hushed
-from pipeline.core.params import Ingest, is_date, load_params
+from pipeline.core.params import load_params
+from pipeline.core.settings.ingest import Ingest
+from pipeline.core.settings.split import is_date
 from pipeline.core.tables import read_lines, read_rejected, table_schema
 from pipeline.core.text import is_number
 from pipeline.ingest.words import written

@@ -13,10 +13,10 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import GAPS
-from pipeline.core.params import Dialect, nearest
 from pipeline.core.tables import Array
-from pipeline.core.text import INT64, NUMBER, is_number, pointed
+from pipeline.core.text import INT64, NUMBER, is_number, nearest, pointed
 from pipeline.validate.schema import NUMBERS, kind_of
 
 ALL_NUMBERS = re.compile(rf"(?:(?>{NUMBER.pattern})\n)*+")  # one match for a whole column of cells

@@ -25,7 +25,7 @@ from pipeline.core.columns import (
     target_values,
 )
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import DatePart
+from pipeline.core.settings.split import DatePart
 from pipeline.tracking.sklearn_model import encoder_of
 
 WORDS = st.sampled_from(["a", "b", "c", "nan", "", "(missing)", "é"])

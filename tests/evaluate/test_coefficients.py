@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.core.params import CrossValidation
 from pipeline.core.preprocessing import fit_scaler
+from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.evaluate.cross_validation import cross_validate, folds
 from pipeline.evaluate.judge import coefficients
 from pipeline.solvers.closed_form import least_squares

@@ -12,7 +12,7 @@ from pipeline.core.artifacts.evaluated import (
     Verdict,
     between,
 )
-from pipeline.core.params import CrossValidation, Goal
+from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.evaluate import comparison
 from pipeline.evaluate.comparison import contrast
 from pipeline.evaluate.cross_validation import cross_validate, folds

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import CrossValidation, Goal, params_of
+from pipeline.core.settings.descent import params_of
+from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.evaluate.cross_validation import (
     choose_threshold,
     cross_validate,

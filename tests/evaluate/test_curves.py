@@ -6,7 +6,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pipeline.core.artifacts.evaluated import Judged
-from pipeline.core.params import Dataset, load_params
+from pipeline.core.params import load_params
+from pipeline.core.settings.dataset import Dataset
 from pipeline.evaluate.curves import (
     MOST_POINTS,
     PlotData,

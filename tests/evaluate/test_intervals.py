@@ -8,7 +8,7 @@ from scipy.special import expit
 from scipy.stats import binomtest, bootstrap
 
 from pipeline.core.artifacts.evaluated import Scheme
-from pipeline.core.params import CrossValidation
+from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.evaluate.cross_validation import cross_validate, folds
 from pipeline.evaluate.intervals import (
     MANY,

@@ -8,7 +8,8 @@ from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Judged
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import load_params, params_of
+from pipeline.core.params import load_params
+from pipeline.core.settings.descent import params_of
 from pipeline.evaluate.comparison import contrast
 from pipeline.evaluate.judge import Judge
 from pipeline.solvers.fit import fit

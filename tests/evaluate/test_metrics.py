@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import expit, softmax
 from sklearn import metrics
 
-from pipeline.core.params import METRICS, Metric
+from pipeline.core.settings.evaluate import METRICS, Metric
 from pipeline.evaluate.intervals import placements
 from pipeline.evaluate.metrics import (
     classification_scores,

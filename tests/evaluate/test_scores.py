@@ -7,7 +7,8 @@ import pytest
 from pipeline.core.artifacts.evaluated import Scheme
 from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Intervals, load_params
+from pipeline.core.params import load_params
+from pipeline.core.settings.evaluate import Intervals
 from pipeline.evaluate.cross_validation import OutOfFold
 from pipeline.evaluate.intervals import wilson
 from pipeline.evaluate.scores import cross_validated, fold_scores, judged_scores

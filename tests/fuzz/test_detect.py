@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect
 from pipeline.ingest.detect import detect
 from pipeline.ingest.numbers import MARKERS, like_data
 from pipeline.ingest.reader import read_csv

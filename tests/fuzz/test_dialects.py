@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dialect
 from pipeline.core.text import is_number
 from pipeline.ingest.reader import read_csv
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect
 from pipeline.core.tables import Rejected, read_lines, read_rejected, read_table
 from pipeline.ingest import bad_records, fast
 from pipeline.ingest import reader as csv_reader

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import GAPS, PipelineError
-from pipeline.core.params import Dialect
 from pipeline.ingest.detect import Unclear, detect
 from pipeline.ingest.reader import CsvFile, read_csv
 

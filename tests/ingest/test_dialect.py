@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect
 from pipeline.ingest.reader import CsvFile, read_csv
 
 BLANKS = {"delimiter": "whitespace"}

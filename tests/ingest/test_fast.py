@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dialect
 from pipeline.ingest import fast
 from pipeline.ingest import reader as csv_reader
 from pipeline.ingest.reader import read_csv

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
+from pipeline.core.dialect import Table
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Ingest, Table
+from pipeline.core.settings.ingest import Ingest
 from pipeline.core.tables import read_lines, read_table
 from pipeline.ingest.detect_table import detect_file
 from pipeline.ingest.foreign import Format

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import Dialect
 from pipeline.core.tables import read_lines, read_table
 from pipeline.core.text import is_number
 from pipeline.ingest import table_file

@@ -7,7 +7,7 @@ from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.commands.yaml_text import Remark
-from pipeline.core.params import RARE
+from pipeline.core.settings.split import RARE
 from pipeline.core.trainers import TRAINERS, Value
 
 TEST_SIZE = 0.2

@@ -23,7 +23,8 @@ from pipeline.core.artifacts.champions import read_champions
 from pipeline.core.checked_inputs import State, state
 from pipeline.core.dates import ISO
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import NAMES_TAKEN, SOURCE, Ingest, Params, load_params
+from pipeline.core.params import NAMES_TAKEN, Params, load_params
+from pipeline.core.settings.ingest import SOURCE, Ingest
 from pipeline.core.tables import Lines
 from pipeline.core.trainers import Task
 from pipeline.ingest.detect_table import detect_file

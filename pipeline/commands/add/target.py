@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.commands.add.kinds import Kind, kind
 from pipeline.commands.contents import MOST, Column
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import ClassName, nearest
+from pipeline.core.settings.evaluate import ClassName
+from pipeline.core.text import nearest
 from pipeline.core.trainers import Task
 
 FEW = 30  # below this every row is held out by itself, and none kept for testing

@@ -13,7 +13,7 @@ from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.core.dates import ISO
-from pipeline.core.params import COMMENTED, Dialect, Table
+from pipeline.core.dialect import COMMENTED, Dialect, Table
 from pipeline.core.text import in_one_line
 from pipeline.core.trainers import Value, measures
 from pipeline.ingest.detect import Found

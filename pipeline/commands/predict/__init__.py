@@ -30,8 +30,10 @@ from pipeline.commands.predict.model import OutOfRange, Predictor, from_disk, fr
 from pipeline.commands.predict.output import opened, quoted, refuse_place
 from pipeline.commands.predict.rows import CHUNK, Chunk, Rows
 from pipeline.core.artifacts.champions import champion_model
+from pipeline.core.dialect import WHITESPACE
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.core.params import WHITESPACE, Dataset, Params, load_params
+from pipeline.core.params import Params, load_params
+from pipeline.core.settings.dataset import Dataset
 from pipeline.core.text import csv_writer, escape_formula
 from pipeline.evaluate.metrics import predicted_labels
 from pipeline.solvers.losses import sigmoid, softmax

@@ -31,7 +31,9 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
-from pipeline.core.params import Dataset, Settings, Wanted
+from pipeline.core.settings.block import Settings
+from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.models import Wanted
 from pipeline.core.store.connection import Store, StoreError, main_repository, open_store
 from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Task, logged

@@ -13,8 +13,10 @@ import pyarrow as pa
 from pipeline.commands.predict.tables import GAPS, TableRecords
 from pipeline.core import layout
 from pipeline.core.columns import DateColumn, Encoding, NumberColumn, Raw, read_raw
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, Problems, listed
-from pipeline.core.params import Dataset, Dialect, Order
+from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.split import Order
 from pipeline.ingest.cells import is_gap
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.records import ENDED, Record

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.core.columns import as_text
+from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Dialect
 from pipeline.ingest.records import ENDED, Quoted, Record
 from pipeline.ingest.table_file import TableFile
 

@@ -9,7 +9,8 @@ from pipeline.commands.runs.text import entry, few, plain, shortened
 from pipeline.core import layout
 from pipeline.core.dvc_lock import lock_checksum
 from pipeline.core.files import md5
-from pipeline.core.params import METRICS, Params
+from pipeline.core.params import Params
+from pipeline.core.settings.evaluate import METRICS
 from pipeline.tracking.committed import committed_params, git, given_params
 
 

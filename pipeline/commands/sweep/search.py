@@ -15,7 +15,8 @@ from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Scores
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.errors import Diverged, PipelineError
 from pipeline.core.files import md5
-from pipeline.core.params import Params, Wanted
+from pipeline.core.params import Params
+from pipeline.core.settings.models import Wanted
 from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import Value
 from pipeline.evaluate.cross_validation import cross_validate

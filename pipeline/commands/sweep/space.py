@@ -9,8 +9,9 @@ from typing import NamedTuple
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Descent, Wanted, nearest
-from pipeline.core.text import load_yaml
+from pipeline.core.settings.descent import Descent
+from pipeline.core.settings.models import Wanted
+from pipeline.core.text import load_yaml, nearest
 from pipeline.core.trainers import Value
 
 MOST = 10_000  # points

@@ -39,17 +39,14 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
-from pipeline.core.params import (
-    Dataset,
-    Descent,
-    Goal,
-    Settings,
-    TrainerName,
-    cannot_do,
-    load_params,
-    nearest,
-)
+from pipeline.core.params import load_params
+from pipeline.core.settings.block import Settings
+from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.descent import Descent
+from pipeline.core.settings.evaluate import Goal
+from pipeline.core.settings.models import TrainerName, cannot_do
 from pipeline.core.tables import column_values, read_table
+from pipeline.core.text import nearest
 from pipeline.core.trainers import TRAINERS, Value, takes
 
 

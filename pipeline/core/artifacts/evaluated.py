@@ -10,7 +10,8 @@ from pipeline.core import layout
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.columns import Learned
 from pipeline.core.files import read_as
-from pipeline.core.params import Goal, Metric, Settings
+from pipeline.core.settings.block import Settings
+from pipeline.core.settings.evaluate import Goal, Metric
 from pipeline.core.trainers import Ending
 
 Role = Literal["trainer", "reference", "baseline", "champion"]

@@ -18,7 +18,8 @@ from pipeline.core import layout
 from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
-from pipeline.core.params import Settings, Wanted
+from pipeline.core.settings.block import Settings
+from pipeline.core.settings.models import Wanted
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Ending, Value, logged, takes
 

@@ -22,7 +22,8 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
-from pipeline.core.params import Dataset, Settings
+from pipeline.core.settings.block import Settings
+from pipeline.core.settings.dataset import Dataset
 from pipeline.core.tables import Array, as_arrays, has_value, read_table
 
 

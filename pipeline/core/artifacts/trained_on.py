@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
-from pipeline.core.params import Settings
+from pipeline.core.settings.block import Settings
 from pipeline.core.tables import Array
 
 REMEDY = "mend or remove the entry; `git checkout` brings the last one back"

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from pipeline.core.oddities import Kind
-from pipeline.core.params import Settings
+from pipeline.core.settings.block import Settings
 
 
 class Validated(Settings):

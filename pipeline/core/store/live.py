@@ -20,7 +20,7 @@ from tqdm import tqdm
 from pipeline.core import layout
 from pipeline.core.errors import PipelineWarning
 from pipeline.core.files import md5, runs
-from pipeline.core.params import Wanted
+from pipeline.core.settings.models import Wanted
 from pipeline.core.store.connection import (
     Point,
     Store,

@@ -11,7 +11,8 @@ from pipeline.commands.sweep.space import parse_space
 from pipeline.core import layout
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.files import read_json
-from pipeline.core.params import CrossValidation, load_params
+from pipeline.core.params import load_params
+from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.core.tables import as_arrays, number_table, read_table, write_table
 from pipeline.evaluate.cross_validation import cross_validate, folds
 from pipeline.evaluate.scores import fold_scores

@@ -2,7 +2,8 @@ import pytest
 
 from pipeline.commands.sweep.space import Range, Space, parse_space
 from pipeline.core.errors import PipelineError
-from pipeline.core.params import Wanted, params_of
+from pipeline.core.settings.descent import params_of
+from pipeline.core.settings.models import Wanted
 from pipeline.core.trainers import Value
 from tests.conftest import descent
 

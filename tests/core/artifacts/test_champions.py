@@ -11,7 +11,8 @@ from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.core.artifacts.trained_on import sketched
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import write_json
-from pipeline.core.params import load_params, params_of
+from pipeline.core.params import load_params
+from pipeline.core.settings.descent import params_of
 from pipeline.report.verdict import give_verdicts
 from tests.conftest import descent, keep_datasets
 

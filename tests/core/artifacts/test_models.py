@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import PipelineWarning
-from pipeline.core.params import Descent, load_params, params_of
+from pipeline.core.params import load_params
+from pipeline.core.settings.descent import Descent, params_of
 from pipeline.core.trainers import TRAINERS, measures
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows

@@ -22,7 +22,8 @@ import pytest
 from pipeline.core import layout
 from pipeline.core.errors import Diverged, PipelineWarning
 from pipeline.core.files import md5
-from pipeline.core.params import Wanted, params_of
+from pipeline.core.settings.descent import params_of
+from pipeline.core.settings.models import Wanted
 from pipeline.core.store import live
 from pipeline.core.store.connection import open_store, training_key
 from pipeline.core.store.live import MOST, Losses, end_abandoned, shown
@@ -98,7 +99,7 @@ BAR = """
 import time, warnings
 now = 0.0
 time.time = lambda: now
-from pipeline.core.params import Wanted
+from pipeline.core.settings.models import Wanted
 from pipeline.core.store import live
 live.RUN = 600
 model = Wanted("torch_sgd", "torch_sgd", {"epochs": 1000})

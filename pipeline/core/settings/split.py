@@ -1,0 +1,89 @@
+"""datasets.NAME.split: which rows train, and what the columns are."""
+
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.core.settings.block import Settings, unfit
+
+DatePart = Literal["month", "weekday", "hour"]
+ColumnKind = Literal["number", "category", "date", "drop"]
+RARE = 5  # training rows of a category with a feature of its own, unless split.rare says it
+
+
+class RandomFeatures(Settings):
+    """So many features, drawn by `seed`."""
+
+    random: Annotated[int, Field(ge=1)]
+
+
+def _all_or_drawn(value: object) -> object:
+    if isinstance(value, dict):
+        return RandomFeatures.model_validate(value)
+    if value != "all":
+        raise unfit("all or {random: how many}", value)
+    return value
+
+
+class Order(Settings):
+    """The categories of a column, from the least to the greatest."""
+
+    order: Annotated[list[str], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({*self.order}) < len(self.order):
+            raise ValueError("order: a category stands twice")
+        return self
+
+
+class DateParts(Settings):
+    """A column of dates, of which parts are categories besides."""
+
+    date: Annotated[list[DatePart], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({*self.date}) < len(self.date):
+            raise ValueError("date: a part stands twice")
+        return self
+
+
+def _kind_or_block(value: object) -> object:
+    if isinstance(value, dict):
+        return (DateParts if "date" in value else Order).model_validate(value)
+    if value not in get_args(ColumnKind):
+        form = "number, category, date, drop, {order: [from least, to greatest]} or {date: [month]}"
+        raise unfit(form, value)
+    return value
+
+
+def is_date(kind: ColumnKind | Order | DateParts) -> bool:
+    """Whether a column is one of dates."""
+    return kind == "date" or isinstance(kind, DateParts)
+
+
+class SplitRows(Settings):
+    """Which rows are kept for testing, and which columns are features, of what kind.
+
+    Attributes
+    ----------
+    columns : dict
+        What the columns are that are no plain numbers, and those that are left out.
+    rare : int
+        Categories of fewer training rows than this share one feature; gaps of fewer have
+        none of their own.
+    gaps : str
+        Whether missing values are filled, or rows that have any are left out.
+    target_transform : str
+        Whether the models of a regression learn the target, or its logarithm.
+    """
+
+    features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
+    test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    columns: dict[
+        str, Annotated[ColumnKind | Order | DateParts, BeforeValidator(_kind_or_block)]
+    ] = Field(default_factory=dict)
+    rare: Annotated[int, Field(ge=1)] = RARE
+    gaps: Literal["fill", "leave_out"] = "fill"
+    target_transform: Literal["none", "log"] = "none"
