@@ -22,7 +22,7 @@ from pipeline.core.errors import SHOWN, PipelineWarning
 from pipeline.core.preprocessing import columns_to_doubt, is_constant, standardized
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
-from pipeline.solvers import descent, manual_gd, pairwise_mean
+from pipeline.solvers import advice, descent, manual_gd, pairwise_mean
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid, softmax
@@ -173,9 +173,9 @@ class _Descending(_Linear):
     def _fitted(self, fit: descent.Fit, rows: ArrayRows, settings: Descent) -> None:
         whole = descent.batch_size(rows, settings) is None
         self.loss_curve_, self.n_iter_ = fit.history, len(fit.history) - whole
-        ended = descent.ending(fit.history, settings, whole)
+        ended = advice.ending(fit.history, settings, whole)
         if ended != "falling":  # who gives no tolerance decides by `epochs`
-            descent.warn_of(descent.trouble(ended, fit.history, settings.model_dump(), None))
+            advice.warn_of(advice.trouble(ended, fit.history, settings.model_dump(), None))
         self._kind: tuple[str, float, float] | None = None
         self._keep_standardized(fit.theta)
 
@@ -190,8 +190,8 @@ class _Descending(_Linear):
         pooled = spread if first else self._spread + spread
         mean, scale = pooled.mean, pooled.scale()
         rows = ArrayRows.standardized(X, y, weights, mean, scale)
-        stable = partial(descent.stable_lr, rows, settings, loss, self.fit_intercept)
-        descent.advise(rows, settings, stable())
+        stable = partial(advice.stable_lr, rows, settings, loss, self.fit_intercept)
+        advice.advise(rows, settings, stable())
         if first:
             theta = descent.first_weights(rows.n_features, settings, self.fit_intercept)
         else:
@@ -250,8 +250,8 @@ def _advise(rows: ArrayRows, settings: Descent, loss: str, fit_intercept: bool) 
     """
     steepest = (LOSSES[loss].curvature or 0.0) * (rows.n_features + 1) + settings.weight_decay
     sure = fit_intercept and settings.lr * steepest <= 2
-    stable = None if sure else descent.stable_lr(rows, settings, loss, fit_intercept)
-    descent.advise(rows, settings, stable)
+    stable = None if sure else advice.stable_lr(rows, settings, loss, fit_intercept)
+    advice.advise(rows, settings, stable)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -313,7 +313,7 @@ class GradientDescentRegressor(_Descending, _Regressor):
         gram = pooled.gram(self.fit_intercept)
         sgd = settings.optimizer == "sgd"
         stable = max_stable_lr(LOSSES["mse"], gram, settings.weight_decay) if sgd else None
-        descent.advise(rows, settings, stable)
+        advice.advise(rows, settings, stable)
         _warn_of_columns(X, self._spread, self.fit_intercept)
         fit = manual_gd.fit_moments(pooled, settings, self.fit_intercept)
         self._fitted(fit, rows, settings)

@@ -21,7 +21,7 @@ from pipeline.evaluate.audits import audits
 from pipeline.evaluate.comparison import contrast
 from pipeline.evaluate.judge import Judge
 from pipeline.evaluate.metrics import predicted_labels
-from pipeline.solvers.descent import trouble
+from pipeline.solvers.advice import trouble
 
 
 @dataclass(frozen=True)

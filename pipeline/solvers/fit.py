@@ -7,7 +7,8 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Callback, Value, logged, no_callback
-from pipeline.solvers.descent import advise, batch_size, ending, stable_lr, trouble, warn_of
+from pipeline.solvers.advice import advise, ending, stable_lr, trouble, warn_of
+from pipeline.solvers.descent import batch_size
 from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
 

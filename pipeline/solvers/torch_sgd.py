@@ -16,8 +16,9 @@ from pipeline.core.preprocessing import standardized
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
+from pipeline.solvers.advice import stable_lr
 from pipeline.solvers.blocks import OneThread
-from pipeline.solvers.descent import Fit, Objective, stable_lr, train, with_intercept
+from pipeline.solvers.descent import Fit, Objective, train, with_intercept
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
 

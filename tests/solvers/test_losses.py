@@ -8,7 +8,8 @@ from scipy import special
 from scipy.optimize import approx_fprime
 
 from pipeline.solvers import bcpm
-from pipeline.solvers.descent import Objective, RowLoss, stable_lr
+from pipeline.solvers.advice import stable_lr
+from pipeline.solvers.descent import Objective, RowLoss
 from pipeline.solvers.losses import LOSSES, max_stable_lr, softmax
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from pipeline.core.errors import Diverged
 from pipeline.core.tables import number_table, write_table
 from pipeline.solvers import references, softmax
-from pipeline.solvers.descent import stable_lr
+from pipeline.solvers.advice import stable_lr
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import softmax as probabilities
 from pipeline.solvers.rows import ArrayRows, ParquetRows, class_counts

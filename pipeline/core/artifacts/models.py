@@ -76,7 +76,7 @@ class Model:
         What its trainer measured of the training rows: `rank` and `condition` of the closed form;
         `stable_lr`, the largest stable rate of full-batch SGD. None: there is none, or inf.
     ending : str or None
-        How its losses ended (`solvers.descent.ending`); None of a trainer that takes no steps.
+        How its losses ended (`solvers.advice.ending`); None of a trainer that takes no steps.
     """
 
     trainer: str
