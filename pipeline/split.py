@@ -32,7 +32,6 @@ from pipeline.core.columns import (
     learn,
     number,
     read_raw,
-    target_values,
 )
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, naming
 from pipeline.core.files import md5, read_as, write_json
@@ -49,6 +48,7 @@ from pipeline.core.preprocessing import (
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.split import ColumnKind, DateParts, Order, is_date
 from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
+from pipeline.core.target import target_values
 from pipeline.core.text import nearest
 
 TINY = 1e-153  # a spread of which the square loses digits

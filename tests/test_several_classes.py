@@ -157,9 +157,9 @@ def test_mlflows_model_says_what_predict_says(
     from pipeline.commands.predict.model import _load, _predictor
     from pipeline.core.artifacts.models import read_model
     from pipeline.core.artifacts.splits import read_split
-    from pipeline.core.columns import label_names
     from pipeline.core.files import md5
     from pipeline.core.tables import read_table
+    from pipeline.core.target import label_names
     from pipeline.tracking.entry import Fitted
 
     out, settings = predicted(run), load_params().dataset("iris")

@@ -17,12 +17,12 @@ from pipeline.core.artifacts.evaluated import (
 )
 from pipeline.core.artifacts.models import Model, read_history, read_model
 from pipeline.core.artifacts.splits import read_split
-from pipeline.core.columns import label_names
 from pipeline.core.files import md5, missing
 from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
 from pipeline.core.store.connection import identity_hash, in_main_repository, training_key
 from pipeline.core.tables import read_rejected, read_table
+from pipeline.core.target import label_names
 from pipeline.core.trainers import logged
 from pipeline.tracking.committed import differing, settings_of
 from pipeline.tracking.entry import Data, Entry, Fitted, Registered

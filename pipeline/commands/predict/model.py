@@ -27,7 +27,6 @@ from pipeline.core.columns import (
     encode,
     feature_names,
     known,
-    label_names,
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
@@ -36,6 +35,7 @@ from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.models import Wanted
 from pipeline.core.store.connection import Store, StoreError, main_repository, open_store
 from pipeline.core.tables import Array, read_table
+from pipeline.core.target import label_names
 from pipeline.core.trainers import Task, logged
 from pipeline.tracking.sklearn_model import TRUSTED
 

@@ -18,13 +18,13 @@ from pipeline.core.columns import (
     feature_names,
     in_range,
     read_raw,
-    target_values,
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.tables import Array, as_arrays, has_value, read_table
+from pipeline.core.target import target_values
 
 
 class Scaling(Settings):
