@@ -116,6 +116,11 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) and not is_number(cell) else cell
 
 
+def shown(text: str) -> str:
+    """Text as Python writes it, shortened."""
+    return repr(text) if len(repr(text)) <= 60 else repr(text[:57])[:57] + "..."
+
+
 def in_one_line(text: str) -> str:
     """Without control characters, which may tear a page, and in one line."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from pipeline.core.checked_inputs import state
 from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, Problems
-from pipeline.core.text import is_number
+from pipeline.core.text import is_number, shown
 from pipeline.ingest.cells import NULL, TEXT
 from pipeline.ingest.reader import CsvFile
-from pipeline.ingest.records import Record, place, shown
+from pipeline.ingest.records import Record, place
 from pipeline.ingest.table_file import Batch, unfit_names
 
 QUOTED_TEXT = r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""

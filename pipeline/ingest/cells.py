@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.dialect import Dialect
 from pipeline.core.tables import number_column
 from pipeline.core.text import INT64, INTEGER, is_number
-from pipeline.ingest.records import Quoted
+from pipeline.ingest.cut import Quoted
 
 NULL, INT, FLOAT, TEXT = ORDER = (pa.null(), pa.int64(), pa.float64(), pa.string())
 Kind: TypeAlias = Any  # one of ORDER

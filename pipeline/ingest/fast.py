@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from pipeline.core.dialect import COMMENTED, WHITESPACE, Dialect
 from pipeline.core.text import is_number
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column, texts
-from pipeline.ingest.records import DAMAGED, LONGEST_CELL, Place, Record, counted, opened
+from pipeline.ingest.records import LONGEST_CELL, Place, Record, counted
 from pipeline.ingest.table_file import Batch
+from pipeline.ingest.unpack import DAMAGED, opened
 
 BLOCK = 2**21  # bytes
 WORKERS = 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 from pipeline.core.errors import PipelineError
-from pipeline.ingest.records import DAMAGED, opened
+from pipeline.ingest.unpack import DAMAGED, opened
 
 HEAD, LARGEST = 2**16, 2**24  # bytes
 LINES = 20

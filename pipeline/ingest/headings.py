@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.dialect import COMMENTED, Dialect
 from pipeline.core.errors import PipelineError
+from pipeline.ingest.cut import cut
 from pipeline.ingest.layouts import ABOVE, Layout, Lines, above_data
 from pipeline.ingest.numbers import (
     DATE,
@@ -20,7 +21,7 @@ from pipeline.ingest.numbers import (
     like_number,
     typed,
 )
-from pipeline.ingest.records import Record, cut, one_column
+from pipeline.ingest.records import Record, one_column
 
 TYPES = {"continuous", "discrete", "string", "time", "c", "d", "s", "t"}  # Orange's second row
 ROLES = {"", "class", "meta", "ignore", "i", "m"}  # and its third

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from pipeline.core.dialect import WHITESPACE, Dialect
 from pipeline.core.errors import PipelineError
+from pipeline.ingest.cut import BLANKS, cut
 from pipeline.ingest.numbers import MARKERS, like_data, like_number
-from pipeline.ingest.records import BLANKS, SKIP, Record, cut, records_of
+from pipeline.ingest.records import SKIP, Record, records_of
 
 DELIMITERS = (",", ";", "\t", "|", WHITESPACE, ":")
 FIRM = set(",;\t|")  # in a cell without quotes, a sign that it is cut wrongly

@@ -20,7 +20,7 @@ from pipeline.core.dates import as_iso
 from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning, Problems
 from pipeline.core.tables import Lines, Rejected
-from pipeline.core.text import is_number, nearest
+from pipeline.core.text import is_number, nearest, shown
 from pipeline.ingest.bad_records import BadRecords
 from pipeline.ingest.cells import NULL, TEXT, Kind, column, is_gap
 from pipeline.ingest.fast import fast_batches, serves
@@ -35,7 +35,6 @@ from pipeline.ingest.records import (
     one_column,
     place,
     records,
-    shown,
 )
 from pipeline.ingest.table_file import Batch, TableFile, read_rows, unfit_names
 

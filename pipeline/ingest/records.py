@@ -5,31 +5,25 @@ does not fit is a problem with line and column, and reading goes on where the ne
 """
 
 import codecs
-import gzip
-import re
 import sys
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
 from io import BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from pipeline.core.dialect import COMMENTED, WHITESPACE, Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.core.settings.ingest import TABLE_ENDS
+from pipeline.core.text import shown
+from pipeline.ingest.cut import closes, cut, goes_on
+from pipeline.ingest.unpack import DAMAGED, opened
 
 LONGEST_CELL = 2**17  # characters; a quote that is never closed takes the rest of the file
 LONGEST_LINE = 2**26  # bytes
 ENDED = sys.maxsize  # behind every line
 ESCAPED = "surrogateescape"
 SKIP = "skip_blank_lines: true"
-BLANKS = re.compile(r"[ \t]+")
-DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)  # what archives raise
-NO_CSV = {".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".zst", *TABLE_ENDS}
 
 
 class Record(NamedTuple):
@@ -76,62 +70,6 @@ class Place(NamedTuple):
 
 
 FIRST = Place()
-
-
-def opened(path: Path) -> IO[bytes]:
-    """Open the file, unpacking it if its name ends with .gz or .zip.
-
-    Raises
-    ------
-    PipelineError
-        When it is missing, or something else than a file, or an archive of more or less than one.
-    """
-    if path.exists() and not path.is_file():
-        raise PipelineError(f"{path}: is not a file; expected a CSV file there")
-    try:
-        end = path.suffix.lower()
-        if end == ".zip":
-            return _member(path)
-        return cast(IO[bytes], gzip.open(path)) if end == ".gz" else path.open("rb")
-    except FileNotFoundError:
-        packed = path.suffix == ".gz"
-        other = path.with_suffix("") if packed else path.with_name(f"{path.name}.gz")
-        declare = f"declare source: {other}"
-        remedy = f"{other} is there: {declare}" if other.exists() else "put the CSV file there"
-        raise PipelineError(f"{path} is missing; {remedy}") from None
-    except OSError as error:
-        raise PipelineError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _member(path: Path) -> IO[bytes]:
-    """Open the one file of a zip archive."""
-    try:
-        with zipfile.ZipFile(path) as archive:  # a file of it that is open keeps it open
-            return archive.open(_only(path, archive))
-    except zipfile.BadZipFile:
-        raise PipelineError(f"{path}: is no zip archive, or damaged; fetch it again") from None
-    except NotImplementedError as error:
-        raise PipelineError(f"{path}: {error}; pack it by deflate") from None
-
-
-def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """The one file of an archive."""
-    files = [one for one in archive.infolist() if not (one.is_dir() or _beside(one.filename))]
-    names = [shown(one.filename) for one in files]
-    if len(names) != 1:
-        few = f"{', '.join(names[:5])}{', ...' * (len(names) > 5)}" or "none"
-        found = f"has {len(names)} files in it ({few})"
-        raise PipelineError(f"{path}: {found}, expected one CSV file: pack it alone")
-    if files[0].flag_bits & 1:
-        raise PipelineError(f"{path}: {names[0]} is encrypted; pack it without a password")
-    if Path(files[0].filename).suffix.lower() in NO_CSV:
-        raise PipelineError(f"{path}: has {names[0]} in it, expected a CSV file: unpack it")
-    return files[0]
-
-
-def _beside(name: str) -> bool:
-    """Whether macOS has put a file into an archive."""
-    return name.startswith("__MACOSX/") or name.endswith(".DS_Store")
 
 
 def records(
@@ -222,119 +160,6 @@ def _heading(line: int, text: str, dialect: Dialect) -> Record:
     return Record(line, cells, problem if at is None else "opens a quote that never closes")
 
 
-class Cut(NamedTuple):
-    """A record, or the lines that there are of it, in cells.
-
-    Attributes
-    ----------
-    cells : list of str
-    problem : str
-        What is wrong behind them, or nothing.
-    at : int or None
-        Where the cell begins whose quote is still open.
-    """
-
-    cells: list[str]
-    problem: str = ""
-    at: int | None = None
-
-
-class Quoted(str):
-    """A cell that stood in quotes, where such cells are never missing."""
-
-    __slots__ = ()
-
-
-def cut(text: str, dialect: Dialect) -> Cut:
-    """Cut a record into cells, as the dialect says.
-
-    A cell is quoted as a whole or not at all; a quote within it is doubled or, where an escape is
-    declared, escaped.
-    """
-    delimiter, quote, strip = dialect.delimiter, dialect.quote, dialect.strip_spaces
-    if quote is None or quote not in text:
-        if delimiter == WHITESPACE:
-            return Cut(BLANKS.split(text.strip(" \t")))
-        cells = text.split(delimiter)
-        return Cut([cell.strip(" ") for cell in cells] if strip else cells)
-    pattern = _cell(delimiter, quote, dialect.escape, strip)
-    doubled, plain = 2 * quote, dialect.escape is None and dialect.quoted_missing
-    cells, spaced = [], delimiter == WHITESPACE
-    at = len(text) - len(text.lstrip(" \t")) if spaced else 0
-    while match := pattern.match(text, at):
-        quoted, closed, bare, gap = match.groups()
-        if quoted is not None and not closed:
-            return Cut(cells, "", at)
-        if gap is None:
-            where = "around a quote" if quoted is None else "behind the closing quote"
-            return Cut(
-                cells,
-                f"text stands {where}: {shown(text[at:])}; double a quote that is meant, and "
-                "quote the whole cell",
-            )
-        if quoted is None:
-            cells.append(bare.strip(" ") if strip else bare)
-        else:
-            cells.append(quoted.replace(doubled, quote) if plain else _unquoted(quoted, dialect))
-        at = match.end()
-        if at == len(text) and (spaced or not gap):
-            break
-    return Cut(cells)
-
-
-def _unquoted(cell: str, dialect: Dialect) -> str:
-    """What the text between two quotes stands for."""
-    quote, escape = cast(str, dialect.quote), dialect.escape
-    if escape is None:
-        cell = cell.replace(2 * quote, quote)
-    elif escape in cell:
-        signs = re.escape(f"{quote}{escape}\"'")  # some programs escape both kinds of quotes
-        cell = re.sub(f"{re.escape(escape)}([{signs}])", r"\1", cell)
-    return Quoted(cell) if not dialect.quoted_missing and cell in dialect.missing else cell
-
-
-@cache
-def _cell(delimiter: str, quote: str, escape: str | None, strip: bool) -> re.Pattern[str]:
-    """A cell: what is quoted, and the closing quote if there is one; or bare; and what follows."""
-    d, q, blank = re.escape(delimiter), re.escape(quote), " *+" if strip else ""
-    signs, gap = (r" \t", r"[ \t]+|\Z") if delimiter == WHITESPACE else (d, rf"{d}|\Z")
-    inside = _inside(quote, escape).pattern
-    return re.compile(rf"(?:{blank}{q}({inside})({q}{blank})?+|([^{signs}{q}]*+))({gap})?+")
-
-
-def goes_on(text: str, dialect: Dialect) -> bool:
-    """Whether the last cell of a damaged line may end in a later one: no more is certain then.
-
-    So where a quote opens a cell and none closes it, also if one that is followed by neither
-    delimiter nor end is taken for a letter; and where the number of quotes is odd.
-    """
-    quote, escape = dialect.quote, dialect.escape
-    if quote is None or quote not in text:
-        return False
-    ways = [_opened(dialect.delimiter, quote, escape, loose) for loose in (False, True)]
-    closings = [match[1] for way in ways for match in way.finditer(text)]
-    quotes = (text.replace(f"{escape}{quote}", "") if escape else text).count(quote)
-    return None in closings or (bool(closings) and quotes % 2 == 1)
-
-
-@cache
-def _opened(delimiter: str, quote: str, escape: str | None, loose: bool) -> re.Pattern[str]:
-    """A cell that a quote opens, padded or not, and the closing quote if there is one."""
-    d, q = r"[ \t]" if delimiter == WHITESPACE else re.escape(delimiter), re.escape(quote)
-    e = re.escape(escape or "")
-    escaped = rf"|{e}[\s\S]" if escape else ""
-    letters = rf"(?:[^{q}{e}]{escaped}|{q}(?![ \t]*+(?:\Z|{d})))*+"
-    inside = letters if loose else _inside(quote, escape).pattern
-    return re.compile(rf"(?:\A|{d})[ \t]*+{q}{inside}({q})?+")
-
-
-@cache
-def _inside(quote: str, escape: str | None) -> re.Pattern[str]:
-    """What stands between two quotes. Possessive (`*+`): a megabyte costs no backtracking."""
-    q, e = re.escape(quote), re.escape(escape or "")
-    return re.compile(rf"(?:[^{q}{e}]|{e}[\s\S])*+" if escape else rf"(?:[^{q}]|{q}{q})*+")
-
-
 def counted(record: Record, header: Sequence[str], dialect: Dialect) -> Record:
     """The record; it has a problem where its number of fields is not the header's, or it is empty.
 
@@ -365,11 +190,6 @@ def behind(path: Path, dialect: Dialect, lines: int) -> Place:
         byte = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0
     above = islice(_lines(path, dialect, FIRST), lines)
     return Place(byte + sum(len(text.encode(errors=ESCAPED)) for _, text in above), lines + 1)
-
-
-def shown(text: str) -> str:
-    """Text as Python writes it, shortened."""
-    return repr(text) if len(repr(text)) <= 60 else repr(text[:57])[:57] + "..."
 
 
 def one_column(path: Path, name: str, line: int) -> str:
@@ -404,7 +224,6 @@ def _until_quote(
     PipelineError
         When the cell grows larger than a cell may be, or the file ends.
     """
-    quote, inside = cast(str, dialect.quote), _inside(cast(str, dialect.quote), dialect.escape)
     parts, size = [text], len(text)
     for line, more in lines:
         if undecodable := _undecodable(more, dialect):
@@ -413,7 +232,7 @@ def _until_quote(
             )
         parts.append(more)
         size += len(more)
-        if quote in more and more.startswith(quote, cast(re.Match[str], inside.match(more)).end()):
+        if closes(more, dialect):
             return "".join(parts), line
         if size > LONGEST_CELL:
             break

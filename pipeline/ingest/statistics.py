@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from pipeline.core.dialect import Table
 from pipeline.core.errors import PipelineError, Problems
+from pipeline.core.text import shown
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT
-from pipeline.ingest.records import shown
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
 ROWS = 65_536  # in memory

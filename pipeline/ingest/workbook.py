@@ -17,9 +17,9 @@ from openpyxl.utils.cell import get_column_letter
 
 from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, Problems
+from pipeline.core.text import shown
 from pipeline.ingest.cells import TEXT, column
 from pipeline.ingest.numbers import MARKERS, like_number
-from pipeline.ingest.records import shown
 from pipeline.ingest.sheets import Cell, all_rows, filled, flaws, opened
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 from pipeline.core.columns import as_text
 from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.ingest.records import ENDED, Quoted, Record
+from pipeline.ingest.cut import Quoted
+from pipeline.ingest.records import ENDED, Record
 from pipeline.ingest.table_file import TableFile
 
 GAPS = Dialect(missing=[""], quoted_missing=False)
