@@ -8,7 +8,7 @@ from pipeline.core.artifacts.evaluated import Evaluated, Verdict, Verdicts, read
 from pipeline.core.files import md5, write_json
 from pipeline.core.params import Params
 from pipeline.core.run import say
-from pipeline.evaluate.comparison import verdict as judge
+from pipeline.evaluate.verdict import verdict as judge
 
 
 def give_verdicts(params: Params) -> dict[str, Verdict]:

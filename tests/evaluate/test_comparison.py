@@ -13,7 +13,7 @@ from pipeline.core.artifacts.evaluated import (
     between,
 )
 from pipeline.core.settings.evaluate import CrossValidation, Goal
-from pipeline.evaluate import comparison
+from pipeline.evaluate import verdict as verdicts
 from pipeline.evaluate.comparison import contrast
 from pipeline.evaluate.cross_validation import cross_validate, folds
 from tests.evaluate.sample import numbers
@@ -92,7 +92,7 @@ def compare(found: Evaluated, a: str, b: str) -> Comparison:
 
 
 def verdict(found: Evaluated, tolerance: float) -> Verdict:
-    return comparison.verdict(found, tolerance, "")
+    return verdicts.verdict(found, tolerance, "")
 
 
 def shifted(by: float, noise: float = 0.1) -> list[float]:

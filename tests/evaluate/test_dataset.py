@@ -10,8 +10,8 @@ from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.files import md5
-from pipeline.evaluate.comparison import verdict
 from pipeline.evaluate.curves import HEADERS
+from pipeline.evaluate.verdict import verdict
 from tests.conftest import keep_datasets
 
 Run = Callable[[str], tuple[int, str]]

@@ -22,6 +22,7 @@ Scores = dict[str, float | None]
 FAILED, GREW = "training failed", "its loss grew"
 
 LOWER_IS_BETTER = {"mse", "mae", "log_loss", "brier"}
+NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
 
 
 class Scheme(Settings):

@@ -1,0 +1,219 @@
+"""What follows from the comparisons of models: the verdict, and what is to be known beside it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.core.artifacts.evaluated import (
+    GREW,
+    LOWER_IS_BETTER,
+    NOTHING,
+    Comparison,
+    Evaluated,
+    Judged,
+    Role,
+    Verdict,
+    Word,
+    between,
+)
+from pipeline.core.settings.evaluate import Goal
+from pipeline.core.trainers import TRANSFORM
+
+RARE = 0.1
+ROUGH = 10  # rows
+LOPSIDED = 0.85  # share of the larger class
+NO_MODEL = "params.yaml: models has no model of this dataset yet"
+
+
+def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdict:
+    """Judge the best model of a dataset by the folds alone: no training row decides.
+
+    `accepted` beats the baseline and is not worse than the champion, `rejected` is worse than
+    either, both beyond the interval of the paired difference; else it is `undecided`. A model whose
+    loss grew in training is no candidate; where all of them are such, one is `rejected`. A champion
+    may be missed by `tolerance`, as a share of its score. Where the dataset has no model of its own
+    the reference model is shown as the best, undecided.
+
+    Parameters
+    ----------
+    evaluated : Evaluated
+    tolerance : float
+        From 0, below 1.
+    evaluated_md5 : str
+        Of the file that `evaluated` was read from.
+    """
+    own = _of_role(evaluated, "trainer")
+    failed = [name for name in own if evaluated.judged[name].ending == "grew"]
+    fit = [name for name in own if name not in failed] or own
+    best = _best(evaluated, fit) if own else _of_role(evaluated, "reference")[0]
+    word, reason = _judge(evaluated, best, tolerance) if own else ("undecided", NO_MODEL)
+    if best in failed:
+        word, reason = "rejected", GREW
+    return Verdict(
+        evaluated_md5=evaluated_md5,
+        metric=evaluated.metric,
+        best=best,
+        verdict=word,
+        reason=reason,
+        champion=evaluated.champion,
+        failed=failed,
+        notes=[*_notes(evaluated, best)],
+        comparisons=evaluated.comparisons,
+    )
+
+
+def _of_role(evaluated: Evaluated, role: Role) -> list[str]:
+    return [name for name, one in evaluated.judged.items() if one.role == role]
+
+
+def _judge(evaluated: Evaluated, best: str, tolerance: float) -> tuple[Word, str]:
+    if not _scores(evaluated, best):
+        return "undecided", f"{evaluated.scheme.rows} rows are too few to judge by"
+    (trivial,) = _of_role(evaluated, "baseline")
+    against = _compared(evaluated, best, trivial)
+    shown = f"{best} against {trivial}: {_shown(against, evaluated)}"
+    champion = evaluated.champion
+    standing = "there is no champion yet" if champion is None else "it is the champion"
+    if champion is not None and champion != best:
+        standing = "not worse than the champion"
+        contest = _compared(evaluated, best, champion)
+        shown = (
+            f"{best} against {_name(evaluated, champion)}: {_shown(contest, evaluated)}; {shown}"
+        )
+        # the end of the interval that is kinder to the newcomer
+        gap = contest.low if evaluated.metric in LOWER_IS_BETTER else -contest.high
+        if contest.words == "worse" and gap > tolerance * abs(_mean(evaluated, champion)):
+            return "rejected", f"worse than the champion; {shown}"
+        if contest.words == "worse":
+            standing = f"worse than the champion within the tolerance of {100 * tolerance:g} %"
+    if against.words == "worse":
+        return "rejected", f"worse than the trivial model; {shown}"
+    if against.words == "not distinguishable":
+        return "undecided", f"not distinguishable from the trivial model; {shown}"
+    return "accepted", f"better than the trivial model, and {standing}; {shown}"
+
+
+def _compared(evaluated: Evaluated, a: str, b: str) -> Comparison:
+    found = between(evaluated.comparisons, a, b)
+    if found is None:  # they are, where `_can_be_compared` has let the file pass
+        raise KeyError(f"{a} against {b}")
+    return found
+
+
+def _name(evaluated: Evaluated, champion: str) -> str:
+    one = evaluated.judged[champion]
+    given = ", ".join(f"{k} {v}" for k, v in one.params.items() if k in ("lr", "epochs", TRANSFORM))
+    name = one.trainer if one.role == "champion" else champion
+    return f"the champion {name}{f' ({given})' * bool(given)}"
+
+
+def _shown(c: Comparison, evaluated: Evaluated) -> str:
+    sure = f"{100 * evaluated.confidence:g} %"
+    return f"{evaluated.metric} {c.difference:+.4g}, {sure} interval {c.low:+.4g} to {c.high:+.4g}"
+
+
+def _best(evaluated: Evaluated, trainers: list[str]) -> str:
+    """The trainer with the best mean; of equals the one that params.yaml names first."""
+    sign = 1 if evaluated.metric in LOWER_IS_BETTER else -1
+    means = {name: sign * _mean(evaluated, name) for name in trainers}
+    least = min(means.values())
+    return next(name for name in trainers if means[name] <= least + NOTHING * abs(least))
+
+
+def _scores(evaluated: Evaluated, name: str) -> list[float]:
+    return [s for s in evaluated.judged[name].folds.get(evaluated.metric, []) if s is not None]
+
+
+def _mean(evaluated: Evaluated, name: str) -> float:
+    scores = _scores(evaluated, name)
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def _notes(evaluated: Evaluated, best: str) -> Iterator[str]:
+    one = evaluated.judged[best]
+    if _scores(evaluated, best):
+        yield from _beside(evaluated, best)
+    yield from _goal(evaluated, one)
+    if not evaluated.test_rows:
+        yield (
+            f"All {evaluated.train_rows} rows train: scores named train_ say how well the rows are "
+            "fitted that were learned from, loo_ what becomes of a row that was not."
+        )
+    if evaluated.scheme.rows <= ROUGH:
+        yield (
+            f"Intervals from {evaluated.scheme.rows} rows are rough: in simulations with 6 rows "
+            "those of 95 % held the truth in 77 % of cases."
+        )
+    yield from _draw(evaluated, best, one)
+    for audit in evaluated.audits:
+        if not audit.passed:
+            yield f"Leakage audit {audit.name}: {audit.text}."
+
+
+def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
+    """Where the references stand, and who is worse than the trivial one."""
+    (trivial,) = _of_role(evaluated, "baseline")
+    for reference in _of_role(evaluated, "reference"):
+        if reference == best:
+            continue
+        found = _compared(evaluated, best, reference)
+        than = "from" if found.words == "not distinguishable" else "than"
+        said = f"{best} is {found.words} {than} scikit-learn's {reference}"
+        yield f"{said}: {_shown(found, evaluated)}."
+    sign = 1 if evaluated.metric in LOWER_IS_BETTER else -1
+    floor = _mean(evaluated, trivial)
+    for name, one in evaluated.judged.items():
+        mean = _mean(evaluated, name)
+        if one.role == "trainer" and sign * (mean - floor) > NOTHING * abs(floor):
+            why = "what it learns of the features does not hold for other rows"
+            if "lr" in one.params and one.ending != "settled":
+                why = "it grew, or stopped early; see its loss, lr and epochs"
+            yield (
+                f"{name} does worse than the trivial model ({evaluated.metric} {mean:.4g}, "
+                f"{trivial} {floor:.4g}): {why}."
+            )
+    share = floor if evaluated.metric == "accuracy" else 0.0
+    if share >= LOPSIDED:
+        yield (
+            f"Always to say the larger class is right in {share:.0%} of rows: accuracy tells "
+            "little here; metric: roc_auc, or a threshold for a recall, tells more."
+        )
+
+
+def _goal(evaluated: Evaluated, one: Judged) -> Iterator[str]:
+    """Whether the recall that was wanted is reached on rows that had no part in the threshold."""
+    goal = evaluated.threshold
+    if not isinstance(goal, Goal):
+        return
+    shown = []
+    for rows, said in (("cv", "held-out folds"), ("loo", "held-out rows"), ("test", "test rows")):
+        key = f"{rows}_recall_{goal.recall}"
+        recall, low, high = (one.scores.get(f"{key}{end}") for end in ("", "_low", "_high"))
+        if recall is not None:
+            limits = f" ({low:.4g} to {high:.4g})" if low is not None and high is not None else ""
+            reached = "reached" if recall >= goal.at_least else "missed"
+            shown.append(f"{reached} on {said}, {recall:.4g}{limits}")
+    yield (
+        f"Recall of {goal.recall} of at least {goal.at_least:g}, at the threshold "
+        f"{one.threshold:.4g}: {'; '.join(shown)}."
+    )
+
+
+def _draw(evaluated: Evaluated, best: str, one: Judged) -> Iterator[str]:
+    """Whether the one test split is among the luckiest or unluckiest tenth of the folds."""
+    metric, folds = evaluated.metric, np.array(_scores(evaluated, best))
+    test = one.scores.get(f"test_{metric}")
+    low, high = one.scores.get(f"cv_{metric}_low"), one.scores.get(f"cv_{metric}_high")
+    if test is None or low is None or high is None or low <= test <= high:
+        return
+    worse = (test > high) == (metric in LOWER_IS_BETTER)
+    beyond = folds >= test if test > high else folds <= test
+    if beyond.mean() > RARE:
+        return
+    rows = round(evaluated.scheme.rows / evaluated.scheme.folds)
+    yield (
+        f"The one test split of {evaluated.test_rows} rows gives {best} {metric} {test:.4g}: "
+        f"{'an unlucky' if worse else 'a lucky'} draw. Of {len(folds)} held-out folds of about "
+        f"{rows} rows {int(beyond.sum())} were as {'bad' if worse else 'good'}; their mean is "
+        f"{folds.mean():.4g}, {100 * evaluated.confidence:g} % interval {low:.4g} to {high:.4g}."
+    )
