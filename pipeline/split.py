@@ -49,11 +49,10 @@ from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.split import ColumnKind, DateParts, Order, is_date
 from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
 from pipeline.core.target import target_values
-from pipeline.core.text import nearest
+from pipeline.core.text import EXACT, nearest
 
 TINY = 1e-153  # a spread of which the square loses digits
 TINY_TARGET = 1e-75  # and of which the fourth power does: intervals take squares of squared errors
-EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
 
 
 def split(dataset: str) -> None:

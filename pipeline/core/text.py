@@ -21,6 +21,7 @@ from ruamel.yaml.events import AliasEvent
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 INT64 = range(-(2**63), 2**63)
+EXACT = 2**53  # up to it each integer is a float of its own
 MONTHS = "January February March April May June July August September October November December"
 # What may stand in place of a directive of strptime.
 DIRECTIVES = {

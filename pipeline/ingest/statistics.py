@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from pipeline.core.dialect import Table
 from pipeline.core.errors import PipelineError, Problems
-from pipeline.core.text import shown
+from pipeline.core.text import EXACT, shown
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
 ROWS = 65_536  # in memory
 RECORD = 80  # bytes, of which a transport file is a multiple; it does not say how many rows it has
-EXACT = 2**53  # below it a float is one integer
 READERS = {".sav": "read_sav", ".zsav": "read_sav", ".dta": "read_dta", ".xpt": "read_xport"}
 BLANK_IS_MISSING = (".dta", ".xpt")  # to Stata and SAS, not to SPSS
 Values: TypeAlias = list[Any]

@@ -13,6 +13,7 @@ from pipeline.core.artifacts.trained_on import Range
 from pipeline.core.errors import SHOWN
 from pipeline.core.oddities import Oddity
 from pipeline.core.tables import Array
+from pipeline.core.text import EXACT
 from pipeline.validate.drift import chance, moved
 from pipeline.validate.multiples import multiples
 from pipeline.validate.profile import Numbers, Profile
@@ -33,7 +34,6 @@ ORDERED = 30  # rows above which an order is no chance, where there are five val
 SMALL_CLASS = 5
 SAME = 1e-6  # so far from 1, a factor is one
 LARGEST_ID = 1e20  # of 20 digits; beyond it, numbers are measured
-EXACT = 2.0**53  # beyond it floats are farther apart than 1
 
 
 def data_warnings(profile: Profile, source: Source) -> list[Oddity]:

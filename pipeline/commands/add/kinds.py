@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 from pipeline.commands.contents import MOST, Column
 from pipeline.core.dates import ISO
+from pipeline.core.text import EXACT
 from pipeline.ingest.words import inline
 
-EXACT = 2**53  # beyond it a float no longer tells neighbouring integers apart
 CATEGORIES = 1000  # of one column, at most
 # Names of columns that name rows, whatever is in them; of some that number rows; of identifiers.
 # pandas calls an index in a Parquet file __index_level_0__.

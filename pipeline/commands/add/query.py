@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.text import EXACT
 
 ROWS = 65_536  # at once
-EXACT = 2**53  # up to it a float is one integer
 SQLITE = "sqlite"
 QUERY = "query"  # key of the file's metadata
 FORM = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"

@@ -10,6 +10,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
 from pipeline.core.settings.block import Settings
 from pipeline.core.tables import Array
+from pipeline.core.text import EXACT
 
 REMEDY = "mend or remove the entry; `git checkout` brings the last one back"
 
@@ -40,7 +41,7 @@ class Sketch(Settings):
         How many values are at most that large.
     """
 
-    rows: Annotated[int, Field(ge=1, le=2**53)]
+    rows: Annotated[int, Field(ge=1, le=EXACT)]
     at: Annotated[list[float], Field(min_length=1)]
     upto: list[int]
 
@@ -88,8 +89,8 @@ class TrainedOn(Settings):
         The share of the table's rows that had no value, of each column with such.
     """
 
-    rows: Annotated[int, Field(ge=1, le=2**53)]
-    of: Annotated[int, Field(ge=1, le=2**53)]
+    rows: Annotated[int, Field(ge=1, le=EXACT)]
+    of: Annotated[int, Field(ge=1, le=EXACT)]
     columns: dict[str, Range]
     categories: dict[str, list[str]] = Field(default_factory=dict)
     sketches: dict[str, Sketch] = Field(default_factory=dict)
