@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipeline.core.dialect import Table
 from pipeline.core.errors import PipelineError, Problems
-from pipeline.core.text import EXACT, shown
+from pipeline.core.text import EXACT, nearest, shown
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT
 from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
@@ -54,11 +54,19 @@ class StatisticsFile(TableFile):
             raise PipelineError(f"{path}: {problem}")
         self._every_label: dict[str, Mapping[Any, str]] = dict(about.variable_value_labels)
         for name in table.labels:
-            if problem := _unfit(self._every_label.get(name, {})):
-                raise PipelineError(
-                    f"{path}: column {name} {problem}; take it out of table: labels"
-                )
+            if problem := self._unlabelled(name):
+                where = "(params.yaml: datasets.*.ingest.table.labels)"
+                raise PipelineError(f"{path}: {problem} {where}")
         self._labels = {name: self._every_label[name] for name in table.labels}
+
+    def _unlabelled(self, name: str) -> str:
+        """Why the labels of a column cannot stand for its values, or nothing."""
+        labelled = [one for one in self.header if not _unfit(self._every_label.get(one, {}))]
+        others = f"columns with labels: {', '.join(labelled) or 'none'}"
+        if name not in self.header:
+            return f"there is no column {name}{nearest(name, labelled or self.header)}; {others}"
+        problem = _unfit(self._every_label.get(name, {}))
+        return f"column {name} {problem}; {others}" if problem else ""
 
     def notes(self) -> list[str]:
         """Which values stand for none."""

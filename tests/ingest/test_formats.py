@@ -414,7 +414,10 @@ def test_fault_115_labels_are_what_is_declared(tmp_path: Path) -> None:
     )
     assert detect_file(path).declared == {}
     refused(path, "row 3, column sex: 3 has no label; expected one of each", labels=["sex"])
-    refused(path, "column age has no labels; take it out of table: labels", labels=["age"])
+    where = r"\(params.yaml: datasets.\*.ingest.table.labels\)"
+    refused(path, f"column age has no labels; columns with labels: sex {where}", labels=["age"])
+    missing = r"there is no column sx \(did you mean sex\?\); columns with labels: sex"
+    refused(path, f"{missing} {where}", labels=["sx"])
     pyreadstat.write_sav(PEOPLE.head(1), path, variable_value_labels=labels)
     assert (read(path)["sex"], read(path, labels=["sex"])["sex"]) == ([1], ["male"])
 
@@ -424,7 +427,8 @@ def test_fault_115_labels_that_are_the_same_do_not_merge_values(tmp_path: Path) 
     pyreadstat.write_sav(PEOPLE, path, variable_value_labels={"sex": {1: "yes", 2: "yes"}})
     assert detect_file(path).declared == {}
     assert read(path)["sex"] == [1, 2, 1, None]
-    refused(path, "column sex has the label 'yes' for two values; take it", labels=["sex"])
+    two = "column sex has the label 'yes' for two values; columns with labels: none"
+    refused(path, two, labels=["sex"])
 
 
 def test_stata_and_sas_are_read(tmp_path: Path) -> None:
