@@ -268,6 +268,11 @@ def test_what_is_no_date_is_named_by_validate_and_by_predict(trained: Path, run:
         ({"columns": {"sold_on": {"date": []}}}, "sold_on.date: expected"),
         ({"columns": {"sold_on": {"date": ["hour", "hour"]}}}, "date: a part stands twice"),
         ({"columns": {"sold_on": "dates"}}, "expected number, category, date, drop, {order:"),
+        ({"columns": {"sold_on": {"dates": []}}}, 'got {"dates": []} (did you mean date?)'),
+        (
+            {"columns": {"sold_on": {"date": ["month"], "order": ["a", "b"]}}},
+            "{order: [from least, to greatest]} or {date: [month, weekday, hour]}, not both, got",
+        ),
         ({"dates": {"sold_on": "%d.%m"}}, "dates.sold_on: expected a form such as %d.%m.%Y or"),
         ({"dates": {"sold_on": "%d.%m.%Y %Q"}}, "dates.sold_on: expected a form such as"),
         ({"dates": {"sold_on": "%d.%m.%Y %f"}}, "dates.sold_on: expected a form such as"),

@@ -1,10 +1,11 @@
 """datasets.NAME.split: which rows train, and what the columns are."""
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.core.settings.block import Settings, unfit
+from pipeline.core.text import nearest
 
 DatePart = Literal["month", "weekday", "hour"]
 ColumnKind = Literal["number", "category", "date", "drop"]
@@ -50,11 +51,16 @@ class DateParts(Settings):
 
 
 def _kind_or_block(value: object) -> object:
-    if isinstance(value, dict):
-        return (DateParts if "date" in value else Order).model_validate(value)
+    blocks: dict[Any, type[Settings]] = {"order": Order, "date": DateParts}
+    strange = [key for key in value if key not in blocks] if isinstance(value, dict) else [value]
+    if isinstance(value, dict) and len(value) == 1 and not strange:
+        [key] = value
+        return blocks[key].model_validate(value)
     if value not in get_args(ColumnKind):
-        form = "number, category, date, drop, {order: [from least, to greatest]} or {date: [month]}"
-        raise unfit(form, value)
+        form = "{order: [from least, to greatest]} or {date: [month, weekday, hour]}, not both"
+        known = blocks if isinstance(value, dict) else get_args(ColumnKind)
+        hint = nearest(str(strange[0]), known) if strange else ""
+        raise unfit(f"{', '.join(get_args(ColumnKind))}, {form}", value, hint)
     return value
 
 
