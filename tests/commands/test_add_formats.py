@@ -236,6 +236,58 @@ def test_rows_to_predict_are_of_the_same_kind_or_csv(cli: Cli, tmp_path: Path) -
     assert "new.parquet, row 10, column area: inf, expected a finite number" in errors
 
 
+@pytest.mark.parametrize("name", ["Flats.xlsx", "flats.csv"])
+def test_titles_above_the_table_may_stand_above_rows_to_predict_or_not(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    def write(path: Path, titles: list[list[str]], table: dict[str, list[Any]]) -> None:
+        rows = [*titles, [*table], *zip(*table.values(), strict=True)]
+        if path.suffix == ".csv":
+            path.write_text("".join(f"{','.join(map(str, row))}\n" for row in rows))
+        else:
+            plain_workbook(path, [[*row] for row in rows])
+
+    titles, table = [["Flats of 2024"], ["all of them"]], flats()
+    table["area"][0] = 50.0
+    write(tmp_path / name, titles, table)
+    assert cli("add", tmp_path / name, "--target", "price")[0] == 0
+    for stage in (["ingest"], ["validate"], ["split"], ["train"]):
+        assert cli(*stage, "flats", *["closed_form"] * (stage == ["train"]))[0] == 0
+    new = {column: cells[:9] for column, cells in table.items() if column != "price"}
+    answers = []
+    for above in (titles, []):
+        write(tmp_path / name, above, new)
+        code, out, errors = cli("predict", "flats", tmp_path / name, "--model", "closed_form")
+        assert (code, errors) == (0, "")
+        answers.append(out)
+    assert answers[0] == answers[1]
+    assert answers[0].count("\n") == 10
+    write(tmp_path / name, [], {"aria": new.pop("area"), **new})
+    assert cli("predict", "flats", tmp_path / name, "--model", "closed_form")[0] == 2
+
+
+def test_rows_in_place_of_titles_are_warned_of_where_no_header_tells(
+    cli: Cli, tmp_path: Path
+) -> None:
+    rows = [f"{day + 1}.{month + 1}.2024" for month in range(12) for day in range(5)]
+    file = tmp_path / "days.csv"
+    file.write_text("day,y\n" + "".join(f"{row},{k * k}\n" for k, row in enumerate(rows)))
+    assert cli("add", file, "--target", "y")[0] == 0
+    params, csv = Path("params.yaml"), "      csv:\n"
+    declared = f"{csv}        skip_lines: 1\n        header: [day, y]\n"
+    params.write_text(params.read_text().replace(csv, declared))
+    for stage in (["ingest"], ["validate"], ["split"], ["train"]):
+        assert cli(*stage, "days", *["closed_form"] * (stage == ["train"]))[0] == 0
+    new, model = tmp_path / "new.csv", ("--model", "closed_form")
+    new.write_text("day\n1.2.2024\n2.2.2024\n")
+    code, out, errors = cli("predict", "days", new, *model)
+    assert (code, errors, out.count("\n")) == (0, "", 3)
+    new.write_text("1.2.2024\n2.2.2024\n")
+    code, out, errors = cli("predict", "days", new, *model)
+    assert (code, out.count("\n")) == (0, 2)
+    assert f"{new}, line 1: looks like a row, and is skipped as declared (skip_lines: 1)" in errors
+
+
 def plain_workbook(path: Path, rows: list[list[Any]]) -> Path:
     book = openpyxl.Workbook()
     for row in rows:

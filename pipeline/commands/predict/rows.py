@@ -1,10 +1,13 @@
 """Rows to predict: read, and checked against the dataset's schema, a chunk at a time."""
 
 import json
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,16 +17,19 @@ from pipeline.commands.predict.tables import GAPS, TableRecords
 from pipeline.core import layout
 from pipeline.core.columns import DateColumn, Encoding, NumberColumn, Raw, read_raw
 from pipeline.core.dialect import Dialect
-from pipeline.core.errors import PipelineError, Problems, listed
+from pipeline.core.errors import PipelineError, PipelineWarning, Problems, listed
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.split import Order
 from pipeline.ingest.cells import is_gap
+from pipeline.ingest.numbers import like_data
 from pipeline.ingest.reader import CsvFile
-from pipeline.ingest.records import ENDED, Record
+from pipeline.ingest.records import ENDED, Record, records
+from pipeline.ingest.table_file import TableFile
 from pipeline.validate.schema import load_schema, of_dates, row_by_row
 from pipeline.validate.values import Problem, Source, check_columns, check_values
 
 CHUNK = 16_384  # rows in memory
+File = TypeVar("File", bound=TableFile)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ class Rows:
         written = f"written like the dataset's own: {_written(dialect)}"
         if not settings.ingest.is_csv:
             written = f"of the kind of {settings.ingest.source}, or CSV: {_written(dialect)}"
-        self._file = _opened(path, dialect, settings, f"expected a file {written}")
+        like = f"expected a file {written}"
+        self._file = _opened(path, dialect, settings, columns.keys(), like)
         self.unit = "line" if isinstance(self._file, CsvFile) else settings.ingest.unit
         self._rules = f"expected by {rules} of rows without {target}, in a file {written}"
         self.header = self._file.header
@@ -177,21 +184,57 @@ class Rows:
                     yield lines[row], name, f"{where}: {text}"
 
 
-def _opened(path: Path, dialect: Dialect, settings: Dataset, like: str) -> CsvFile | TableRecords:
-    """The file; one of the dataset's own kind where that is no CSV, else CSV."""
-    own = path.suffix.lower() == settings.ingest.path.suffix.lower()
+def _opened(
+    path: Path, dialect: Dialect, settings: Dataset, names: Set[str], like: str
+) -> CsvFile | TableRecords:
+    """The file; one of the dataset's own kind where that is no CSV, else CSV.
+
+    Titles that stand above the header of the dataset's own may be there or not.
+    """
+    own, table = path.suffix.lower() == settings.ingest.path.suffix.lower(), settings.ingest.table
     if settings.ingest.is_csv or not own:
-        return CsvFile(path, dialect, like)
+        _warn_of_rows(path, dialect)
+        return _below_titles(
+            names,
+            dialect.skip_lines,
+            lambda lines: CsvFile(path, dialect.model_copy(update={"skip_lines": lines}), like),
+        )
     from pipeline.ingest.formats import opened_table
 
-    table = settings.ingest.table
     named = {"labels": table.labels} | ({} if table.header is True else {"header": table.header})
     others = {key: [n for n in names if n != settings.target] for key, names in named.items()}
-    file = opened_table(path, table=table.model_copy(update=others))
+    table = table.model_copy(update=others)
+    file = _below_titles(
+        names,
+        table.skip_lines,
+        lambda lines: opened_table(path, table=table.model_copy(update={"skip_lines": lines})),
+    )
     kinds = settings.split.columns.items()
     return TableRecords(
         file, [n for n, kind in kinds if kind == "category" or isinstance(kind, Order)]
     )
+
+
+def _below_titles(names: Set[str], titles: int, opening: Callable[[int], File]) -> File:
+    """The file with its header behind so many lines, or at its top if only there it has names."""
+    for lines in (titles, 0):
+        with suppress(PipelineError):
+            file = opening(lines)
+            if names <= {*file.header}:
+                return file
+    return opening(titles)
+
+
+def _warn_of_rows(path: Path, dialect: Dialect) -> None:
+    """Warn of rows in place of titles where no header tells that these are missing."""
+    titles, plain = dialect.skip_lines, dialect.model_copy(update={"skip_lines": 0})
+    above = records(path, plain) if titles and dialect.names else iter(())
+    for record in takewhile(lambda record: record.line <= titles, above):
+        if len(record.cells) == len(dialect.names) and any(map(like_data, record.cells)):
+            text = f"looks like a row, and is skipped as declared (skip_lines: {titles})"
+            remedy = "put the lines above the rows that the dataset's own file has there"
+            message = f"{path}, line {record.line}: {text}; {remedy}"
+            warnings.warn(message, PipelineWarning, stacklevel=4)
 
 
 def _dialect(settings: Dataset) -> Dialect:
