@@ -10,8 +10,9 @@ data/raw, and outputs.
 """
 
 import contextlib
+import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.commands.add.files import dvc, tracked
@@ -29,8 +30,8 @@ from pipeline.core.run import say
 def remove(name: str) -> str:
     """Take a dataset away, and say what is gone.
 
-    params.yaml is written before anything is removed, and gets its name last: where something
-    cannot be removed, the same command goes on later.
+    params.yaml is written before anything is removed, and gets its name last: where the disk
+    refuses midway, the same command goes on later.
 
     Raises
     ------
@@ -46,6 +47,7 @@ def remove(name: str) -> str:
         for path, content in {layout.PARAMS: text, **_others(name, params)}.items():
             last.enter_context(atomic_write(path)).write_bytes(content.encode())
         files = [*_files(name, params)]
+        _refuse_fixed(files)
         for path in files:
             _remove(path)
         remove_strangers(parse_params(text, str(layout.PARAMS)))
@@ -77,6 +79,14 @@ def _files(name: str, params: Params) -> Iterator[Path]:
     yield from (path for path in (layout.schema(name), layout.metrics(name)) if path.exists())
 
 
+def _refuse_fixed(paths: Sequence[Path]) -> None:
+    """Refuse to begin where a file could not be removed: what is gone does not come back."""
+    for path in paths:
+        if not os.access(path.parent, os.W_OK):
+            reason = f"cannot be removed: {path.parent} is read-only"
+            raise PipelineError(f"{path}: {reason}; nothing was removed")
+
+
 def _remove(path: Path) -> None:
     try:
         if path.suffix == ".dvc":
@@ -84,7 +94,8 @@ def _remove(path: Path) -> None:
         else:
             path.unlink()
     except OSError as error:
-        raise PipelineError(f"{path}: cannot be removed: {error.strerror}") from None
+        reason = f"cannot be removed: {error.strerror}"
+        raise PipelineError(f"{path}: {reason}; mend that, and repeat `remove`") from None
 
 
 def add_arguments(parser: ArgumentParser) -> None:

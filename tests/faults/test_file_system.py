@@ -75,7 +75,7 @@ def test_fault_72_a_full_disk_is_named(run: Run, workspace: Path) -> None:
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """Root passes over permissions, not over a read-only mount."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         folder.chmod(0o555)
         yield
