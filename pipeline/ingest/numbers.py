@@ -31,6 +31,7 @@ DATE = re.compile(rf"(?i){DAY}([ T]{CLOCK}\S*)?|{CLOCK}")
 LIKE = re.compile(
     r"(?=[.,]?\d)(\d{1,3}([,.' _\u2019\u00a0\u202f]\d{3})+|\d*)([.,]\d*)?([eE][+\-\u2212]?\d+)?"
 )
+MEASURED = re.compile(r"(.*?\d[.,]?)([ \u00a0\u202f]?)((?:[^\W\d_]|\u00b0)[\w/\u00b0\u00b7^]*)")
 SIGNS = "+-\u2212%$\u20ac\u00a3\u00a5 "
 SEPARATORS = (",", ".", " ", "'", "\u2019", "\u00a0", "\u202f")
 
@@ -133,7 +134,7 @@ def _unambiguous(
 
 
 def _units(present: dict[str, set[str]]) -> dict[str, str]:
-    """The percent or currency sign that every cell of a column has."""
+    """The percent or currency sign, or the unit, that every cell of a column has."""
     found = dict[str, str]()
     for name, column in present.items():
         signs = [
@@ -141,7 +142,25 @@ def _units(present: dict[str, set[str]]) -> dict[str, str]:
         ]
         if signs and len(shared := set.intersection(*signs)) == 1 == len(set.union(*signs)):
             found[name] = shared.pop()
+        unit = unit_of(min(column, default=""))
+        if unit and not re.search(r"\d", unit) and all(unit_of(cell) == unit for cell in column):
+            found[name] = unit
     return found
+
+
+def unit_of(cell: str) -> str | None:
+    """The unit behind a number; nothing where there is none, and None where there is no number.
+
+    >>> [unit_of(cell) for cell in ("12 kg", "1,5kg", "3 m", "7", "12a", "kg")]
+    ['kg', 'kg', 'm', '', None, None]
+    """
+    if like_number(cell):
+        return ""
+    match = MEASURED.fullmatch(cell)
+    if not (match and like_number(match[1])):
+        return None
+    _, gap, unit = match.groups()
+    return unit if gap or len(unit) > 1 else None  # 12a is the number of a house
 
 
 def typed(column: Iterable[str]) -> bool:

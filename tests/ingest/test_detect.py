@@ -123,6 +123,11 @@ FOUND: dict[str, tuple[str, dict[str, Any], dict[str, list[Any]] | None]] = {
         {"delimiter": ";", "thousands": ",", "minus": "\u2212"},
         {"a": [-1234, 2345], "b": [1, 2]},
     ),
+    "units behind numbers": (
+        "a,b,c\n12 kg,1.5m\u00b2,12a\n7 kg,2m\u00b2,7a\n",
+        {"units": {"a": "kg", "b": "m\u00b2"}},
+        {"a": [12, 7], "b": [1.5, 2], "c": ["12a", "7a"]},
+    ),
     "thousands below 0 with a unit": (
         "a;b\n-$1,234;1\n$12,300;2\n",
         {"delimiter": ";", "thousands": ",", "units": {"a": "$"}},
