@@ -1,20 +1,46 @@
 """What the columns of a table hold, gathered a row group at a time: memory grows with neither."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.core.dates import ISO, ends_of, forms_of
-from pipeline.core.tables import as_array
+from pipeline.core.dates import ends_of, forms_of, meant
+from pipeline.core.tables import Array, as_array, has_value
 from pipeline.ingest.numbers import DATE
+from pipeline.validate.sentinels import sentinels
 
 MOST = 10_000  # different values that are counted
+SAMPLE = 4096  # numbers that are looked at for one that stands for none
+HEAD = 10  # cells of which one tells the forms that dates may have
+STRAY = 0.1  # of the values of a column of dates are none, at most, or one
+MANY = 100  # that are none, from which on it may be none before its end
+
+
+class Dated(NamedTuple):
+    """The cells of a column in one form of dates.
+
+    Attributes
+    ----------
+    ends : (str, str)
+        The first and the last date as text of ISO 8601.
+    others : int
+        How many cells have another form, or a day that is in no calendar.
+    row : int or None
+        That of the first of them, from 0.
+    cell : str
+        And what it holds.
+    """
+
+    ends: tuple[str, str]
+    others: int = 0
+    row: int | None = None
+    cell: str = ""
 
 
 @dataclass
@@ -45,11 +71,12 @@ class Column:
         Characters of texts.
     counting : bool
         Whether the values count the rows, from 0 or 1.
-    dates : dict or None
-        The forms in which all are dates, each with the first and the last as text of ISO 8601;
-        None before there is a value.
+    dated : dict or None
+        The forms in which most are dates; None before there is a value.
     times : bool
         Whether all look like dates or times, as far as values were counted.
+    sample : ndarray
+        The first numbers.
     """
 
     dtype: str
@@ -65,15 +92,41 @@ class Column:
     shortest: int = 0
     longest: int = 0
     counting: bool = True
-    dates: dict[str, tuple[str, str]] | None = None
+    dated: dict[str, Dated] | None = None
     times: bool = True
+    sample: Array = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def dates(self) -> dict[str, tuple[str, str]]:
+        """The forms in which all are dates, each with the first and the last."""
+        return {form: one.ends for form, one in (self.dated or {}).items() if not one.others}
 
     @property
     def form(self) -> str | None:
-        """The form in which all are dates, if there is one and no other."""
-        forms = [*(self.dates or ())]
-        of_iso = [form for form in forms if form in ISO]
-        return (of_iso or forms)[0] if of_iso or len(forms) == 1 else None
+        """The form in which all are dates, as far as it is certain."""
+        return meant(self.dates)
+
+    @property
+    def nearly(self) -> tuple[str, Dated] | None:
+        """The form in which all but a few are dates, and these few."""
+        most = max(1, STRAY * self.values)
+        near = {form: one for form, one in (self.dated or {}).items() if one.others <= most}
+        if self.dates or not near:
+            return None
+        fewest = min(one.others for one in near.values())
+        best = {form: one.ends for form, one in near.items() if one.others == fewest}
+        form = meant(best) or next(iter(best))
+        return form, near[form]
+
+    @property
+    def suspects(self) -> dict[str, str]:
+        """Numbers that seem to stand for no value, each with what is said of it."""
+        of = f"{len(self.sample):,}" if self.values <= SAMPLE else f"the first {SAMPLE:,}"
+        return {
+            f"{one.value:.15g}": f"{one.value:.15g} stands in {one.times:,} of {of} cells, all "
+            f"others lie in {one.low:.6g} to {one.high:.6g}"
+            for one in sentinels(self.sample)
+        }
 
     @property
     def values(self) -> int:
@@ -96,13 +149,14 @@ class Column:
         if not len(present):
             return
         if self.dtype == "str":
-            self._find_dates(present)
+            self._find_dates(column, present, before)
             self.empty += pc.sum(pc.equal(present, "")).as_py()
             sizes = pc.min_max(pc.utf8_length(present)).as_py()
             self.shortest = min(self.shortest or sizes["min"], sizes["min"])
             self.longest = max(self.longest, sizes["max"])
             return
         values = as_array(present)
+        self.sample = np.append(self.sample, values[: SAMPLE - len(self.sample)])
         low, high = values.min().item(), values.max().item()
         self.low = low if self.low is None else min(self.low, low)
         self.high = high if self.high is None else max(self.high, high)
@@ -113,15 +167,24 @@ class Column:
             expected = np.arange(before, self.rows) + self.low
             self.counting = bool((values == expected).all())
 
-    def _find_dates(self, present: pa.ChunkedArray) -> None:
-        """Keep the forms in which these are dates, too."""
-        before = self.dates
-        forms = forms_of(present[0].as_py()) if before is None else before
-        self.dates = {}
-        for form in forms:
-            if ends := ends_of(present, form):
-                known = [*ends, *((before or {}).get(form, ()))]
-                self.dates[form] = (min(known), max(known))
+    def _find_dates(self, column: pa.ChunkedArray, present: pa.ChunkedArray, before: int) -> None:
+        """Keep the forms in which most of these are dates, too."""
+        known: Mapping[str, Dated | None] | None = self.dated
+        if known is None:
+            some = filter(DATE.fullmatch, present.slice(0, HEAD).to_pylist())
+            known = dict.fromkeys(next(filter(None, map(forms_of, some)), []))
+        self.dated = {}
+        for form, one in known.items():
+            ends, bad = ends_of(present, form)
+            others, row, cell = (one.others, one.row, one.cell) if one else (0, None, "")
+            if bad.any() and not others:
+                at = int(np.argmax(bad))
+                row = before + int(np.flatnonzero(has_value(column))[at])
+                cell = present[at].as_py()
+            others += int(bad.sum())
+            ends += one.ends if one else ()
+            if ends and others <= max(MANY, STRAY * self.values):
+                self.dated[form] = Dated((min(ends), max(ends)), others, row, cell)
 
     def _count(self, column: pa.ChunkedArray) -> None:
         if self.counts is None:

@@ -50,6 +50,7 @@ HEADER = """\
 schema_type: dataframe
 columns:
 """
+MISSING = "if it is no value, declare it as missing, and narrow the range, which lets it in"
 FOOTER = """\
 strict: true
 unique_column_names: true
@@ -154,12 +155,15 @@ def drafted(
     lines = [HEADER.format(path=path if path.isprintable() else quoted(path), rows=rows)]
     for name, column in columns.items():
         form = column.form if name in dates else None
-        lines.append(f"  # {_seen(column, form)}\n")
-        lines += [f"  {line}\n" for line in key(name)]
-        checks = [] if name in free else _checks(column, name in categories)
+        seen = [_seen(column, form)]
+        checks = [] if name in free else [*_checks(column, name in categories)]
         if form:
             checks = [f"str_matches: {quoted(iso_of(form))}"]
-        lines += [f"    {line}\n" for line in (*_type(column), *checks)]
+        if checks and checks[0].startswith("in_range"):
+            seen += [line for text in column.suspects.values() for line in (f"{text}:", MISSING)]
+        lines += [f"  # {line}\n" for line in seen]
+        lines += [f"  {line}\n" for line in key(name)]
+        lines += [f"    {line}\n" for line in (*_type(column, form), *checks)]
     return "".join([*lines, FOOTER])
 
 
@@ -168,17 +172,17 @@ def _seen(column: Column, form: str | None) -> str:
     counts = f"{different} different, {column.missing + column.empty or 'none'} missing"
     if not column.values:
         return counts
-    if form and column.dates:
+    if form:
         return f"dates from {' to '.join(column.dates[form])}, {counts}"
     if column.dtype == "str":
         return f"text of {column.shortest} to {column.longest} characters, {counts}"
     return f"{column.low:.6g} to {column.high:.6g}, mean {column.mean:.6g}, {counts}"
 
 
-def _type(column: Column) -> Iterator[str]:
+def _type(column: Column, form: str | None) -> Iterator[str]:
     # an integer that is missing needs a float, which has a place for it
     dtype = "float64" if column.dtype == "int64" and column.missing else column.dtype
-    yield f"dtype: {dtype}"
+    yield f"dtype: {'str' if form else dtype}"
     if column.missing:
         yield "nullable: true"
 

@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from itertools import product
 from typing import NamedTuple
 
@@ -33,6 +34,12 @@ DAYS = (
     *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d%b%Y"),
 )
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+CENTURIES = "69 to 99 are read as 1969 to 1999, 00 to 68 as 2000 to 2068"
+WIDE = 60  # years between dates, from which years of two digits hardly tell the century
+BIRTH = re.compile(
+    r"(?i).*(birth|geburt|naissance|nacimiento|nascimento|nascita|\u51fa\u751f).*"
+    r"|(.*[^a-z])?(dob|born|geb|geboren)([^a-z].*)?"
+)
 A_DATE = "a date of ISO 8601, 2024-01-31 or 2024-01-31T12:30:00Z"
 
 
@@ -98,13 +105,18 @@ def forms_of(cell: str) -> list[str]:
     return of_iso + [form for form in declared if re.fullmatch(shape_of(form), cell)]
 
 
+def has_clock(form: str) -> bool:
+    """Whether dates of a form to declare have a time of day."""
+    return bool(re.search("%[HIMSp]", form))
+
+
 def iso_of(form: str) -> str:
     """The form of ISO 8601 that dates of a form are turned into: with a clock, or without."""
-    return form if form in ISO else ISO[bool(re.search("%[HIMSp]", form))]
+    return form if form in ISO else ISO[has_clock(form)]
 
 
-def ends_of(texts: pa.ChunkedArray, form: str) -> tuple[str, str] | None:
-    """The first and the last date as text of ISO 8601; None where some cell is of another form.
+def ends_of(texts: pa.ChunkedArray, form: str) -> tuple[list[str], NDArray[np.bool_]]:
+    """The first and the last date of some cells.
 
     Parameters
     ----------
@@ -112,14 +124,79 @@ def ends_of(texts: pa.ChunkedArray, form: str) -> tuple[str, str] | None:
         Without gaps.
     form : str
         One of `ISO`, or to declare.
+
+    Returns
+    -------
+    ends : list of str
+        As text of ISO 8601; none where no cell is a date of this form.
+    bad : ndarray of bool, of shape (n_rows,)
+        Which cells are not.
     """
     if form in ISO:
-        fits = pc.all(pc.match_substring_regex(texts, form)).as_py()
-        bad = days_of(texts)[1] if fits else np.ones(1, bool)
+        fits = pc.match_substring_regex(texts, form)
+        dates = pc.if_else(fits, texts, pa.scalar(None, pa.string()))
+        bad = days_of(dates)[1] | ~has_value(dates)
     else:
         texts, bad = as_iso(texts, form)
-    ends = pc.min_max(texts).as_py()
-    return None if bad.any() else (ends["min"], ends["max"])
+    ends = pc.min_max(texts.filter(pa.array(~bad)) if bad.any() else texts).as_py()
+    return [*filter(None, ends.values())], bad
+
+
+def meant(ends: Mapping[str, Sequence[str]]) -> str | None:
+    """The form in which dates are meant; None where it may be several.
+
+    What is ISO 8601 is nothing else. With dots the day stands first, 03.04.2024 is 3 April. But in
+    24.01.31 the year may: it is left open where dates of several years lie nearer each other so.
+
+    Parameters
+    ----------
+    ends : dict
+        The forms that all dates of a column have, each with the first and the last as text of ISO
+        8601.
+
+    Examples
+    --------
+    >>> meant({"%d.%m.%y": ("2024-02-01", "2024-04-03"), "%m.%d.%y": ("2024-01-02", "2024-03-04")})
+    '%d.%m.%y'
+    """
+    if of_iso := [form for form in ends if form in ISO]:
+        return of_iso[0]
+    day_first = [form for form in ends if form.startswith("%d.%m.")]
+    year_first = [form for form in ends if form.startswith("%y.%m.")]
+    for form in day_first:
+        rivals = (ends[one] for one in year_first if ends[one][0][:4] != ends[one][1][:4])
+        if all(_years(*ends[form]) <= _years(*rival) for rival in rivals):
+            return form
+    return next(iter(ends)) if len(ends) == 1 else None
+
+
+def _years(first: str, last: str) -> float:
+    """The years between two dates of ISO 8601."""
+    return (date.fromisoformat(last[:10]) - date.fromisoformat(first[:10])).days / 365.25
+
+
+def century_doubt(name: str, form: str, ends: tuple[str, str], latest: str) -> str:
+    """Why the century of years with two digits is in doubt, or nothing.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    form : str
+        As `Dialect.dates` declares it.
+    ends : (str, str)
+        The first and the last date, as text of ISO 8601.
+    latest : str
+        The day behind which none is expected.
+    """
+    first, last = ends[0][:10], ends[1][:10]
+    if "%y" not in form:
+        return ""
+    if last > latest:
+        return f"they go to {last}, beyond {latest}"
+    if (years := _years(first, last)) > WIDE:
+        return f"they lie {years:.0f} years apart"
+    return "they seem to be of births" if BIRTH.fullmatch(name) else ""
 
 
 def places(days: Array, part: DatePart) -> Array:
@@ -156,9 +233,7 @@ def as_iso(texts: pa.ChunkedArray, form: str) -> tuple[pa.ChunkedArray, NDArray[
     """
     read = pc.strptime(texts, form, "s", error_is_null=True)
     day = pc.struct_field(pc.extract_regex(texts, shape_of(form)), "day").cast(pa.int64())
-    has_clock = re.search("%[HIMSp]", form)
-    written = pc.replace_substring(
-        read.cast(pa.timestamp("s") if has_clock else pa.date32()).cast(pa.string()), " ", "T"
-    )
+    kind = pa.timestamp("s") if has_clock(form) else pa.date32()
+    written = pc.replace_substring(read.cast(kind).cast(pa.string()), " ", "T")
     iso = pc.if_else(pc.equal(day, pc.day(read)), written, pa.scalar(None, pa.string()))
     return iso, has_value(texts) & ~has_value(iso)

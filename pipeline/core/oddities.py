@@ -20,6 +20,7 @@ Kind = Literal[
     "rare_class",
     "equal_ids",
     "lost_digits",
+    "century",
     # of split
     "left_out",
     "one_value",

@@ -3,8 +3,8 @@
 Types, ranges, labels and columns; the first 20 failures, with file, line and column, and a count.
 No value is changed. Warns of what fits the schema and is odd all the same: repeated rows, rare
 classes, columns that count the rows, that give the target away or whose digits are lost, values
-that stand for none, rows of totals (docs/your-data.md has all). What params mute is counted; of
-columns that split drops nothing is said.
+that stand for none, rows of totals, dates of another century (docs/your-data.md has all). What
+params mute is counted; of columns that split drops nothing is said.
 
 Reads data/1_ingested/DATASET.parquet, data/schema/DATASET.yaml, and from metrics/champion.json
 what the rows that the champion was trained on were like; params task, target, ingest,
@@ -32,6 +32,7 @@ from pipeline.core.settings.split import is_date
 from pipeline.core.tables import read_lines, read_rejected, table_schema
 from pipeline.core.text import is_number
 from pipeline.ingest.words import written
+from pipeline.validate.centuries import centuries
 from pipeline.validate.data_warnings import data_warnings
 from pipeline.validate.profile import Profile
 from pipeline.validate.schema import load_schema, of_dates, require_above_0
@@ -76,7 +77,7 @@ def validate(dataset: str) -> None:
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    found, muted = data_warnings(profile, where), ingest.mute
+    found, muted = [*data_warnings(profile, where), *centuries(path, settings)], ingest.mute
     rejected = read_rejected(path)
     aside = [said(where.path, rejected, profile.rows + len(rejected))] if rejected else []
     told = [*aside, *heard(found, muted)]

@@ -417,7 +417,7 @@ def test_gzip_stays_gzip(cli: Cli) -> None:
 
 
 def test_how_the_file_is_written_is_declared(cli: Cli) -> None:
-    rows = [(f"{k},5", f"{k * k},25", "?" if k % 9 == 2 else k) for k in range(40)]
+    rows = [(f"{k},5", f"{k * k},25", ["?", -999][k % 2] if k % 9 == 2 else k) for k in range(40)]
     file = write(Path("new.txt"), "a b c", rows, ";")
     code, said, errors = cli("add", file, "--target", "b", "--missing", "-999")
     assert (code, errors) == (0, "")
@@ -440,7 +440,16 @@ def test_how_the_file_is_written_is_declared(cli: Cli) -> None:
         ("a", [None] * 30, "without any value"),
         ("a", [2**53, *range(29)], "integers beyond 2^53, of which floats lose digits"),
         ("a", [f"2024-01-{k:02}" for k in range(1, 31)], ""),
-        ("a", [f"{k % 24}:30" for k in range(30)], "times of day, or dates of several forms"),
+        (
+            "a",
+            [f"{k % 24}:30" for k in range(30)],
+            "times of day: write them as numbers, of hours say, or say category here",
+        ),
+        (
+            "a",
+            [f"{k % 24}:30" if k else "1.2.24" for k in range(30)],
+            "times of day, or dates of several forms",
+        ),
         ("a", ["2024-01-31", "31.01.2024"] * 15, "times of day, or dates of several forms"),
         (
             "a",
@@ -486,6 +495,12 @@ US, EUROPE = "%m/%d/%Y", "%d/%m/%Y"
         (["05JAN2020", "29feb2020"], "%d%b%Y"),
         (["January 5, 2020", "May 6, 2020"], "%B %d, %Y"),
         (["30.2.2024", "1.2.2024"], None),
+        (["1.2.2024", "3.12.2024"], "%d.%m.%Y"),
+        (["1.31.2024", "3.12.2024"], "%m.%d.%Y"),
+        (["01.02.21", "04.05.23"], "%d.%m.%y"),
+        (["01.01.21", "01.01.23"], "%d.%m.%y"),
+        (["23.12.14", "24.01.25"], None),
+        (["01.02.70", "04.05.95"], "%d.%m.%y"),
         (["a", "2024-01-31"], None),
     ],
 )

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pipeline.commands.schema_draft import draft
+from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.tables import write_table
 from pipeline.ingest.reader import read_csv
 from pipeline.validate.profile import Profile
@@ -48,6 +50,8 @@ def tables(draw: st.DrawFn) -> list[list[str]]:
 
 
 @given(tables())
+@example([["c0", "c1"], ["0", ""], ["0", "0"]])
+@example([["c0", "c1"], ["0", "1kg"], ["0", "2kg"]])
 @example([["c0"], ["1.7976900000000003e+308"]])
 @example([["c0"], ["8.988465674311579e+307"], ["8.98846567431158e+307"]])
 def test_a_draft_accepts_the_file_it_came_from(rows: list[list[str]]) -> None:
@@ -56,7 +60,13 @@ def test_a_draft_accepts_the_file_it_came_from(rows: list[list[str]]) -> None:
         with source.open("w", encoding="utf-8", newline="") as file:
             csv_format.writer(file, quoting=csv_format.QUOTE_ALL).writerows(rows)
         write_table(table, read_csv(source))
-        draft(source, rules)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PipelineWarning)  # of a gap beside numbers
+            try:
+                draft(source, rules)
+            except PipelineError as error:  # numbers that are written otherwise, with a unit say
+                assume("and draft again" not in str(error))
+                raise
         schema = load_schema(rules)
         assert check_columns(rows[0], schema, source) == []
         found = check_table(

@@ -1,14 +1,24 @@
 """What each column is to a model: a number, a category, a date, or nothing, and why."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from typing import Literal, NamedTuple
 
-from pipeline.commands.contents import MOST, Column
-from pipeline.core.dates import ISO
-from pipeline.core.text import EXACT
+import pyarrow as pa
+
+from pipeline.commands.contents import MOST, STRAY, Column, Dated
+from pipeline.core.dates import CENTURIES, ISO, century_doubt, ends_of
+from pipeline.core.text import EXACT, shown
+from pipeline.ingest.numbers import CLOCK, unit_of
 from pipeline.ingest.words import inline
 
+TIME = re.compile(CLOCK, re.IGNORECASE)
+DIGITS = "%Y%m%d"  # of dates that are written as whole numbers
+CENTURY = range(1900_00_00, 2100_00_00)  # and of those that are meant so
+SEVERAL = 5  # different numbers that are dates by no chance
 CATEGORIES = 1000  # of one column, at most
 # Names of columns that name rows, whatever is in them; of some that number rows; of identifiers.
 # pandas calls an index in a Parquet file __index_level_0__.
@@ -32,6 +42,30 @@ class Kind(NamedTuple):
     why: str = ""
 
 
+def with_dates(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns, with whole numbers that are dates, 20240131, known as such.
+
+    Of numbers one in thirty is a date by chance.
+    """
+    return {name: _with_dates(name, column) for name, column in columns.items()}
+
+
+def _with_dates(name: str, column: Column) -> Column:
+    named = any(names.fullmatch(name) for names in (ROW_NAMES, COUNTERS, IDENTIFIERS))
+    counts = (column.counts if column.dtype == "int64" else None) or Counter[int]()
+    likely = [number for number in counts if number in CENTURY]
+    if named or len(likely) < SEVERAL:
+        return column
+    ends, bad = ends_of(pa.chunked_array([[*map(str, likely)]]), DIGITS)
+    dates = {number for number, odd in zip(likely, bad.tolist(), strict=True) if not odd}
+    stray = [number for number in counts if number not in dates]
+    others = sum(counts[number] for number in stray)
+    if len(dates) < SEVERAL or others > STRAY * column.values:
+        return column
+    cell = str(min(stray)) if stray else ""
+    return replace(column, dated={DIGITS: Dated((ends[0], ends[1]), others, None, cell)})
+
+
 def kinds(columns: Mapping[str, Column], csv: bool = True) -> dict[str, Kind]:
     """What the columns are, by name; `csv`: of a file that may declare how dates are written."""
     return {name: kind(name, column, csv) for name, column in columns.items()}
@@ -44,6 +78,10 @@ def kind(name: str, column: Column, csv: bool = True) -> Kind:
     if column.dates:
         why = _dates(name, column, csv)
         return Kind("drop", why) if why else Kind("date")
+    if near := stray(column, csv):
+        form, few = near
+        cells = f"{few.others:,} of {column.values:,}"
+        return Kind("drop", f"dates as {called(form)}, but for {cells}: {shown(few.cell)}")
     why = (_text if column.dtype == "str" else _numbers)(name, column)
     return Kind("drop", why) if why else Kind("category" if column.dtype == "str" else "number")
 
@@ -58,14 +96,30 @@ def _dates(name: str, column: Column, csv: bool) -> str:
     if 2 * column.missing > column.rows:
         share = f"{column.missing:,} of {column.rows:,} rows"
         return f"dates that {share} do not have; say date here if they are known when predicting"
-    if column.form in ISO or (csv and column.form):
+    form = column.form
+    if form in ISO:
         return ""
-    forms = [*(column.dates or ())]
-    written = f"dates written as {' or '.join(forms)}"
+    written = f"dates written as {form or ' or '.join(column.dates)}"
     if not csv:
         return f"{written}: taken where they are dates, or text of ISO 8601"
-    declared = " or ".join(f"dates: {{{inline(name)}: {inline(form)}}}" for form in forms[:2])
-    return f"{written}: declare in ingest.csv which, {declared}, and say date here"
+    forms = [form] if form else [*column.dates][:2]
+    declared = " or ".join(f"dates: {{{inline(name)}: {inline(one)}}}" for one in forms)
+    if not form:
+        return f"{written}: declare in ingest.csv which, {declared}, and say date here"
+    doubt = century_doubt(name, form, column.dates[form], date.today().isoformat())
+    remedy = f"write four digits or, if that is right, declare in ingest.csv {declared}, and say"
+    return f"{written}, and {doubt}: {CENTURIES}; {remedy} date here" if doubt else ""
+
+
+def stray(column: Column, csv: bool) -> tuple[str, Dated] | None:
+    """The form in which all cells but a few are dates that could be taken, and these few."""
+    near = column.nearly
+    return near if near and (csv or near[0] in ISO) else None
+
+
+def called(form: str) -> str:
+    """How people call a form of dates."""
+    return "ISO 8601" if form in ISO else form
 
 
 def at_least(columns: Mapping[str, Column]) -> dict[str, Kind]:
@@ -113,14 +167,27 @@ def _inexact(column: Column) -> bool:
 
 
 def _text(name: str, column: Column) -> str:
+    if column.times and all(map(TIME.fullmatch, column.counts or [""])):
+        return "times of day: write them as numbers, of hours say, or say category here"
     if column.times:
         return "times of day, or dates of several forms"
     if ROW_NAMES.fullmatch(name):
         return "row names"
     if not column.repeats:
-        return "an identifier: another text in each row"
+        return _measured(column) or "an identifier: another text in each row"
     most = min(max(20, column.rows // 10), CATEGORIES)
     if column.different is None or column.different > most:
         different = f"more than {MOST:,}" if column.different is None else f"{column.different:,}"
-        return f"free text: {different} different in {column.rows:,} rows"
+        free = f"free text: {different} different in {column.rows:,} rows"
+        return _measured(column) or free
     return ""
+
+
+def _measured(column: Column) -> str:
+    """That text is numbers with units, as far as it was counted."""
+    units = {unit_of(cell) for cell in column.counts or ()}
+    if None in units or units <= {""}:
+        return ""
+    named = ", ".join(sorted(filter(None, units)))
+    bare = ", and without one" * ("" in units)
+    return f"numbers with a unit ({named}{bare}): write all in one, or the numbers alone"

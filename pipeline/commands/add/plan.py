@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from pipeline.commands.add.block import block, models
 from pipeline.commands.add.files import same
-from pipeline.commands.add.kinds import Kind, at_least, kinds
+from pipeline.commands.add.kinds import Kind, at_least, called, kinds, stray, with_dates
+from pipeline.commands.add.missing import option, refuse_absent
 from pipeline.commands.add.target import FEWEST, Target, find_target
 from pipeline.commands.add.words import Told, notes
 from pipeline.commands.contents import Column, contents
@@ -26,6 +27,7 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import NAMES_TAKEN, Params, load_params
 from pipeline.core.settings.ingest import SOURCE, Ingest
 from pipeline.core.tables import Lines
+from pipeline.core.text import shown
 from pipeline.core.trainers import Task
 from pipeline.ingest.detect_table import detect_file
 from pipeline.ingest.formats import format_of
@@ -95,9 +97,11 @@ def planned(
     _refuse_taken(name, params)
     read, unit = _Read(), Ingest(source=str(source)).unit
     found = detect_file(file, missing, sheet, read)
-    columns = read.columns
+    refuse_absent(file, found, read.columns, missing)
+    columns = with_dates(read.columns)
     _refuse_short(columns)
     _refuse_total(file, read, unit)
+    _warn_of_stray(columns, file, read.lines, unit, csv=not found.kind)
     try:
         wanted = find_target(target, columns, task, params.cross_validation.folds)
         of_columns = _useful(kinds(columns, csv=not found.kind), columns, wanted)
@@ -260,6 +264,23 @@ def _warn_of_gaps(column: Column, target: Target, lines: Lines, unit: str) -> No
         rows = "1 row" if column.missing == 1 else f"{column.missing:,} rows"
         first = f"first on {unit} {lines[column.gap]}"
         text = f"target {target.name} has no value in {rows}, {first}: left out by `split`"
+        warnings.warn(text, PipelineWarning, stacklevel=3)
+
+
+def _warn_of_stray(
+    columns: Mapping[str, Column], file: Path, lines: Lines, unit: str, csv: bool
+) -> None:
+    """Name the cells because of which columns are left out that are else of dates."""
+    for name, column in columns.items():
+        if (near := stray(column, csv)) is None:
+            continue
+        form, few = near
+        place = "" if few.row is None else f", {unit} {lines[few.row]}"
+        first = f" (the first of {few.others:,})" * (few.others > 1)
+        beside = ", or one of 1900 to 2099," * (few.row is None)
+        text = f"{shown(few.cell)}{first} is no date as {called(form)}{beside} as others are: it is"
+        mend = f"left out; mend the cell, or take it for no value by {option(few.cell)}"
+        text = f"{file}{place}, column {name}: {text} {mend}"
         warnings.warn(text, PipelineWarning, stacklevel=3)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.commands.add.block import TEST_SIZE
 from pipeline.commands.add.kinds import Kind
+from pipeline.commands.add.missing import option
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.core.dates import ISO
@@ -98,6 +99,10 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
         yield "left out" * (k == 0), f"{', '.join(names)}: {why}"
     for note in notes(told.found):
         yield "note", note
+    amounts = {target.name: told.columns[target.name]} if target.task == "regression" else {}
+    for name, column in (amounts | of["number"]).items():
+        for number, seen in column.suspects.items():
+            yield "note", f"{name}: {seen}: if that is no value, {option(number)} declares it"
     yield "models", _models(told)
 
 
@@ -161,7 +166,7 @@ def _gaps(column: Column, before: str = " ") -> str:
 
 
 def _dates(column: Column) -> str:
-    first, last = (column.dates or {})[column.form or ""]
+    first, last = column.dates[column.form or ""]
     written = "" if column.form in ISO else f"as {column.form}; "
     return f"{written}{first} to {last}{_gaps(column, '; ')}"
 
