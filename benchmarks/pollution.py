@@ -29,9 +29,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
-from pipeline.ingest.reader import read_csv
+from pipeline.ingest.reader import CsvFile
+from pipeline.ingest.table_file import read_rows
 
 ROWS = 60
 TORN = (0, 1, ROWS // 2, ROWS)
@@ -177,7 +177,7 @@ def by_duckdb(path: Path) -> Cells:
 
 
 def ours(path: Path) -> Cells:
-    return _cells(read_csv(path, Dialect()))
+    return _cells(read_rows(CsvFile(path)))
 
 
 def _cells(table: pa.Table) -> Cells:

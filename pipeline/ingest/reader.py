@@ -36,7 +36,7 @@ from pipeline.ingest.records import (
     place,
     records,
 )
-from pipeline.ingest.table_file import Batch, TableFile, read_rows, unfit_names
+from pipeline.ingest.table_file import Batch, TableFile, unfit_names
 
 BATCH = 8192  # records in memory as Python's text
 
@@ -260,17 +260,6 @@ class CsvFile(TableFile):
         if few and not self.like and "declare csv" not in advised.removeprefix(problems):
             advised = "\n".join(filter(None, [problems, offer]))
         return PipelineError(advised)
-
-
-def read_csv(path: Path, dialect: Dialect | None = None) -> pa.Table:
-    """All rows of a CSV file, in memory.
-
-    Raises
-    ------
-    PipelineError
-        As `CsvFile` and its `groups`.
-    """
-    return read_rows(CsvFile(path, dialect or Dialect()))
 
 
 def _chunked(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from pipeline.commands.schema_draft import draft
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.tables import write_table
-from pipeline.ingest.reader import read_csv
 from pipeline.validate.profile import Profile
 from pipeline.validate.schema import load_schema
 from pipeline.validate.table import check_table
 from pipeline.validate.values import Source, check_columns
+from tests.csv_file import read_csv
 
 Run = Callable[[str], tuple[int, str]]
 

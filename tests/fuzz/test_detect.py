@@ -15,7 +15,7 @@ from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.ingest.detect import detect
 from pipeline.ingest.numbers import MARKERS, like_data
-from pipeline.ingest.reader import read_csv
+from tests.csv_file import read_csv
 
 MANY = int(os.environ.get("FUZZ", "1"))
 NAMES = ["id", "name", "price", "when", "note"]

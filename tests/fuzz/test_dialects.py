@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
 from pipeline.core.text import is_number
-from pipeline.ingest.reader import read_csv
+from tests.csv_file import read_csv
 
 WORDS = st.text(
     st.characters(codec="latin-1", exclude_characters="\0\r\n#", exclude_categories=["Cc"]),

@@ -14,8 +14,9 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.tables import Rejected, read_lines, read_rejected, read_table
 from pipeline.ingest import bad_records, fast
 from pipeline.ingest import reader as csv_reader
-from pipeline.ingest.reader import CsvFile, read_csv
+from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.table_file import write_rows
+from tests.csv_file import read_csv
 
 HALF = Dialect.model_validate({"bad_records": {"set_aside": 0.5}})
 # fmt: off

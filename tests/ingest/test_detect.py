@@ -11,7 +11,8 @@ import pytest
 from pipeline.core.dialect import Dialect
 from pipeline.core.errors import GAPS, PipelineError
 from pipeline.ingest.detect import Unclear, detect
-from pipeline.ingest.reader import CsvFile, read_csv
+from pipeline.ingest.reader import CsvFile
+from tests.csv_file import read_csv
 
 TAB = "a\tb\tc\n1\t2\t3\n4\t5\t6\n"
 

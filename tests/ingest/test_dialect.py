@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError, PipelineWarning
-from pipeline.ingest.reader import CsvFile, read_csv
+from pipeline.ingest.reader import CsvFile
+from tests.csv_file import read_csv
 
 BLANKS = {"delimiter": "whitespace"}
 NUMBERS: dict[str, Any] = {"delimiter": ";", "thousands": "."}

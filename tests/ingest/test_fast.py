@@ -14,7 +14,7 @@ from pipeline.core.dialect import Dialect
 from pipeline.core.errors import PipelineError
 from pipeline.ingest import fast
 from pipeline.ingest import reader as csv_reader
-from pipeline.ingest.reader import read_csv
+from tests.csv_file import read_csv
 
 # fmt: off
 CELLS = st.sampled_from([

@@ -17,10 +17,11 @@ from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.tables import read_lines, read_table
 from pipeline.core.text import is_number
 from pipeline.ingest import table_file
-from pipeline.ingest.reader import CsvFile, read_csv
+from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.records import ENDED
 from pipeline.ingest.table_file import write_rows
 from tests.conftest import ROOT
+from tests.csv_file import read_csv
 
 
 @pytest.fixture
