@@ -89,7 +89,12 @@ def writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         Names and types of the columns.
     """
     return pq.ParquetWriter(
-        path, schema, compression="none", use_dictionary=False, write_page_checksum=True
+        path,
+        schema,
+        compression="none",
+        use_dictionary=False,
+        write_page_checksum=True,
+        write_statistics=[one.name for one in schema if not pa.types.is_string(one.type)],
     )
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import reduce
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -29,7 +30,7 @@ from pipeline.ingest.unpack import DAMAGED, opened
 
 BLOCK = 2**21  # bytes
 WORKERS = 2
-AHEAD = 3  # blocks that are parsed, or wait, while rows are written
+AHEAD = 8  # blocks that are parsed, or wait, while rows are written
 PIECE = 2**20  # bytes that Arrow parses at once
 TILE = 2**17  # bytes that stay in the processor's cache
 SOME = 64  # cells that are tried before all are
@@ -186,7 +187,8 @@ def _read_block(file: IO[bytes], quote: bytes) -> bytes:
 def _count(text: bytes, mark: bytes) -> int:
     """How often a byte stands there; of many 7 times faster than `bytes.count`."""
     codes = np.frombuffer(text, np.uint8)
-    return int(np.count_nonzero(codes == mark[0])) if mark and mark in text else 0
+    tiles = range(0, len(codes), TILE) if mark and mark in text else ()
+    return sum(int(np.count_nonzero(codes[k : k + TILE] == mark[0])) for k in tiles)
 
 
 def look(text: bytes, dialect: Dialect) -> Look | None:
@@ -195,12 +197,13 @@ def look(text: bytes, dialect: Dialect) -> Look | None:
     if text.startswith(codecs.BOM_UTF8) or b"\0" in text:
         return None
     codes = np.frombuffer(text, np.uint8)
-    marks = _places(codes, quote[0]) if quote and quote in text else NOWHERE
+    found = _places(codes, NEWLINE, *(quote if quote in text else b""))
+    of_lines = codes[found] == NEWLINE
+    lines, marks = found[of_lines], found[~of_lines]
     if not _well_quoted(codes, marks, delimiter):
         return None
     returns = _places(codes, RETURN) if b"\r" in text else NOWHERE
     lone = returns[codes[returns + 1] != NEWLINE]
-    lines = _places(codes, NEWLINE)
     lines = np.sort(np.concatenate([lines, lone])) if len(lone) else lines
     inside = np.searchsorted(marks, lines) % 2 == 1
     ends, inner = lines[~inside], lines[inside]
@@ -210,10 +213,13 @@ def look(text: bytes, dialect: Dialect) -> Look | None:
     return None if too_long or odd.any() else Look(ends, inner, len(marks) > 0)
 
 
-def _places(codes: Codes, code: int) -> Places:
-    """Where a byte stands."""
-    tiles = range(0, len(codes), TILE)
-    return np.concatenate([np.flatnonzero(codes[k : k + TILE] == code) + k for k in tiles])
+def _places(codes: Codes, *wanted: int) -> Places:
+    """Where some bytes stand."""
+    found = []
+    for k in range(0, len(codes), TILE):
+        tile = codes[k : k + TILE]
+        found.append(np.flatnonzero(reduce(np.logical_or, (tile == one for one in wanted))) + k)
+    return np.concatenate(found)
 
 
 def _well_quoted(codes: Codes, marks: Places, delimiter: int) -> bool:
@@ -321,7 +327,14 @@ def _leading_zeros(codes: Codes, delimiter: int) -> Places:
 
 def _finite(numbers: pa.ChunkedArray) -> bool:
     """Whether none is nan or inf; what is missing is 0."""
-    return numbers.type != FLOAT or all(np.isfinite(_floats(c)).all() for c in numbers.chunks)
+    return numbers.type != FLOAT or all(map(_all_finite, numbers.chunks))
+
+
+def _all_finite(numbers: pa.Array) -> bool:
+    """The same; a sum that is finite tells it of all, at half the cost."""
+    values = _floats(numbers)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _floats(numbers: pa.Array) -> NDArray[np.float64]:
@@ -347,7 +360,7 @@ def _typed(values: pa.ChunkedArray, kind: Kind, dialect: Dialect, name: str) -> 
 
 def _certain(texts: pa.Array, numbers: pa.Array) -> bool:
     """Whether all that are numbers to Arrow are so here: none is nan, inf, 007, 0x10 or +1."""
-    if numbers.type == FLOAT and not np.isfinite(_floats(numbers)).all():
+    if numbers.type == FLOAT and not _all_finite(numbers):
         return False
     _, offsets, text = texts.buffers()
     places = np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.intp)
