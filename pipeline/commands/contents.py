@@ -119,14 +119,14 @@ class Column:
         return form, near[form]
 
     @property
-    def suspects(self) -> dict[str, str]:
-        """Numbers that seem to stand for no value, each with what is said of it."""
+    def suspects(self) -> list[str]:
+        """What is said of each number that seems to stand for no value."""
         of = f"{len(self.sample):,}" if self.values <= SAMPLE else f"the first {SAMPLE:,}"
-        return {
-            f"{one.value:.15g}": f"{one.value:.15g} stands in {one.times:,} of {of} cells, all "
-            f"others lie in {one.low:.6g} to {one.high:.6g}"
+        return [
+            f"{one.value:.15g} stands in {one.times:,} of {of} cells, all others lie in "
+            f"{one.low:.6g} to {one.high:.6g}"
             for one in sentinels(self.sample)
-        }
+        ]
 
     @property
     def values(self) -> int:

@@ -160,7 +160,7 @@ def drafted(
         if form:
             checks = [f"str_matches: {quoted(iso_of(form))}"]
         if checks and checks[0].startswith("in_range"):
-            seen += [line for text in column.suspects.values() for line in (f"{text}:", MISSING)]
+            seen += [line for text in column.suspects for line in (f"{text}:", MISSING)]
         lines += [f"  # {line}\n" for line in seen]
         lines += [f"  {line}\n" for line in key(name)]
         lines += [f"    {line}\n" for line in (*_type(column, form), *checks)]

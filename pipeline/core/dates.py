@@ -35,6 +35,7 @@ DAYS = (
 )
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 CENTURIES = "69 to 99 are read as 1969 to 1999, 00 to 68 as 2000 to 2068"
+FIRST = "2001"  # the year that 01.12.24 would be of, the first of a month, with the year in front
 WIDE = 60  # years between dates, from which years of two digits hardly tell the century
 BIRTH = re.compile(
     r"(?i).*(birth|geburt|naissance|nacimiento|nascimento|nascita|\u51fa\u751f).*"
@@ -146,7 +147,8 @@ def meant(ends: Mapping[str, Sequence[str]]) -> str | None:
     """The form in which dates are meant; None where it may be several.
 
     What is ISO 8601 is nothing else. With dots the day stands first, 03.04.2024 is 3 April. But in
-    24.01.31 the year may: it is left open where dates of several years lie nearer each other so.
+    24.01.31 the year may: it is left open where dates lie nearer each other so, unless all would be
+    of 2001 then, as first days of months are.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ def meant(ends: Mapping[str, Sequence[str]]) -> str | None:
     day_first = [form for form in ends if form.startswith("%d.%m.")]
     year_first = [form for form in ends if form.startswith("%y.%m.")]
     for form in day_first:
-        rivals = (ends[one] for one in year_first if ends[one][0][:4] != ends[one][1][:4])
+        rivals = (ends[one] for one in year_first if any(end[:4] != FIRST for end in ends[one]))
         if all(_years(*ends[form]) <= _years(*rival) for rival in rivals):
             return form
     return next(iter(ends)) if len(ends) == 1 else None

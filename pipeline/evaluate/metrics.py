@@ -132,8 +132,7 @@ def scores_of_several(y: Array, z: Array, classes: Sequence[str]) -> Scores:
 def of_rows(metric: Metric, y: Array, z: Array, threshold: float | None) -> Array:
     """What each row adds to a score: their mean is the score of all.
 
-    Of the area under the ROC curve its influence function, from the structural components of
-    DeLong, DeLong and Clarke-Pearson (1988).
+    Of the area under the ROC curve, which compares rows with others, `of_area` tells it.
 
     Parameters
     ----------
@@ -148,7 +147,11 @@ def of_rows(metric: Metric, y: Array, z: Array, threshold: float | None) -> Arra
     Returns
     -------
     ndarray of shape (n_rows,)
-        nan, of the area, where y lacks a class.
+
+    Raises
+    ------
+    ValueError
+        For roc_auc.
     """
     match metric:
         case "mse":
@@ -161,22 +164,35 @@ def of_rows(metric: Metric, y: Array, z: Array, threshold: float | None) -> Arra
             return np.square(sigmoid(z) - y)
         case "log_loss":
             return cross_entropy(z, y) if z.ndim == 2 else bce_with_logits(z, y)
-    if z.ndim == 1:
-        return _of_area(y == 1, z)
-    parts = [_of_area(y == k, p) for k, p in enumerate(softmax(z).T)]
-    mean: Array = np.mean(parts, axis=0)
-    return mean
+    raise ValueError(f"{metric}: no row has it alone")
 
 
-def _of_area(is_: NDArray[np.bool_], z: Array) -> Array:
-    parts = np.full(len(z), np.nan)
-    if is_.all() or not is_.any():
-        return parts
-    above, below = placements(z[is_], z[~is_]), 1 - placements(z[~is_], z[is_])
-    area, share = above.mean(), is_.mean()
-    parts[is_] = area + (above - area) / share
-    parts[~is_] = area + (below - area) / (1 - share)
-    return parts
+def ordered(is_: NDArray[np.bool_], z: Array) -> Array:
+    """Of each row the share of those of the other kind that z orders rightly against it.
+
+    The structural components of DeLong, DeLong and Clarke-Pearson (1988); nan where there is no
+    other kind.
+    """
+    shares = np.full(len(z), np.nan)
+    if is_.any() and not is_.all():
+        shares[is_] = placements(z[is_], z[~is_])
+        shares[~is_] = 1 - placements(z[~is_], z[is_])
+    return shares
+
+
+def of_area(is_: NDArray[np.bool_], shares: Array) -> Array:
+    """What each row adds to the area under the ROC curve: its influence function.
+
+    Parameters
+    ----------
+    is_ : ndarray of bool, of shape (n_rows,)
+    shares : ndarray of shape (n_rows,)
+        As `ordered` gives them, of all rows or of the rows of each fold. Centred on all rows: the
+        few of a class in one fold do not vary about their own mean as they do about the class's.
+    """
+    area, share = (shares[is_].mean() + shares[~is_].mean()) / 2, is_.mean()
+    added: Array = area + (shares - area) / np.where(is_, share, 1 - share)
+    return added
 
 
 def auc(y: Array, z: Array) -> float | None:

@@ -26,12 +26,14 @@ from pipeline.evaluate.intervals import (
 from pipeline.evaluate.metrics import (
     auc,
     classification_scores,
+    of_area,
     of_rows,
+    ordered,
     predicted_labels,
     regression_scores,
     scores_of_several,
 )
-from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid
+from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid, softmax
 
 Part = tuple[Array, Array]
 Folds = dict[str, list[float | None]]
@@ -106,10 +108,26 @@ def compared_by(
 
 def _row_scores(held: Sequence[OutOfFold], y: Array, metric: Metric) -> Array:
     """What each row adds to a score, held out once."""
+    if metric == "roc_auc":
+        return _area_rows(held, y)
     found = np.full(len(y), np.nan)
     for fold in held:
         found[fold.rows] = of_rows(metric, y[fold.rows], fold.z, fold.threshold)
     return found
+
+
+def _area_rows(held: Sequence[OutOfFold], y: Array) -> Array:
+    """Rows are ordered within their fold; of several classes each against the rest."""
+    several = held[0].z.ndim == 2
+    found = []
+    for label in range(held[0].z.shape[1]) if several else [1]:
+        shares = np.full(len(y), np.nan)
+        for fold in held:
+            z = softmax(fold.z)[:, label] if several else fold.z
+            shares[fold.rows] = ordered(y[fold.rows] == label, z)
+        found.append(of_area(y == label, shares))
+    mean: Array = np.mean(found, axis=0)
+    return mean
 
 
 def interval_of_mean(values: Array, scheme: Scheme, confidence: float) -> Interval | None:

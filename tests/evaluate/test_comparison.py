@@ -1,8 +1,10 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.core.artifacts.evaluated import (
     Comparison,
@@ -12,10 +14,12 @@ from pipeline.core.artifacts.evaluated import (
     Verdict,
     between,
 )
+from pipeline.core.params import load_params
 from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.evaluate import verdict as verdicts
 from pipeline.evaluate.comparison import contrast
-from pipeline.evaluate.cross_validation import cross_validate, folds
+from pipeline.evaluate.cross_validation import OutOfFold, cross_validate, folds
+from pipeline.evaluate.scores import compared_by
 from tests.evaluate.sample import numbers
 
 NOISE = np.random.default_rng(1).normal(size=50)
@@ -211,6 +215,36 @@ def test_equally_good_models_are_seldom_told_apart_row_by_row(
     n: int, p: int, data_sets: int, most: float
 ) -> None:
     assert false_alarms(n, p, 1, data_sets) <= most
+
+
+@pytest.mark.parametrize(
+    ("n", "ones", "data_sets", "most"),
+    [
+        (100, 10, 60, 0.1),
+        *(pytest.param(*case, 300, 0.08, marks=NIGHTLY) for case in [(100, 20), (1000, 10)]),
+    ],
+)
+def test_equally_good_models_are_seldom_told_apart_by_area(
+    n: int, ones: int, data_sets: int, most: float, workspace: object
+) -> None:
+    """Few rows of a class in each fold: what they vary about is the class, not their fold."""
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    judged_by = content["datasets"]["breast_cancer"]["evaluate"] | {"metric": "roc_auc"}
+    content["datasets"]["breast_cancer"]["evaluate"] = judged_by
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    settings = load_params().dataset("breast_cancer")
+    scheme = Scheme(leave_one_out=False, folds=5, repeats=1, seed=0, rows=n)
+    y, told = (np.arange(n) < ones).astype(float), 0
+    cuts = folds(y, "classification", CrossValidation(folds=5, repeats=1, seed=0))
+    for seed in range(data_sets):
+        z = y + np.random.default_rng(seed).normal(size=(2, n))
+        held = [[OutOfFold(out, one[out], np.empty(0), 0.5) for _, out in cuts] for one in z]
+        units = {
+            name: compared_by({}, of_one, y, scheme, settings)
+            for name, of_one in zip("ab", held, strict=True)
+        }
+        told += contrast(units, "roc_auc", scheme, 0.95).words != "not distinguishable"
+    assert told <= most * data_sets
 
 
 def draw(test: float) -> list[str]:

@@ -9,8 +9,11 @@ from sklearn import metrics
 from pipeline.core.settings.evaluate import METRICS, Metric
 from pipeline.evaluate.intervals import placements
 from pipeline.evaluate.metrics import (
+    auc,
     classification_scores,
+    of_area,
     of_rows,
+    ordered,
     regression_scores,
     scores_of_several,
 )
@@ -98,17 +101,21 @@ def test_sigmoid_is_that_of_scipy(z: np.ndarray) -> None:
     np.testing.assert_allclose(sigmoid(z), expit(z), rtol=1e-12, atol=1e-300)
 
 
-@pytest.mark.parametrize("metric", METRICS["classification"])
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "brier"])
 @given(y=LABELS, z=LOGITS, threshold=st.sampled_from([0.2, 0.5, 0.9]))
 def test_the_mean_of_what_rows_add_is_the_score(
     metric: Metric, y: np.ndarray, z: np.ndarray, threshold: float
 ) -> None:
     score = classification_scores(y, z, threshold, 1, ("ill", "well"))[metric]
-    mean = of_rows(metric, y, z, threshold).mean()
-    assert mean == pytest.approx(np.nan if score is None else score, nan_ok=True)
+    assert of_rows(metric, y, z, threshold).mean() == pytest.approx(score)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "log_loss"])
+@given(y=LABELS.filter(lambda y: 0 < y.sum() < len(y)), z=LOGITS)
+def test_the_mean_of_what_rows_add_to_an_area_is_the_area(y: np.ndarray, z: np.ndarray) -> None:
+    assert of_area(y == 1, ordered(y == 1, z)).mean() == pytest.approx(auc(y, z))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
 def test_the_mean_of_what_rows_of_several_classes_add_is_the_score(metric: Metric) -> None:
     rng = np.random.default_rng(0)
     y, z = np.arange(40.0) % 3, rng.normal(size=(40, 3))
@@ -128,4 +135,4 @@ def test_what_rows_add_to_an_area_varies_as_delong_has_it() -> None:
     z = y + rng.normal(size=60)
     ones, zeros = z[y == 1], z[y == 0]
     theirs = placements(ones, zeros).var() / 20 + placements(zeros, ones).var() / 40
-    assert of_rows("roc_auc", y, z, None).var() / 60 == pytest.approx(theirs)
+    assert of_area(y == 1, ordered(y == 1, z)).var() / 60 == pytest.approx(theirs)

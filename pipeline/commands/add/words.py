@@ -10,7 +10,6 @@ import numpy as np
 
 from pipeline.commands.add.block import TEST_SIZE
 from pipeline.commands.add.kinds import Kind
-from pipeline.commands.add.missing import option
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.core.dates import ISO
@@ -101,8 +100,9 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
         yield "note", note
     amounts = {target.name: told.columns[target.name]} if target.task == "regression" else {}
     for name, column in (amounts | of["number"]).items():
-        for number, seen in column.suspects.items():
-            yield "note", f"{name}: {seen}: if that is no value, {option(number)} declares it"
+        for seen in column.suspects:
+            how = "if that is no value, add --missing with the cell as the file writes it"
+            yield "note", f"{name}: {seen}: {how}"
     yield "models", _models(told)
 
 
