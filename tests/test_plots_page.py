@@ -1,5 +1,6 @@
 """The pages of `dvc plots show` and `dvc plots diff`, opened from disk, without network."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,17 +26,18 @@ OF_ONE_TASK = {
 }
 
 
-def plots() -> Iterator[dict[str, Any]]:
-    """The plots that a dataset has, as DVC fills in its name."""
-    entries = GRAPH["stages"]["evaluate"]["do"]["plots"]
+def titles() -> Iterator[str]:
+    """Of the plots that each dataset has; the template says what it shows."""
+    entries = [(Path(path).name, plot) for one in GRAPH["plots"] for path, plot in one.items()]
     for key, dataset in DATASETS.items():
         (others,) = (names for task, names in OF_ONE_TASK.items() if task != dataset["task"])
-        for path, plot in ((path, plot) for entry in entries for path, plot in entry.items()):
-            if Path(path).stem not in others:
-                yield {name: str(text).replace("${key}", key) for name, text in plot.items()}
+        for plot in (plot for name, plot in entries if name not in others):
+            template = json.loads((ROOT / f".dvc/plots/{plot['template']}.json").read_text())
+            *_, words, _ = template["title"]["text"]["expr"].split("'")
+            yield key + words
 
 
-PLOTS = [*plots()]
+TITLES = [*titles()]
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +63,19 @@ def compared(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def drawings(seen: Opened) -> list[Locator]:
-    """The drawing of every plot of dvc.yaml: there, not empty, and made without complaint."""
+    """The drawing of every plot: there, not empty, and made without complaint."""
     found = []
-    for plot in PLOTS:
-        title = seen.page.get_by_text(plot["title"], exact=True)
+    for words in TITLES:
+        title = seen.page.get_by_text(words, exact=True)
         drawing = seen.page.locator("main svg.marks").filter(has=title)
         drawing.wait_for()
-        assert is_drawn(drawing), plot["title"]
+        assert is_drawn(drawing), words
         shapes = drawing.locator(".role-mark path, .role-mark line")
         outlines = shapes.evaluate_all("all => all.map(shape => shape.outerHTML)")
-        assert outlines, plot["title"]
-        assert not [o for o in outlines if "NaN" in o or "undefined" in o], plot["title"]
+        assert outlines, words
+        assert not [o for o in outlines if "NaN" in o or "undefined" in o], words
         found.append(drawing)
-    assert seen.page.locator("main > div").count() == len(PLOTS)
+    assert seen.page.locator("main > div").count() == len(TITLES)
     assert seen.requests == []
     assert seen.errors == []
     return found
@@ -92,23 +94,23 @@ def test_the_page_is_what_its_frame_makes() -> None:
 @pytest.mark.parametrize("width", [1200, 360])
 def test_every_plot_is_drawn_within_the_page(shown: Path, width: int, colours: Any) -> None:
     with opened(shown, width=width, colours=colours) as seen:
-        assert len(drawings(seen)) == len(PLOTS) > 15
+        assert len(drawings(seen)) == len(TITLES) > 15
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_every_plot_names_the_trainers(shown: Path) -> None:
     trainers = {"house": "torch_sgd", "synthetic": "torch_sgd", "breast_cancer": "bcpm"}
     with opened(shown) as seen:
-        for plot, drawing in zip(PLOTS, drawings(seen), strict=True):
-            trainer = trainers[plot["title"].split(":")[0]]
-            assert drawing.get_by_text(trainer, exact=True).count() == 1, plot["title"]
+        for title, drawing in zip(TITLES, drawings(seen), strict=True):
+            trainer = trainers[title.split(":")[0]]
+            assert drawing.get_by_text(trainer, exact=True).count() == 1, title
 
 
 def test_every_plot_shows_both_revisions(compared: Path, tmp_path: Path) -> None:
     with opened(compared, width=1200, height=510) as seen:
-        for plot, drawing in zip(PLOTS, drawings(seen), strict=True):
+        for title, drawing in zip(TITLES, drawings(seen), strict=True):
             for revision in ("HEAD", "slow"):
-                assert drawing.get_by_text(revision, exact=True).count() == 1, plot["title"]
+                assert drawing.get_by_text(revision, exact=True).count() == 1, title
         folder = ROOT / "docs" if os.environ.get("UPDATE_PICTURES") else tmp_path
         seen.page.evaluate("scrollTo(0, 0)")
         save_picture(seen.page.screenshot(), folder / "plots.png")

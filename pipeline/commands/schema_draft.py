@@ -28,11 +28,11 @@ from pipeline.core.files import write_text
 from pipeline.core.params import declared_dialect
 from pipeline.core.run import say
 from pipeline.core.text import INT64
+from pipeline.core.words import block
 from pipeline.ingest.detect import Found, detect
 from pipeline.ingest.formats import opened_table
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.table_file import TableFile, read_rows
-from pipeline.ingest.words import block
 
 FEW = 10  # different values of a column that is a choice between them
 LABEL = 60  # characters of a value that may be one of them

@@ -13,6 +13,7 @@ CHAMPION = METRICS / "champion.json"
 VERDICT = METRICS / "verdict.json"
 SUMMARY = METRICS / "summary.json"
 REPORT = METRICS / "report.html"
+PLOTS = METRICS / "plots"
 PICTURES = METRICS / "report"
 
 
@@ -103,14 +104,9 @@ def metrics(dataset: str) -> Path:
     return METRICS / f"{dataset}.json"
 
 
-def plots(dataset: str) -> Path:
-    """The folder of the data behind the plots."""
-    return METRICS / "plots" / dataset
-
-
 def plot(dataset: str, name: str) -> Path:
-    """The data behind one plot."""
-    return plots(dataset) / f"{name}.csv"
+    """The data behind one plot; `dvc plots` has its copy in PLOTS."""
+    return evaluated(dataset).with_name(f"{name}.csv")
 
 
 def picture(dataset: str, name: str) -> Path:

@@ -45,6 +45,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "pyarrow.csv",
         "pyarrow.parquet",
         "pydantic.fields",
+        "pydantic.root_model",  # the first model that is made looks for plugins, in every package
         "pydantic.type_adapter",
         "ruamel.yaml",
         "sqlite3",

@@ -5,8 +5,8 @@ with intervals; audits for leakage. The names of the scores say which rows they 
 loo_mse (leave-one-out), test_mse, train_mse.
 
 Reads data/1_ingested, data/3_split and data/4_models of the dataset, metrics/champion.json.
-Writes metrics/DATASET.json, data/5_evaluated/DATASET, there, too, the reference model and the
-baseline, and metrics/plots, the plots' data.
+Writes metrics/DATASET.json and data/5_evaluated/DATASET: what was found, the reference model, the
+baseline, and the data of the plots.
 """
 
 import warnings

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.text import is_number
+from pipeline.core.words import block, looks
 from pipeline.ingest.foreign import Foreign, encoding, head, refuse_foreign
 from pipeline.ingest.headings import OneColumn, Unclear, completed
 from pipeline.ingest.layouts import FIRM, Layout, layouts
 from pipeline.ingest.numbers import MARKERS, note
 from pipeline.ingest.table_file import TableFile
-from pipeline.ingest.words import block, looks
 
 NEAR = 0.7  # share of the records that fit a layout which does not hold
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from pipeline.core.dialect import Dialect
 from pipeline.core.errors import GAPS
 from pipeline.core.text import MONTHS, is_number
+from pipeline.core.words import inline
 from pipeline.ingest.cut import Quoted
-from pipeline.ingest.words import inline
 
 # What programs write where there is no value. Not inf, which is one.
 MARKERS = (

@@ -32,8 +32,8 @@ from pipeline.core.trainers import logged
 from pipeline.figures.canvas import short
 
 Columns = dict[str, NDArray[Any]]
-# The files of metrics/plots/DATASET that the pictures need, and their columns. Every dataset has
-# them all; of what its task does not have there is the header alone.
+# The data of plots that the pictures need, and their columns. Every dataset has them all; of what its
+# task does not have there is the header alone.
 PLOTS = {
     "predictions": ("trainer", "actual", "predicted"),
     "residuals": ("trainer", "predicted", "residual"),
@@ -250,13 +250,13 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
 
 
 def texts_of(plot: str) -> tuple[str, ...]:
-    """The columns of a file of metrics/plots that are names; all others are numbers."""
+    """The columns of a plot's data that are names; all others are numbers."""
     names = TEXTS | ({"actual", "predicted"} if plot == "confusion" else set())
     return tuple(column for column in PLOTS[plot] if column in names)
 
 
 def read_plot(dataset: str, plot: str) -> Columns:
-    """A file of metrics/plots by column, each of shape (n_rows,).
+    """The data of a plot by column, each of shape (n_rows,).
 
     Raises
     ------

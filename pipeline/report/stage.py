@@ -5,14 +5,18 @@ verdicts that are not those of the last time. Then draws one page that opens fro
 and pictures of every dataset; params.yaml: report has its language.
 
 Reads what the other stages wrote; the verdict, data/5_evaluated alone. Writes metrics/verdict.json
-and metrics/summary.json, metrics/report.html, and the single pictures to metrics/report.
+and metrics/summary.json, metrics/report.html, the single pictures to metrics/report, and the data
+of the plots to metrics/plots: a folder for each plot, which dvc.yaml names, and in it a file for
+each dataset, which dvc.yaml does not know.
 """
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import Verdict
 from pipeline.core.artifacts.strangers import remove_strangers
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.files import write_text
 from pipeline.core.params import Params, load_params
 from pipeline.figures.svg import alone
@@ -24,7 +28,7 @@ from pipeline.report.verdict import give_verdicts
 
 
 def report() -> None:
-    """Write the verdicts, then metrics/report.html, and its pictures to metrics/report.
+    """Write the verdicts, then metrics/report.html, its pictures, and the plots of `dvc plots`.
 
     Raises
     ------
@@ -34,6 +38,16 @@ def report() -> None:
     params = load_params()
     remove_strangers(params)
     draw(params, give_verdicts(params))
+    _lay_out_plots(params.datasets)
+
+
+def _lay_out_plots(datasets: Iterable[str]) -> None:
+    """Write metrics/plots anew; DVC removes it before, a stage run by hand does not."""
+    shutil.rmtree(layout.PLOTS, ignore_errors=True)
+    for dataset in datasets:
+        for path in sorted(layout.evaluated(dataset).parent.glob("*.csv")):
+            refuse_altered(path)
+            write_text(layout.PLOTS / path.stem / f"{dataset}.csv", path.read_text("utf-8"))
 
 
 def draw(params: Params, verdicts: Mapping[str, Verdict]) -> None:

@@ -31,7 +31,7 @@ from pipeline.core.settings.ingest import Ingest
 from pipeline.core.settings.split import is_date
 from pipeline.core.tables import read_lines, read_rejected, table_schema
 from pipeline.core.text import is_number
-from pipeline.ingest.words import written
+from pipeline.core.words import written
 from pipeline.validate.centuries import centuries
 from pipeline.validate.data_warnings import data_warnings
 from pipeline.validate.profile import Profile

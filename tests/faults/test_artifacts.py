@@ -173,7 +173,8 @@ def test_fault_97_a_model_cut_anywhere_is_found(project: Path) -> None:
         ("data/4_models/house/house-manual_gd_history.csv", "report", 0o444),
         ("data/5_evaluated/house/evaluated.json", "report", 0o444),
         ("data/5_evaluated/house/evaluated.json", "report", 0o644),
-        ("metrics/plots/house/residuals.csv", "report", 0o444),
+        ("data/5_evaluated/house/residuals.csv", "report", 0o444),
+        ("data/5_evaluated/house/loss.csv", "report", 0o444),
     ],
 )
 def test_fault_98_an_altered_file_of_dvcs_cache(
@@ -276,8 +277,8 @@ MODELS = [str(layout.model("small", t)) for t in ("bcpm", "logistic_regression",
 HISTORY = "data/4_models/small/small-bcpm_history.csv"
 EVALUATED = ["data/5_evaluated/small/evaluated.json", "data/5_evaluated/house/evaluated.json"]
 VERDICT, CHAMPION = "metrics/verdict.json", "metrics/champion.json"
-PLOTS = [f"metrics/plots/small/{name}.csv" for name in ("confusion", "roc", "pr", "calibration")]
-PLOTS += [f"metrics/plots/house/{name}.csv" for name in ("predictions", "residuals")]
+PLOTS = [f"data/5_evaluated/small/{name}.csv" for name in ("confusion", "roc", "pr", "calibration")]
+PLOTS += [f"data/5_evaluated/house/{name}.csv" for name in ("predictions", "residuals")]
 READ = {
     "split small": ["data/2_validated/small/report.json", "data/1_ingested/small.parquet"],
     "train small bcpm": ["data/3_split/small/train.parquet"],

@@ -308,10 +308,12 @@ def test_fault_105_names_that_a_spreadsheet_would_execute(
     """Of a feature, the target and a class: in no CSV file of ours a cell begins a formula."""
     folder = make_project(tmp_path / "project", "=a", ("@bad", "+good"))
     monkeypatch.chdir(folder)
-    for path in folder.glob("metrics/plots/*/*.csv"):
+    paths = [*folder.glob("data/5_evaluated/*/*.csv")]
+    assert len(paths) == 9
+    for path in paths:
         assert_harmless(path.read_text())
-    assert "'=a" in (folder / "metrics/plots/small/coefficients.csv").read_text()
-    assert "'@bad" in (folder / "metrics/plots/small/confusion.csv").read_text()
+    assert "'=a" in (folder / "data/5_evaluated/small/coefficients.csv").read_text()
+    assert "'@bad" in (folder / "data/5_evaluated/small/confusion.csv").read_text()
     (folder / "in.csv").write_text("note,=a,n\nx,1000,1\nx,-1000,1\n")
     capsys.readouterr()
     assert main(["predict", "small", "in.csv"]) == 0

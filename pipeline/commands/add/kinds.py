@@ -12,8 +12,8 @@ import pyarrow as pa
 from pipeline.commands.contents import MOST, STRAY, Column, Dated
 from pipeline.core.dates import CENTURIES, ISO, century_doubt, ends_of
 from pipeline.core.text import EXACT, shown
+from pipeline.core.words import inline
 from pipeline.ingest.numbers import CLOCK, unit_of
-from pipeline.ingest.words import inline
 
 TIME = re.compile(CLOCK, re.IGNORECASE)
 DIGITS = "%Y%m%d"  # of dates that are written as whole numbers

@@ -16,8 +16,8 @@ from pipeline.core.dates import ISO
 from pipeline.core.dialect import COMMENTED, Dialect, Table
 from pipeline.core.text import in_one_line
 from pipeline.core.trainers import Value, measures
+from pipeline.core.words import written
 from pipeline.ingest.detect import Found
-from pipeline.ingest.words import written
 
 WIDTH, LINES = 100, 6  # characters of a line, lines of one subject
 CUT, LONG = 40, re.compile(r"[^\s,]{60,}")  # of a name without blanks

@@ -25,7 +25,6 @@ FOLDERS = [
     layout.scaler("*"),
     layout.split_warnings("*"),
     layout.evaluated("*"),
-    layout.plot("*", "loss"),
 ]
 
 
@@ -72,7 +71,7 @@ def _outputs(dataset: str) -> Iterator[Path]:
     yield from (layout.model(dataset, name) for name in TRAINERS)
     yield from _models_of(dataset)
     yield layout.metrics(dataset)
-    yield from layout.plots(dataset).glob("*.csv")
+    yield from layout.evaluated(dataset).parent.glob("*.csv")
 
 
 def _models(params: Params) -> Iterator[Path]:
