@@ -1,5 +1,6 @@
 """Stages in forks of a server, with real dvc, in a project of toy stages and the real entry."""
 
+import ctypes
 import json
 import os
 import resource
@@ -192,6 +193,27 @@ def test_a_signal_reaches_the_worker_once(project: Project, number: signal.Signa
     output, _ = dvc.communicate()
     assert f"exited with {130 if number == signal.SIGINT else -15}\n" in output
     assert output.count("params: interrupted") == (number == signal.SIGINT)
+    assert not project.is_left()
+
+
+THREAD = """
+import sys, threading, time
+if "pipeline.core" in sys.orig_argv:
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+"""
+
+
+def test_a_signal_that_ends_no_wait_is_passed_on(project: Project) -> None:
+    """As one does that comes when the proxy is about to wait: here another thread receives it."""
+    (project.folder / "sitecustomize.py").write_text(THREAD)
+    project.stage("params", SLEEPS)
+    dvc = project.at_work(PYTHONPATH=str(project.folder))
+    proxy = stage_of(dvc.pid)
+    assert proxy is not None
+    [thread] = [n for n in os.listdir(f"/proc/{proxy}/task") if int(n) != proxy]
+    assert ctypes.CDLL(None).tgkill(proxy, int(thread), signal.SIGTERM) == 0
+    output, _ = dvc.communicate(timeout=30)
+    assert "exited with -15\n" in output
     assert not project.is_left()
 
 

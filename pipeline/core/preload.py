@@ -106,6 +106,9 @@ PR_SET_PDEATHSIG = 1
 Handler = Callable[..., object] | int | None  # of a signal
 STREAMS = (0, 1, 2)
 MOST = 65_536  # bytes of a stage's arguments
+# Milliseconds after which a proxy looks for signals: one that came just before it began to wait has
+# not ended the wait, and would be passed on with the end of its worker.
+GRACE = 200
 
 
 def unavailable() -> str | None:
@@ -166,6 +169,10 @@ def hand_over(arguments: Sequence[str]) -> int | None:
             if not descriptors:
                 return None
             before = _forward_signals(*descriptors)
+            ended = select.poll()
+            ended.register(server, select.POLLIN)
+            while not ended.poll(GRACE):
+                pass  # handlers of signals run between two calls
             # without a word the server was killed, and the worker with it
             return _end_as(int(server.recv(MOST) or -signal.SIGKILL))
     except OSError:

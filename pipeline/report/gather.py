@@ -32,8 +32,8 @@ from pipeline.core.trainers import logged
 from pipeline.figures.canvas import short
 
 Columns = dict[str, NDArray[Any]]
-# The data of plots that the pictures need, and their columns. Every dataset has them all; of what its
-# task does not have there is the header alone.
+# The data of plots that the pictures need, and their columns. Every dataset has them all; of what
+# its task does not have there is the header alone.
 PLOTS = {
     "predictions": ("trainer", "actual", "predicted"),
     "residuals": ("trainer", "predicted", "residual"),

@@ -10,8 +10,8 @@ of the plots to metrics/plots: a folder for each plot, which dvc.yaml names, and
 each dataset, which dvc.yaml does not know.
 """
 
-import shutil
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import Verdict
@@ -38,20 +38,10 @@ def report() -> None:
     params = load_params()
     remove_strangers(params)
     draw(params, give_verdicts(params))
-    _lay_out_plots(params.datasets)
-
-
-def _lay_out_plots(datasets: Iterable[str]) -> None:
-    """Write metrics/plots anew; DVC removes it before, a stage run by hand does not."""
-    shutil.rmtree(layout.PLOTS, ignore_errors=True)
-    for dataset in datasets:
-        for path in sorted(layout.evaluated(dataset).parent.glob("*.csv")):
-            refuse_altered(path)
-            write_text(layout.PLOTS / path.stem / f"{dataset}.csv", path.read_text("utf-8"))
 
 
 def draw(params: Params, verdicts: Mapping[str, Verdict]) -> None:
-    """Write the page and its pictures.
+    """Write the page, its pictures, and the plots of `dvc plots`.
 
     Raises
     ------
@@ -62,8 +52,19 @@ def draw(params: Params, verdicts: Mapping[str, Verdict]) -> None:
     gathered = [gather(name, params, verdicts[name]) for name in params.datasets]
     pictures = draw_all(gathered, t)
     files = {layout.picture(p.dataset, p.name): alone(p.svg, p.finding) for p in pictures}
+    files |= _plots(params.datasets)
     for path, text in files.items():
         write_text(path, text)
-    for path in {*layout.picture("any", "any").parent.glob("*.svg")} - {*files}:
+    for path in {*layout.PICTURES.glob("*.svg"), *layout.PLOTS.glob("*/*.csv")} - {*files}:
         path.unlink()  # of a dataset that is gone
     write_text(layout.REPORT, page(gathered, pictures, t))
+
+
+def _plots(datasets: Iterable[str]) -> dict[Path, str]:
+    """The data of the plots, by where `dvc plots` finds them."""
+    plots = dict[Path, str]()
+    for dataset in datasets:
+        for path in sorted(layout.evaluated(dataset).parent.glob("*.csv")):
+            refuse_altered(path)
+            plots[layout.PLOTS / path.stem / f"{dataset}.csv"] = path.read_text(encoding="utf-8")
+    return plots

@@ -116,6 +116,17 @@ def test_pictures_of_datasets_that_are_gone_go_too(page: str) -> None:
     assert not old.exists()
 
 
+def test_dvc_plots_has_the_data_of_every_plot_and_of_no_dataset_that_is_gone(page: str) -> None:
+    old = layout.PLOTS / "roc/gone.csv"
+    old.write_text("trainer\n")
+    draw_sample()
+    made = [*Path("data/5_evaluated").glob("*/*.csv")]
+    assert len(made) > 10
+    copies = {layout.PLOTS / path.stem / f"{path.parent.name}.csv": path for path in made}
+    assert {*layout.PLOTS.glob("*/*")} == {*copies}
+    assert all(copy.read_bytes() == path.read_bytes() for copy, path in copies.items())
+
+
 def test_every_figure_says_in_words_and_numbers_what_it_shows(page: str) -> None:
     reader = Reader(page)
     drawings = [one for one in reader.all("svg") if one.get("role") == "img"]
