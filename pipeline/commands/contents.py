@@ -127,7 +127,7 @@ class Column:
 
     @property
     def suspects(self) -> list[str]:
-        """What is said of each number that seems to stand for no value."""
+        """What is said of each number, or date, that seems to stand for no value."""
         of = f"{self.values:,}" if self.values <= SAMPLE else f"the first {SAMPLE:,}"
         if self.form:
             return [

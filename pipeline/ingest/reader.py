@@ -83,8 +83,7 @@ class CsvFile(TableFile):
         first = next(records(self.path, dialect), None)
         if first is None:
             expected = "a header line and rows" if dialect.headed else "rows"
-            behind = f" behind the lines that skip_lines: {dialect.skip_lines} skips"
-            behind *= bool(dialect.skip_lines)
+            behind = f" behind line {dialect.skip_lines}" * bool(dialect.skip_lines)
             raise PipelineError(f"{self.path}: is empty{behind}; expected {expected}")
         self._line = first.cells if dialect.headed else []
         named = first.cells if dialect.headed else dialect.names

@@ -276,7 +276,7 @@ def test_titles_above_the_table_may_stand_above_rows_to_predict_or_not(
     if name == "flats.csv":
         write(tmp_path / name, [], {"aria": area[:1]})
         code, _, errors = cli("predict", "flats", tmp_path / name, "--model", "closed_form")
-        assert (code, ": is empty behind the lines that skip_lines: 2 skips;" in errors) == (
+        assert (code, ": is empty behind line 2; expected a header line" in errors) == (
             2,
             True,
         )
