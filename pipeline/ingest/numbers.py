@@ -31,7 +31,8 @@ DATE = re.compile(rf"(?i){DAY}([ T]{CLOCK}\S*)?|{CLOCK}")
 LIKE = re.compile(
     r"(?=[.,]?\d)(\d{1,3}([,.' _\u2019\u00a0\u202f]\d{3})+|\d*)([.,]\d*)?([eE][+\-\u2212]?\d+)?"
 )
-MEASURED = re.compile(r"(.*?\d[.,]?)([ \u00a0\u202f]?)((?:[^\W\d_]|\u00b0)[\w/\u00b0\u00b7^]*)")
+MEASURED = re.compile(r"(.*?\d)([ \u00a0\u202f]?)((?:[^\W\d_]|\u00b0)[\w/\u00b0\u00b7^]*)")
+NO_UNITS = ("st", "nd", "rd", "th", "am", "pm")  # 1st, 10am
 SIGNS = "+-\u2212%$\u20ac\u00a3\u00a5 "
 SEPARATORS = (",", ".", " ", "'", "\u2019", "\u00a0", "\u202f")
 
@@ -152,8 +153,10 @@ def _units(present: dict[str, set[str]]) -> dict[str, str]:
 def unit_of(cell: str) -> str | None:
     """The unit behind a number; nothing where there is none, and None where there is no number.
 
-    >>> [unit_of(cell) for cell in ("12 kg", "1,5kg", "3 m2", "7", "12a", "kg", "2024Q1")]
-    ['kg', 'kg', 'm2', '', None, None, None]
+    >>> [unit_of(cell) for cell in ("12 kg", "1,5kg", "3 m2", "7")]
+    ['kg', 'kg', 'm2', '']
+    >>> [unit_of(cell) for cell in ("12a", "kg", "2024Q1", "1. Yes", "1st", "10 AM")]
+    [None, None, None, None, None, None]
     """
     if like_number(cell):
         return ""
@@ -161,8 +164,9 @@ def unit_of(cell: str) -> str | None:
     if not (match and like_number(match[1])):
         return None
     _, gap, unit = match.groups()
-    a_name = re.search(r"\d", POWER.sub("", unit)) or not (gap or len(unit) > 1)
-    return None if a_name else unit  # a quarter, 2024Q1, or the number of a house, 12a
+    if unit.lower() in NO_UNITS or re.search(r"\d", POWER.sub("", unit)):
+        return None
+    return unit if gap or len(unit) > 1 else None  # 12a is the number of a house
 
 
 def typed(column: Iterable[str]) -> bool:

@@ -348,6 +348,14 @@ def test_letters_of_a_code_are_no_units() -> None:
     assert kind("a", column_of(cells * 4)).name == "category"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("1 yes", "2 no"), ("1. yes", "2. no"), ("1st", "2nd", "3rd", "4th"), ("1 am", "3 pm")],
+)
+def test_numbered_words_are_categories_without_a_note(words: Sequence[str]) -> None:
+    assert kind("a", column_of(words * 20)) == ("category", "", "")
+
+
 def test_whole_numbers_that_are_days_are_dates(cli: Cli) -> None:
     file = written(
         day=lambda k: f"2024{k % 12 + 1:02}{k % 28 + 1:02}",

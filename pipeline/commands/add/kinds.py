@@ -202,7 +202,7 @@ def _text(name: str, column: Column) -> Kind:
 def _measured(column: Column) -> Kind | None:
     """Text that is numbers with units: a category where a few values are chosen from."""
     units = sorted(column.units - {""})
-    if not 0 < len(units) <= UNITS:
+    if not 0 < len(units) <= UNITS or column.different == len(column.units):  # "1 yes", "2 no"
         return None
     several = len(units) > 1
     bare = " and without one" * ("" in column.units)
