@@ -210,8 +210,9 @@ def test_a_signal_that_ends_no_wait_is_passed_on(project: Project) -> None:
     dvc = project.at_work(PYTHONPATH=str(project.folder))
     proxy = stage_of(dvc.pid)
     assert proxy is not None
-    [thread] = [n for n in os.listdir(f"/proc/{proxy}/task") if int(n) != proxy]
-    assert ctypes.CDLL(None).tgkill(proxy, int(thread), signal.SIGTERM) == 0
+    threads = {int(thread.name) for thread in Path(f"/proc/{proxy}/task").iterdir()}
+    [another] = threads - {proxy}
+    assert ctypes.CDLL(None).tgkill(proxy, another, signal.SIGTERM) == 0
     output, _ = dvc.communicate(timeout=30)
     assert "exited with -15\n" in output
     assert not project.is_left()

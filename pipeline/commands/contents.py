@@ -1,7 +1,7 @@
 """What the columns of a table hold, gathered a row group at a time: memory grows with neither."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.core.dates import ends_of, forms_of, meant
+from pipeline.core.dates import ISO, as_iso, days_of, ends_of, forms_of, meant
 from pipeline.core.tables import Array, as_array, has_value
-from pipeline.ingest.numbers import DATE
-from pipeline.validate.sentinels import sentinels
+from pipeline.ingest.numbers import DATE, unit_of
+from pipeline.validate.sentinels import day_of, sentinel_dates, sentinels
 
 MOST = 10_000  # different values that are counted
 SAMPLE = 4096  # numbers that are looked at for one that stands for none
@@ -75,8 +75,13 @@ class Column:
         The forms in which most are dates; None before there is a value.
     times : bool
         Whether all look like dates or times, as far as values were counted.
+    units : set of str
+        The units behind its numbers, "" where one has none, as far as values were counted; none
+        where another text stands there.
     sample : ndarray
         The first numbers.
+    texts : list of str
+        The first texts, where they may be dates.
     """
 
     dtype: str
@@ -94,7 +99,9 @@ class Column:
     counting: bool = True
     dated: dict[str, Dated] | None = None
     times: bool = True
+    units: set[str] = field(default_factory=set)
     sample: Array = field(default_factory=lambda: np.empty(0))
+    texts: list[str] = field(default_factory=list)
 
     @property
     def dates(self) -> dict[str, tuple[str, str]]:
@@ -107,26 +114,37 @@ class Column:
         return meant(self.dates)
 
     @property
-    def nearly(self) -> tuple[str, Dated] | None:
-        """The form in which all but a few are dates, and these few."""
+    def nearly(self) -> dict[str, Dated]:
+        """The form in which all but a few are dates, and these few; several where it is open."""
         most = max(1, STRAY * self.values)
         near = {form: one for form, one in (self.dated or {}).items() if one.others <= most}
         if self.dates or not near:
-            return None
+            return {}
         fewest = min(one.others for one in near.values())
-        best = {form: one.ends for form, one in near.items() if one.others == fewest}
-        form = meant(best) or next(iter(best))
-        return form, near[form]
+        best = {form: one for form, one in near.items() if one.others == fewest}
+        form = meant({form: one.ends for form, one in best.items()})
+        return {form: best[form]} if form else best
 
     @property
     def suspects(self) -> list[str]:
-        """What is said of each number that seems to stand for no value."""
-        of = f"{len(self.sample):,}" if self.values <= SAMPLE else f"the first {SAMPLE:,}"
+        """What is said of each number, or date, that seems to stand for no value."""
+        of = f"{self.values:,}" if self.values <= SAMPLE else f"the first {SAMPLE:,}"
+        if self.form:
+            return [
+                f"{day_of(one.value)} stands in {one.times:,} of {of} cells, all but such lie in "
+                f"{day_of(one.low)} to {day_of(one.high)}"
+                for one in sentinel_dates(self._days(self.form))
+            ]
         return [
             f"{one.value:.15g} stands in {one.times:,} of {of} cells, all others lie in "
             f"{one.low:.6g} to {one.high:.6g}"
             for one in sentinels(self.sample)
         ]
+
+    def _days(self, form: str) -> Array:
+        """The first dates, which are all of a form, as days since 1970-01-01."""
+        texts = pa.chunked_array([self.texts or [str(int(one)) for one in self.sample]])
+        return days_of(texts if form in ISO else as_iso(texts, form)[0])[0]
 
     @property
     def values(self) -> int:
@@ -185,6 +203,8 @@ class Column:
             ends += one.ends if one else ()
             if ends and others <= max(MANY, STRAY * self.values):
                 self.dated[form] = Dated((min(ends), max(ends)), others, row, cell)
+        if self.dated:
+            self.texts += present[: SAMPLE - len(self.texts)].to_pylist()
 
     def _count(self, column: pa.ChunkedArray) -> None:
         if self.counts is None:
@@ -198,15 +218,22 @@ class Column:
         values, counts = found.field(0), found.field(1)
         self.repeats = self.repeats or bool(len(found) and pc.max(counts).as_py() > 1)
         if len(found) > MOST:
-            self.times &= self.dtype == "str" and _like_dates(values[:MOST].to_pylist())
+            self._read(values[:MOST].to_pylist())
             self.counts = None
             return
         new = Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))
         self.repeats = self.repeats or not new.keys().isdisjoint(self.counts)
-        self.times &= self.dtype == "str" and _like_dates(new)
+        self._read(new)
         self.counts.update(new)
         if len(self.counts) > MOST:
             self.counts = None
+
+    def _read(self, values: Collection[Any]) -> None:
+        """Look at what texts may be: times, or numbers with units."""
+        self.times &= self.dtype == "str" and all(map(DATE.fullmatch, values))
+        if values and (self.units or not self.counts):
+            units = _units(values) if self.dtype == "str" else set()
+            self.units = self.units | units if units else set()
 
 
 def _mean(values: NDArray[Any]) -> float:
@@ -215,8 +242,14 @@ def _mean(values: NDArray[Any]) -> float:
     return mean if np.isfinite(mean) else float(np.sum(values / len(values)))
 
 
-def _like_dates(values: Iterable[str]) -> bool:
-    return all(map(DATE.fullmatch, values))
+def _units(cells: Iterable[str]) -> set[str]:
+    """The units behind numbers; none where one of the cells is no number."""
+    found = set[str]()
+    for unit in map(unit_of, cells):
+        if unit is None:
+            return set()
+        found.add(unit)
+    return found
 
 
 def contents(groups: Iterable[pa.Table]) -> dict[str, Column]:

@@ -35,6 +35,7 @@ DAYS = (
 )
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 CENTURIES = "69 to 99 are read as 1969 to 1999, 00 to 68 as 2000 to 2068"
+AGREED = "2029-12-31"  # the last day before 30 to 68, which Excel reads as 1930 to 1968
 FIRST = "2001"  # the year that 01.12.24 would be of, the first of a month, with the year in front
 WIDE = 60  # years between dates, from which years of two digits hardly tell the century
 BIRTH = re.compile(

@@ -12,6 +12,7 @@ from pipeline.core.text import DIRECTIVE, pointed
 
 WHITESPACE = "whitespace"  # the delimiter: runs of blanks and tabs
 COMMENTED = "commented"  # the header: behind a comment mark
+POWER = re.compile(r"(?:m|ft|in|yd|mi)\^?[23]")  # in a unit: areas and volumes
 
 
 def _one_character(value: str) -> str:
@@ -43,8 +44,8 @@ def _row_or_names(value: object) -> object:
 
 
 def _unit(value: str) -> str:
-    if not value or value.strip() != value or re.search(r"[\d.,+\-\u2212]", value):
-        raise unfit("a sign such as % or $, without digits", value)
+    if not value or value.strip() != value or re.search(r"[\d.,+\-\u2212]", POWER.sub("m", value)):
+        raise unfit("a sign such as % or $, or a unit, without digits but as in m2", value)
     return value
 
 

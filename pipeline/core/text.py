@@ -71,6 +71,8 @@ def pointed(
     ['1.5', '1,5']
     >>> pointed(["$1,234.5", "-$1", "1", "$1,23"], ".", ",", "-", "$")
     ['1234.5', '-1', '', '1?23']
+    >>> pointed(["55 m2", "m255"], ".", unit="m2")
+    ['55', '']
     """
     if unit:
         cells = [_bare(cell, unit, minus) for cell in cells]
@@ -86,8 +88,10 @@ def _bare(cell: str, unit: str, minus: str) -> str:
     """The number that a unit stands before or behind; nothing where it is missing."""
     sign = cell[: cell.startswith((minus, "-", "+"))]
     size = cell.removeprefix(sign)
-    if size.startswith(unit):
-        return sign + size.removeprefix(unit).lstrip(" \u00a0\u202f")
+    behind = size.removeprefix(unit)
+    run_together = unit[-1].isdecimal() and behind[:1].isdecimal()  # m255 is not 55 m2
+    if behind != size and not run_together:
+        return sign + behind.lstrip(" \u00a0\u202f")
     if size.endswith(unit):
         return sign + size.removesuffix(unit).rstrip(" \u00a0\u202f")
     return ""

@@ -8,6 +8,7 @@ from pipeline.core.artifacts.evaluated import (
     GREW,
     LOWER_IS_BETTER,
     NOTHING,
+    ROUNDING,
     Comparison,
     Evaluated,
     Judged,
@@ -22,6 +23,7 @@ from pipeline.core.trainers import TRANSFORM
 RARE = 0.1
 ROUGH = 10  # rows
 LOPSIDED = 0.85  # share of the larger class
+CHANCE = 0.5  # the roc_auc of a model that tells nothing
 NO_MODEL = "params.yaml: models has no model of this dataset yet"
 
 
@@ -42,6 +44,7 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
     evaluated_md5 : str
         Of the file that `evaluated` was read from.
     """
+    evaluated = _beyond_rounding(evaluated)
     own = _of_role(evaluated, "trainer")
     failed = [name for name in own if evaluated.judged[name].ending == "grew"]
     fit = [name for name in own if name not in failed] or own
@@ -60,6 +63,25 @@ def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdi
         notes=[*_notes(evaluated, best)],
         comparisons=evaluated.comparisons,
     )
+
+
+def _beyond_rounding(evaluated: Evaluated) -> Evaluated:
+    """With models not distinguishable that differ by what rounding leaves of the trivial score.
+
+    Of a target without noise scores are rounding alone: an mse of 3e-28 is no worse than 1e-28.
+    """
+    least = _rounding(evaluated)
+    same = {"words": "not distinguishable"}
+    comparisons = [
+        one.model_copy(update=same) if abs(one.difference) <= least else one
+        for one in evaluated.comparisons
+    ]
+    return evaluated.model_copy(update={"comparisons": comparisons})
+
+
+def _rounding(evaluated: Evaluated) -> float:
+    (trivial,) = _of_role(evaluated, "baseline")
+    return ROUNDING * abs(_mean(evaluated, trivial))
 
 
 def _of_role(evaluated: Evaluated, role: Role) -> list[str]:
@@ -117,7 +139,8 @@ def _best(evaluated: Evaluated, trainers: list[str]) -> str:
     sign = 1 if evaluated.metric in LOWER_IS_BETTER else -1
     means = {name: sign * _mean(evaluated, name) for name in trainers}
     least = min(means.values())
-    return next(name for name in trainers if means[name] <= least + NOTHING * abs(least))
+    alike = max(NOTHING * abs(least), _rounding(evaluated))
+    return next(name for name in trainers if means[name] <= least + alike)
 
 
 def _scores(evaluated: Evaluated, name: str) -> list[float]:
@@ -165,19 +188,32 @@ def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
     for name, one in evaluated.judged.items():
         mean = _mean(evaluated, name)
         if one.role == "trainer" and sign * (mean - floor) > NOTHING * abs(floor):
-            why = "what it learns of the features does not hold for other rows"
-            if "lr" in one.params and one.ending != "settled":
-                why = "it grew, or stopped early; see its loss, lr and epochs"
             yield (
                 f"{name} does worse than the trivial model ({evaluated.metric} {mean:.4g}, "
-                f"{trivial} {floor:.4g}): {why}."
+                f"{trivial} {floor:.4g}): {_why(evaluated, one)}."
             )
     share = floor if evaluated.metric == "accuracy" else 0.0
     if share >= LOPSIDED:
+        goal = ", or a threshold for a recall," * isinstance(evaluated.threshold, float)
         yield (
             f"Always to say the larger class is right in {share:.0%} of rows: accuracy tells "
-            "little here; metric: roc_auc, or a threshold for a recall, tells more."
+            f"little here; metric: roc_auc{goal} tells more."
         )
+
+
+def _why(evaluated: Evaluated, one: Judged) -> str:
+    """Why a model does worse than the trivial one."""
+    goal, rows = evaluated.threshold, "loo" if evaluated.scheme.leave_one_out else "cv"
+    area, moved = one.scores.get(f"{rows}_roc_auc") or 0.0, goal not in (None, 0.5)
+    if evaluated.metric == "accuracy" and moved and area > CHANCE and one.ending != "grew":
+        of = f"chosen for the recall of {goal.recall}" if isinstance(goal, Goal) else f"{goal:g}"
+        return (
+            f"its threshold is {of}, which costs accuracy; its roc_auc, which has no threshold, is "
+            f"{area:.4g}"
+        )
+    if "lr" in one.params and one.ending != "settled":
+        return "it grew, or stopped early; see its loss, lr and epochs"
+    return "what it learns of the features does not hold for other rows"
 
 
 def _goal(evaluated: Evaluated, one: Judged) -> Iterator[str]:

@@ -226,8 +226,9 @@ def _confirmed(path: Path, found: Found, reading: Reading, again: int = 2) -> Fo
         missing = [*found.dialect.missing, *(m for m in MARKERS if m in markers)]
         dialect = _with(found.dialect, missing=missing)
         return _confirmed(path, found._replace(dialect=dialect), reading, again - 1)
-    missing, columns = found.dialect.missing, found.columns | dict.fromkeys(others, False)
-    notes = [*found.notes, *(note(name, cells, missing) for name, cells in others.items())]
+    missing, units = found.dialect.missing, found.dialect.units
+    of_others = (note(name, cells, missing, units.get(name, "")) for name, cells in others.items())
+    columns, notes = found.columns | dict.fromkeys(others, False), [*found.notes, *of_others]
     return found._replace(columns=columns, notes=notes)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from pipeline.core.dialect import Dialect
+from pipeline.core.dialect import POWER, Dialect
 from pipeline.core.errors import GAPS
 from pipeline.core.text import MONTHS, is_number
 from pipeline.core.words import inline
@@ -31,7 +31,8 @@ DATE = re.compile(rf"(?i){DAY}([ T]{CLOCK}\S*)?|{CLOCK}")
 LIKE = re.compile(
     r"(?=[.,]?\d)(\d{1,3}([,.' _\u2019\u00a0\u202f]\d{3})+|\d*)([.,]\d*)?([eE][+\-\u2212]?\d+)?"
 )
-MEASURED = re.compile(r"(.*?\d[.,]?)([ \u00a0\u202f]?)((?:[^\W\d_]|\u00b0)[\w/\u00b0\u00b7^]*)")
+MEASURED = re.compile(r"(.*?\d)([ \u00a0\u202f]?)((?:[^\W\d_]|\u00b0)[\w/\u00b0\u00b7^]*)")
+NO_UNITS = ("st", "nd", "rd", "th", "am", "pm")  # 1st, 10am
 SIGNS = "+-\u2212%$\u20ac\u00a3\u00a5 "
 SEPARATORS = (",", ".", " ", "'", "\u2019", "\u00a0", "\u202f")
 
@@ -76,7 +77,8 @@ def columns(cells: Mapping[str, Sequence[str]], given: Dialect) -> Columns:
     others = [name for name in cells if name not in numeric and typed(present[name])]
     nearly = _nearly(present, writing, used)
     gaps = _missing(cells, [*numeric, *nearly, *others], given)
-    notes += [note(name, cells, gaps.get("missing", [])) for name, cells in nearly.items()]
+    missing = gaps.get("missing", [])
+    notes += [note(name, cells, missing, used.get(name, "")) for name, cells in nearly.items()]
     found = writing | ({"units": used} if used else {}) | gaps
     return Columns([*cells], found, numeric, notes)
 
@@ -143,7 +145,7 @@ def _units(present: dict[str, set[str]]) -> dict[str, str]:
         if signs and len(shared := set.intersection(*signs)) == 1 == len(set.union(*signs)):
             found[name] = shared.pop()
         unit = unit_of(min(column, default=""))
-        if unit and not re.search(r"\d", unit) and all(unit_of(cell) == unit for cell in column):
+        if unit and all(unit_of(cell) == unit for cell in column):
             found[name] = unit
     return found
 
@@ -151,8 +153,10 @@ def _units(present: dict[str, set[str]]) -> dict[str, str]:
 def unit_of(cell: str) -> str | None:
     """The unit behind a number; nothing where there is none, and None where there is no number.
 
-    >>> [unit_of(cell) for cell in ("12 kg", "1,5kg", "3 m", "7", "12a", "kg")]
-    ['kg', 'kg', 'm', '', None, None]
+    >>> [unit_of(cell) for cell in ("12 kg", "1,5kg", "3 m2", "7")]
+    ['kg', 'kg', 'm2', '']
+    >>> [unit_of(cell) for cell in ("12a", "kg", "2024Q1", "1. Yes", "1st", "10 AM")]
+    [None, None, None, None, None, None]
     """
     if like_number(cell):
         return ""
@@ -160,6 +164,8 @@ def unit_of(cell: str) -> str | None:
     if not (match and like_number(match[1])):
         return None
     _, gap, unit = match.groups()
+    if unit.lower() in NO_UNITS or re.search(r"\d", POWER.sub("", unit)):
+        return None
     return unit if gap or len(unit) > 1 else None  # 12a is the number of a house
 
 
@@ -206,14 +212,25 @@ def _any_quoted(
     return any(isinstance(c, Quoted) and c in missing for name in names for c in cells[name])
 
 
-def note(column: str, cells: Iterable[str], missing: Sequence[str]) -> str:
-    """That cells make text of their column, and what to do where they mean none."""
+def note(column: str, cells: Iterable[str], missing: Sequence[str], unit: str) -> str:
+    """That cells make text of their column, and what to do where they mean none.
+
+    Parameters
+    ----------
+    column : str
+    cells : iterable of str
+    missing : sequence of str
+        What is declared to be none.
+    unit : str
+        The sign or unit that the other cells have; nothing where they are plain numbers.
+    """
     first, *more = sorted(cells)
     word = not any(map(str.isdigit, first)) and first.lower().strip("+-") not in INFINITE
     declare = f"declare missing: {inline([*missing, first])}; {GAPS}"
     remedy = f" (where it means none, {declare})" * word
     others = f", nor are {', '.join(map(repr, more[:2]))}{' ...' * (len(more) > 2)}" * bool(more)
-    return f"column {column} is text: {first!r} is no finite number{others}{remedy}"
+    number = f"finite number{f' with {unit} beside it' * bool(unit)}"
+    return f"column {column} is text: {first!r} is no {number}{others}{remedy}"
 
 
 def _nearly(

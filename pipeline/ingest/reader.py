@@ -83,7 +83,8 @@ class CsvFile(TableFile):
         first = next(records(self.path, dialect), None)
         if first is None:
             expected = "a header line and rows" if dialect.headed else "rows"
-            raise PipelineError(f"{self.path}: is empty; expected {expected}")
+            behind = f" behind line {dialect.skip_lines}" * bool(dialect.skip_lines)
+            raise PipelineError(f"{self.path}: is empty{behind}; expected {expected}")
         self._line = first.cells if dialect.headed else []
         named = first.cells if dialect.headed else dialect.names
         # of row names the header has a blank cell, or none

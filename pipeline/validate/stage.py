@@ -34,6 +34,7 @@ from pipeline.core.text import is_number
 from pipeline.core.words import written
 from pipeline.validate.centuries import centuries
 from pipeline.validate.data_warnings import data_warnings
+from pipeline.validate.placeholders import placeholders
 from pipeline.validate.profile import Profile
 from pipeline.validate.schema import load_schema, of_dates, require_above_0
 from pipeline.validate.table import check_table
@@ -77,7 +78,8 @@ def validate(dataset: str) -> None:
     if count:
         shown = [*columns, *(text for _, _, text in problems.first)][:SHOWN]
         raise PipelineError(f"{counted(shown, count)}\nexpected by {layout.schema(dataset)}")
-    found, muted = [*data_warnings(profile, where), *centuries(path, settings)], ingest.mute
+    of_dates_alone = *centuries(path, settings), *placeholders(path, settings)
+    found, muted = [*data_warnings(profile, where), *of_dates_alone], ingest.mute
     rejected = read_rejected(path)
     aside = [said(where.path, rejected, profile.rows + len(rejected))] if rejected else []
     told = [*aside, *heard(found, muted)]

@@ -147,28 +147,78 @@ def test_one_impossible_date_is_named_and_can_be_left_out(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "form", "others", "row", "cell"),
+    ("cells", "forms", "others", "row", "cell"),
     [
-        (["x", *["1.2.2024"] * 20], "%d.%m.%Y", 1, 0, "x"),
-        ([*["1.2.2024"] * 20, None, "30.2.2024", "x"], "%d.%m.%Y", 2, 21, "30.2.2024"),
-        ([*["2024-01-31"] * 20, "2024-02-30"], r"^\d{4}-\d\d-\d\d$", 1, 20, "2024-02-30"),
-        ([*["31/1/2024"] * 20, "1/31/2024"], "%d/%m/%Y", 1, 20, "1/31/2024"),
-        ([*["1.2.2024"] * 20, *["x"] * 3], None, 0, None, ""),
-        (["1.2.2024"] * 20, None, 0, None, ""),
-        ([f"w{k}" for k in range(20)], None, 0, None, ""),
+        (["x", *["1.2.2024"] * 20], ["%d.%m.%Y"], 1, 0, "x"),
+        ([*["1.2.2024"] * 20, None, "30.2.2024", "x"], ["%d.%m.%Y"], 2, 21, "30.2.2024"),
+        ([*["2024-01-31"] * 20, "2024-02-30"], [r"^\d{4}-\d\d-\d\d$"], 1, 20, "2024-02-30"),
+        ([*["31/1/2024"] * 20, "1/31/2024"], ["%d/%m/%Y"], 1, 20, "1/31/2024"),
+        ([*["1/2/2024"] * 20, "31/1/2024", "x"], ["%d/%m/%Y"], 1, 21, "x"),
+        ([*["1/2/2024"] * 20, "x"], ["%d/%m/%Y", "%m/%d/%Y"], 1, 20, "x"),
+        ([*["1.2.2024"] * 20, *["x"] * 3], [], 0, None, ""),
+        (["1.2.2024"] * 20, [], 0, None, ""),
+        ([f"w{k}" for k in range(20)], [], 0, None, ""),
     ],
 )
 def test_the_cells_that_are_no_dates_are_known_where_they_are_few(
-    cells: Sequence[str], form: str | None, others: int, row: int | None, cell: str
+    cells: Sequence[str], forms: Sequence[str], others: int, row: int | None, cell: str
 ) -> None:
     found = column_of(cells).nearly
-    assert (found and found[0]) == form
-    if found:
-        assert found[1][1:] == (others, row, cell)
+    assert [*found] == forms
+    assert {one[1:] for one in found.values()} == ({(others, row, cell)} if forms else set())
 
 
-def today(years: int) -> datetime.date:
-    return datetime.date.today() + datetime.timedelta(days=366 * years)
+def test_a_stray_cell_is_none_in_each_form_that_the_others_may_have(cli: Cli) -> None:
+    file = written(
+        a=lambda k: "n.b." if k == 30 else f"{k % 12 + 1}/{k % 7 + 1}/2024",
+        b=lambda k: {30: "31/1/2024", 40: "1/31/2024"}.get(k, f"{k % 12 + 1}/{k % 7 + 1}/2024"),
+        c=lambda k: k / 4,
+    )
+    code, said, errors = cli("add", file, "--target", "y", "--dry-run")
+    told = " ".join(said.split())
+    assert code == 0
+    assert "a: dates as %d/%m/%Y or %m/%d/%Y, but for 1 of 60: 'n.b.' " in told
+    each = "as %d/%m/%Y, but for 1 of 60: '1/31/2024'; or as %m/%d/%Y, but for 1 of 60: '31/1/2024'"
+    assert f"b: dates {each}" in told
+    assert [line.split(": it is left")[0] for line in errors.splitlines()] == [
+        f"warning: add: new.csv, line {place}: {cell} is no date as {form} as others are"
+        for place, cell, form in (
+            ("32, column a", "'n.b.'", "%d/%m/%Y or %m/%d/%Y"),
+            ("42, column b", "'1/31/2024'", "%d/%m/%Y"),
+            ("32, column b", "'31/1/2024'", "%m/%d/%Y"),
+        )
+    ]
+
+
+def test_dates_that_stand_for_none_are_said_by_add_and_by_validate(cli: Cli) -> None:
+    def dated(none: str, form: str) -> Callable[[int], str]:
+        first = datetime.date(2001, 1, 1)
+        return lambda k: (
+            none if k % 5 == 0 else (first + datetime.timedelta(days=31 * k)).strftime(form)
+        )
+
+    file = written(
+        a=dated("9999-12-31", "%Y-%m-%d"),
+        b=dated("01.01.1900 00:00", "%d.%m.%Y 08:30"),
+        c=dated("19000101", "%Y%m%d"),
+        d=dated("2001-01-01", "%Y-%m-%d"),
+    )
+    code, said, errors = cli("add", file, "--target", "y")
+    told = " ".join(said.split())
+    assert (code, errors) == (0, "")
+    ends = "2001-02-01 to 2006-01-04"
+    days = {"a": "9999-12-31", "b": "1900-01-01", "c": "1900-01-01"}
+    for name, none in days.items():
+        seen = f"{none} stands in 12 of 60 cells, all but such lie in {ends}"
+        how = "if that is no value, add --missing with the cell as the file writes it"
+        assert f"note {name}: {seen}: {how}" in told
+    assert told.count(" note ") == 3
+    assert cli("ingest", "new")[0] == 0
+    code, _, errors = cli("validate", "new")
+    warned = [line for line in errors.splitlines() if line.endswith("[sentinel]")]
+    assert (code, len(warned)) == (0, 3)
+    for (name, none), line in zip(days.items(), warned, strict=True):
+        assert f"column {name}: 12 of 60 dates are {none}, all but such lie in {ends}: if" in line
 
 
 @pytest.mark.parametrize(
@@ -177,7 +227,8 @@ def today(years: int) -> datetime.date:
         ("sold", lambda k: 15 + k % 10, ""),
         ("born", lambda k: 70 + k % 25, "they seem to be of births"),
         ("Geburtsdatum", lambda k: 70 + k % 25, "they seem to be of births"),
-        ("sold", lambda k: k % 5 + today(5).year % 100, "they go to 20"),
+        ("sold", lambda k: 29 - k % 5, ""),  # whatever day it is
+        ("sold", lambda k: 30 + k % 5, "they go to 2034-"),
         ("entered", lambda k: 69 + k % 30, ""),
     ],
 )
@@ -227,20 +278,82 @@ def test_numbers_with_a_unit_are_numbers_and_of_several_units_are_not(cli: Cli) 
         c=lambda k: f"{k} {'kg' if k % 2 else 'g'}",
         d=lambda k: f"{k}a",
         e=lambda k: f"{k} m" if k % 2 else k,
+        f=lambda k: f"{k % 30} {'kg' if k % 7 else 'lb'}",
+        g=lambda k: ("16 GB", "32 GB", "1 TB")[k % 3],
+        h=lambda k: f"{k} m2",
+        i=lambda k: f"{2020 + k % 5}Q{k % 4 + 1}",
     )
     code, said, errors = cli("add", file, "--target", "y")
     assert (code, errors) == (0, "")
-    assert load_params().dataset("new").ingest.csv.units == {"a": "kg", "b": "m\u00b2"}
+    units = {"a": "kg", "b": "m\u00b2", "h": "m2"}
+    assert load_params().dataset("new").ingest.csv.units == units
     told = " ".join(said.split())
-    assert "kg, m\u00b2 beside numbers" in told
-    assert "numbers 2: a, b" in told
-    assert "c: numbers with a unit (g, kg): write all in one, or the numbers alone" in told
+    assert "kg, m\u00b2, m2 beside numbers" in told
+    assert "numbers 3: a, b, h categories 2: g (3), i (20)" in told
+    mend = "write all in one, or the numbers alone"
+    assert f"c: numbers with several units (g, kg): {mend}, or say category here" in told
     assert "d: an identifier: another text in each row" in told
-    assert "e: numbers with a unit (m, and without one): write all in one" in told
+    assert f"e: numbers with a unit (m) and without one: {mend}, or say category here" in told
+    assert f"f: numbers with several units (kg, lb): {mend}, or say category here" in told
+    few = f"a category, since few are different; {mend}, where they are amounts"
+    assert f"note g: numbers with several units (GB, TB): {few}" in told
     assert [cli(stage, "new")[0] for stage in ("ingest", "validate", "split")] == [0, 0, 0]
     found = pq.read_table("data/1_ingested/new.parquet")
     assert found["a"].to_pylist() == [*ROWS]
     assert found["b"].to_pylist() == [k + 0.5 for k in ROWS]
+    assert found["h"].to_pylist() == [*ROWS]
+
+
+def test_a_unit_that_comes_late_in_a_long_file_is_said(cli: Cli) -> None:
+    """Its head, of some 64 KB, proposes what it is."""
+    cells = [f"{k % 250} kg" for k in range(12_000)]
+    cells[11_000], cells[11_002] = "0", "0 lb"
+    lines = (f"{cell},{k % 1000 / 8},{k}\n" for k, cell in enumerate(cells))
+    Path("new.csv").write_text("a,b,y\n" + "".join(lines))
+    code, said, _ = cli("add", "new.csv", "--target", "y", "--dry-run")
+    told = " ".join(said.split())
+    assert code == 0
+    assert (
+        "left out a: numbers with several units (kg, lb) and without one: write all in one" in told
+    )
+    assert (
+        "note column a is text: '0' is no finite number with kg beside it, nor are '0 lb'" in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "units"),
+    [
+        ([f"{k} kg" for k in range(60)], {"kg"}),
+        ([f"{k} {'kg' if k < 50 else 'lb'}" for k in range(60)], {"kg", "lb"}),
+        (["7", None, "7 kg"], {"", "kg"}),
+        ([*(f"{k} kg" for k in range(30)), "kg", *(f"{k} kg" for k in range(30))], set()),
+        ([None] * 8 + ["1 kg"], {"kg"}),
+        ([f"{k} kg" for k in range(20_000)], {"kg"}),
+    ],
+)
+def test_the_units_of_a_column_are_known(cells: Sequence[str | None], units: set[str]) -> None:
+    table = pa.table({"a": pa.array(cells, pa.string())})
+    size = max(7, len(cells) // 3)
+    groups = [table.slice(k, size) for k in range(0, len(cells), size)]
+    assert contents(groups)["a"].units == units
+
+
+def test_letters_of_a_code_are_no_units() -> None:
+    """Dutch postcodes."""
+    letters = [f"{chr(65 + k % 26)}{chr(65 + k // 7 % 26)}" for k in range(600)]
+    cells = [f"{1000 + k % 20} {letters[k % 50]}" for k in range(600)]
+    assert kind("a", column_of(cells)).name == "drop"
+    assert kind("a", column_of(cells)).why.startswith("free text: 100 different")
+    assert kind("a", column_of(cells * 4)).name == "category"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("1 yes", "2 no"), ("1. yes", "2. no"), ("1st", "2nd", "3rd", "4th"), ("1 am", "3 pm")],
+)
+def test_numbered_words_are_categories_without_a_note(words: Sequence[str]) -> None:
+    assert kind("a", column_of(words * 20)) == ("category", "", "")
 
 
 def test_whole_numbers_that_are_days_are_dates(cli: Cli) -> None:

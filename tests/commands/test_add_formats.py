@@ -262,8 +262,24 @@ def test_titles_above_the_table_may_stand_above_rows_to_predict_or_not(
         answers.append(out)
     assert answers[0] == answers[1]
     assert answers[0].count("\n") == 10
-    write(tmp_path / name, [], {"aria": new.pop("area"), **new})
-    assert cli("predict", "flats", tmp_path / name, "--model", "closed_form")[0] == 2
+    area = new.pop("area")
+    for count in (0, 1, 9):
+        for other, problem in (
+            ({"aria": area}, "aria is not in the schema (did you mean area?)"),
+            ({"area": area, "more": area}, "more is not in the schema"),
+            ({}, "area is missing\n"),
+        ):
+            cells = {column: cells[:count] for column, cells in (other | new).items()}
+            write(tmp_path / name, [], cells)
+            code, _, errors = cli("predict", "flats", tmp_path / name, "--model", "closed_form")
+            assert (code, f"{name}: column {problem}" in errors) == (2, True), errors
+    if name == "flats.csv":
+        write(tmp_path / name, [], {"aria": area[:1]})
+        code, _, errors = cli("predict", "flats", tmp_path / name, "--model", "closed_form")
+        assert (code, ": is empty behind line 2; expected a header line" in errors) == (
+            2,
+            True,
+        )
 
 
 def test_rows_in_place_of_titles_are_warned_of_where_no_header_tells(

@@ -179,6 +179,25 @@ def test_a_difference_of_rounding_is_none() -> None:
     assert verdict(same, 0).best == "a"  # the first of equals
 
 
+@pytest.mark.parametrize(
+    ("theirs", "trivial", "words"),
+    [
+        (3e-28, 1, "not distinguishable"),  # of a target without noise: R2 1 - 1e-28
+        (3e-11, 1, "better"),
+        (3e-11, 1e4, "not distinguishable"),
+    ],
+)
+def test_what_rounding_leaves_of_the_trivial_score_is_no_difference(
+    theirs: float, trivial: float, words: str
+) -> None:
+    wide = 1 + NOISE / 100
+    scores = {"theirs": (theirs * wide).tolist(), "ours": (theirs / 3 * wide).tolist()}
+    found = verdict(evaluated(scores, (trivial * wide).tolist()), 0)
+    assert found.best == ("ours" if words == "better" else "theirs")  # of equals the first
+    between_them = between(found.comparisons, "ours", "theirs")
+    assert (found.verdict, between_them and between_them.words) == ("accepted", words)
+
+
 def test_trainers_that_are_equally_good_are_seldom_told_apart() -> None:
     """Of folds whose differences are noise, at most one in twenty pairs is called different."""
     called = 0
@@ -278,6 +297,36 @@ def test_a_lopsided_dataset_is_called_so() -> None:
     accuracies = (0.93 + 0.005 * NOISE).tolist()
     (note,) = verdict(evaluated({"ours": accuracies}, [0.9] * 50, metric="accuracy"), 0).notes
     assert "right in 90% of rows" in note
+
+
+@pytest.mark.parametrize(
+    ("threshold", "area", "why"),
+    [
+        (Goal(recall="ill", at_least=0.98), 0.83, "chosen for the recall of ill"),
+        (0.1, 0.83, "0.1"),
+        (0.1, 0.49, None),
+        (0.5, 0.83, None),
+    ],
+)
+def test_a_threshold_that_costs_accuracy_is_the_reason(
+    threshold: Goal | float, area: float, why: str | None
+) -> None:
+    """The trivial model takes the larger class, whatever recall is wanted."""
+    low = (0.7 + 0.01 * NOISE).tolist()
+    found = evaluated({"ours": low}, [0.9] * 50, metric="accuracy", cv_roc_auc=area)
+    ours = found.judged["ours"].model_copy(update={"threshold": 0.1})
+    models = found.judged | {"ours": ours}
+    notes = verdict(of_models(models, metric="accuracy", threshold=threshold), 0).notes
+    reason = "what it learns of the features does not hold for other rows"
+    if why:
+        reason = (
+            f"its threshold is {why}, which costs accuracy; its roc_auc, which has no threshold, "
+            "is 0.83"
+        )
+    worse = "ours does worse than the trivial model (accuracy 0.6996, mean 0.9)"
+    assert notes[0] == f"{worse}: {reason}."
+    wanted = "" if isinstance(threshold, Goal) else ", or a threshold for a recall,"
+    assert notes[1].endswith(f"accuracy tells little here; metric: roc_auc{wanted} tells more.")
 
 
 @pytest.mark.parametrize(("reached", "word"), [(0.97, "missed"), (0.985, "reached")])

@@ -216,7 +216,7 @@ def test_fault_110_a_workbook_that_is_damaged_or_hostile(
         (ARFF + "x,x\n", "line 6, column a: 'x', expected a finite number, as declared"),
         (ARFF + "1e999,x\n", "line 6, column a: '1e999', expected a finite number, as declared"),
         (ARFF.replace("b {", "a {"), "above line 4: column a stands there twice"),
-        (ARFF.removesuffix("1,x\n"), "is empty; expected rows"),
+        (ARFF.removesuffix("1,x\n"), "is empty behind line 4; expected rows"),
     ],
 )
 def test_fault_116_a_file_that_breaks_its_declarations(

@@ -129,6 +129,11 @@ FOUND: dict[str, tuple[str, dict[str, Any], dict[str, list[Any]] | None]] = {
         {"units": {"a": "kg", "b": "m\u00b2"}},
         {"a": [12, 7], "b": [1.5, 2], "c": ["12a", "7a"]},
     ),
+    "units with a power": (
+        "a,b\n55 m2,1e3kg/m3\n1e2 m2,2kg/m3\n",
+        {"units": {"a": "m2"}},
+        {"a": [55, 100], "b": ["1e3kg/m3", "2kg/m3"]},
+    ),
     "thousands below 0 with a unit": (
         "a;b\n-$1,234;1\n$12,300;2\n",
         {"delimiter": ";", "thousands": ",", "units": {"a": "$"}},

@@ -161,6 +161,7 @@ def test_what_does_not_fit_is_refused(file: Path, case: str) -> None:
         ({"decimal": ",", "quote": None}, "a sign of numbers, too"),
         ({"thousands": "."}, "is the decimal sign, too"),
         ({"units": {"a": "5%"}}, "without digits"),
+        ({"units": {"a": "e2"}}, "without digits"),
         ({"header": "commented"}, "needs comment"),
         ({"header": ["a"], "skip_after_header": 1}, "declare skip_lines"),
     ],

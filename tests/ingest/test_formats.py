@@ -356,7 +356,7 @@ def test_arff_is_read_as_it_declares(tmp_path: Path) -> None:
         (f"{DATA}1,2,{{5}}\n", "line 5: has 3 fields, expected 2"),
         (f"{DATA}1,x\n", "line 5, column b: 'x', expected a finite number, as declared"),
         (f"{DATA}'1',2\n\"1\",3\n", "line 6: has quotes of another kind than line 5"),
-        (f"{DATA}\n", "is empty; expected rows"),
+        (f"{DATA}\n", "is empty behind line 4; expected rows"),
         ("@relation r\n@attribute a relational\n", "line 2: attribute a is relational"),
         ("a,b\n1,2\n", "line 1: 'a,b', expected @relation"),
         ("@relation r\n", "has no line @data"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from pipeline.validate.sentinels import sentinels
+from pipeline.validate.sentinels import day_of, sentinel_dates, sentinels
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -96,3 +96,53 @@ def test_negative_nines_are_found_in_skewed_columns(value: float) -> None:
 def test_a_single_value_far_outside_is_an_outlier() -> None:
     values = np.random.default_rng(0).normal(size=40)
     assert sentinels(np.append(values, -200)) == []
+
+
+def days(first: str, last: str, step: str = "D") -> np.ndarray:
+    """Dates from the first on, before the last."""
+    steps = np.arange(first, last, dtype=f"datetime64[{step}]")
+    return steps.astype("datetime64[D]").astype(float)
+
+
+HONEST: dict[str, np.ndarray] = {
+    "days from 1900 on": days("1900-01-01", "1900-03-01"),
+    "months from 1970 on": np.tile(days("1970-01", "1975-01", "M"), 3),
+    "years from 1900 on": np.tile(days("1900", "2000", "Y"), 10),
+    "six years": np.repeat(days("1960", "1966", "Y"), 7),
+    "years to 2100": np.tile(days("1990", "2101", "Y"), 2),
+    "births": np.append(days("1900-01-01", "1990-01-01")[::97], [days("1900", "1901", "Y")] * 2),
+    "one of 1970": np.append(days("2000-01-01", "2010-01-01")[::97], days("1970", "1971", "Y")),
+    "mostly one day": np.repeat(days("1970", "1980", "Y"), [40, *range(1, 10)]),
+}
+
+
+@pytest.mark.parametrize("dates", HONEST)
+def test_honest_dates_have_none(dates: str) -> None:
+    assert sentinel_dates(HONEST[dates]) == []
+
+
+@pytest.mark.parametrize("date", ["0001-01-01", "1900-01-01", "1970-01-01", "9999-12-31"])
+@pytest.mark.parametrize("every", [5, 50])
+def test_dates_that_programs_write_for_none_are_found(date: str, every: int) -> None:
+    drawn = np.random.default_rng(0).choice(days("2001-01-01", "2019-12-31"), 200) + 0.5
+    none = np.arange(200) % every == 0
+    [found] = sentinel_dates(np.where(none, np.datetime64(date).astype(float), drawn))
+    rest = drawn[~none]
+    assert (day_of(found.value), found.times) == (date, none.sum())
+    assert (found.low, found.high) == (np.floor(rest.min()), np.floor(rest.max()))
+
+
+def test_a_date_among_others_is_found_where_it_is_too_frequent() -> None:
+    births = np.append(days("1930-01-01", "2005-01-01")[::97], [0.0] * 50)
+    assert [(day_of(one.value), one.times) for one in sentinel_dates(births)] == [
+        ("1970-01-01", 50)
+    ]
+
+
+def test_both_ends_are_found() -> None:
+    ends = [np.datetime64(one).astype(float) for one in ("1900-01-01", "9999-12-31")]
+    found = sentinel_dates(np.append(days("2001-01-01", "2001-03-01"), ends * 3))
+    assert [(day_of(one.value), day_of(one.low), day_of(one.high)) for one in found] == [
+        ("1900-01-01", "2001-01-01", "2001-02-28"),
+        ("9999-12-31", "2001-01-01", "2001-02-28"),
+    ]

@@ -4,22 +4,23 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.commands.contents import MOST, STRAY, Column, Dated
-from pipeline.core.dates import CENTURIES, ISO, century_doubt, ends_of
+from pipeline.core.dates import AGREED, CENTURIES, ISO, century_doubt, ends_of
 from pipeline.core.text import EXACT, shown
 from pipeline.core.words import inline
-from pipeline.ingest.numbers import CLOCK, unit_of
+from pipeline.ingest.numbers import CLOCK
 
 TIME = re.compile(CLOCK, re.IGNORECASE)
 DIGITS = "%Y%m%d"  # of dates that are written as whole numbers
 CENTURY = range(1900_00_00, 2100_00_00)  # and of those that are meant so
 SEVERAL = 5  # different numbers that are dates by no chance
 CATEGORIES = 1000  # of one column, at most
+CHOICES = 10  # different measures that are a choice between them, at most
+UNITS = 10  # of one column, at most: more are letters of a code
 # Names of columns that name rows, whatever is in them; of some that number rows; of identifiers.
 # pandas calls an index in a Parquet file __index_level_0__.
 ROW_NAMES = re.compile(r"(?i)row[ _.]?(names?|numbers?|id)|__index_level_\d+__")
@@ -36,10 +37,13 @@ class Kind(NamedTuple):
         number, category, date or drop, as `split.columns` of params.yaml.
     why : str
         The reason for drop.
+    note : str
+        What else is to be known of it.
     """
 
     name: Literal["number", "category", "date", "drop"]
     why: str = ""
+    note: str = ""
 
 
 def with_dates(columns: Mapping[str, Column]) -> dict[str, Column]:
@@ -79,11 +83,15 @@ def kind(name: str, column: Column, csv: bool = True) -> Kind:
         why = _dates(name, column, csv)
         return Kind("drop", why) if why else Kind("date")
     if near := stray(column, csv):
-        form, few = near
-        cells = f"{few.others:,} of {column.values:,}"
-        return Kind("drop", f"dates as {called(form)}, but for {cells}: {shown(few.cell)}")
-    why = (_text if column.dtype == "str" else _numbers)(name, column)
-    return Kind("drop", why) if why else Kind("category" if column.dtype == "str" else "number")
+        parts = (
+            f"as {form}, but for {few.others:,} of {column.values:,}: {shown(few.cell)}"
+            for form, few in near
+        )
+        return Kind("drop", f"dates {'; or '.join(parts)}")
+    if column.dtype == "str":
+        return _text(name, column)
+    why = _numbers(name, column)
+    return Kind("drop", why) if why else Kind("number")
 
 
 def _dates(name: str, column: Column, csv: bool) -> str:
@@ -106,18 +114,24 @@ def _dates(name: str, column: Column, csv: bool) -> str:
     declared = " or ".join(f"dates: {{{inline(name)}: {inline(one)}}}" for one in forms)
     if not form:
         return f"{written}: declare in ingest.csv which, {declared}, and say date here"
-    doubt = century_doubt(name, form, column.dates[form], date.today().isoformat())
+    doubt = century_doubt(name, form, column.dates[form], AGREED)
     remedy = f"write four digits or, if that is right, declare in ingest.csv {declared}, and say"
     return f"{written}, and {doubt}: {CENTURIES}; {remedy} date here" if doubt else ""
 
 
-def stray(column: Column, csv: bool) -> tuple[str, Dated] | None:
-    """The form in which all cells but a few are dates that could be taken, and these few."""
-    near = column.nearly
-    return near if near and (csv or near[0] in ISO) else None
+def stray(column: Column, csv: bool) -> list[tuple[str, Dated]]:
+    """The forms in which all cells but a few are dates that could be taken, and these few.
+
+    Forms in which the same cells are none stand together: `%d/%m/%Y or %m/%d/%Y`.
+    """
+    found = dict[tuple[int, int | None, str], list[str]]()
+    near = {form: one for form, one in column.nearly.items() if csv or form in ISO}
+    for form, one in near.items():
+        found.setdefault((one.others, one.row, one.cell), []).append(form)
+    return [(" or ".join(map(_called, forms)), near[forms[0]]) for forms in found.values()]
 
 
-def called(form: str) -> str:
+def _called(form: str) -> str:
     """How people call a form of dates."""
     return "ISO 8601" if form in ISO else form
 
@@ -166,28 +180,35 @@ def _inexact(column: Column) -> bool:
     return column.dtype == "int64" and max(abs(column.low), abs(column.high)) >= EXACT
 
 
-def _text(name: str, column: Column) -> str:
+def _text(name: str, column: Column) -> Kind:
     if column.times and all(map(TIME.fullmatch, column.counts or [""])):
-        return "times of day: write them as numbers, of hours say, or say category here"
+        why = "times of day: write them as numbers, of hours say, or say category here"
+        return Kind("drop", why)
     if column.times:
-        return "times of day, or dates of several forms"
+        return Kind("drop", "times of day, or dates of several forms")
     if ROW_NAMES.fullmatch(name):
-        return "row names"
+        return Kind("drop", "row names")
+    if measured := _measured(column):
+        return measured
     if not column.repeats:
-        return _measured(column) or "an identifier: another text in each row"
+        return Kind("drop", "an identifier: another text in each row")
     most = min(max(20, column.rows // 10), CATEGORIES)
     if column.different is None or column.different > most:
         different = f"more than {MOST:,}" if column.different is None else f"{column.different:,}"
-        free = f"free text: {different} different in {column.rows:,} rows"
-        return _measured(column) or free
-    return ""
+        return Kind("drop", f"free text: {different} different in {column.rows:,} rows")
+    return Kind("category")
 
 
-def _measured(column: Column) -> str:
-    """That text is numbers with units, as far as it was counted."""
-    units = {unit_of(cell) for cell in column.counts or ()}
-    if None in units or units <= {""}:
-        return ""
-    named = ", ".join(sorted(filter(None, units)))
-    bare = ", and without one" * ("" in units)
-    return f"numbers with a unit ({named}{bare}): write all in one, or the numbers alone"
+def _measured(column: Column) -> Kind | None:
+    """Text that is numbers with units: a category where a few values are chosen from."""
+    units = sorted(column.units - {""})
+    if not 0 < len(units) <= UNITS or column.different == len(column.units):  # "1 yes", "2 no"
+        return None
+    several = len(units) > 1
+    bare = " and without one" * ("" in column.units)
+    what = f"numbers with {'several units' if several else 'a unit'} ({', '.join(units)}){bare}"
+    mend = f"write {'all in one, or ' * (several or bool(bare))}the numbers alone"
+    if column.different and column.different <= min(CHOICES, column.values // 2):
+        note = f"{what}: a category, since few are different; {mend}, where they are amounts"
+        return Kind("category", note=note)
+    return Kind("drop", f"{what}: {mend}, or say category here")

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.commands.add.block import block, models
 from pipeline.commands.add.files import same
-from pipeline.commands.add.kinds import Kind, at_least, called, kinds, stray, with_dates
+from pipeline.commands.add.kinds import Kind, at_least, kinds, stray, with_dates
 from pipeline.commands.add.missing import option, refuse_absent
 from pipeline.commands.add.target import FEWEST, Target, find_target
 from pipeline.commands.add.words import Told, notes
@@ -272,16 +272,14 @@ def _warn_of_stray(
 ) -> None:
     """Name the cells because of which columns are left out that are else of dates."""
     for name, column in columns.items():
-        if (near := stray(column, csv)) is None:
-            continue
-        form, few = near
-        place = "" if few.row is None else f", {unit} {lines[few.row]}"
-        first = f" (the first of {few.others:,})" * (few.others > 1)
-        beside = ", or one of 1900 to 2099," * (few.row is None)
-        text = f"{shown(few.cell)}{first} is no date as {called(form)}{beside} as others are: it is"
-        mend = f"left out; mend the cell, or take it for no value by {option(few.cell)}"
-        text = f"{file}{place}, column {name}: {text} {mend}"
-        warnings.warn(text, PipelineWarning, stacklevel=3)
+        for form, few in stray(column, csv):
+            place = "" if few.row is None else f", {unit} {lines[few.row]}"
+            first = f" (the first of {few.others:,})" * (few.others > 1)
+            beside = ", or one of 1900 to 2099," * (few.row is None)
+            text = f"{shown(few.cell)}{first} is no date as {form}{beside} as others are: it is"
+            mend = f"left out; mend the cell, or take it for no value by {option(few.cell)}"
+            text = f"{file}{place}, column {name}: {text} {mend}"
+            warnings.warn(text, PipelineWarning, stacklevel=3)
 
 
 def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:

@@ -98,8 +98,11 @@ def _subjects(told: Told) -> Iterator[tuple[str, str]]:
         yield "left out" * (k == 0), f"{', '.join(names)}: {why}"
     for note in notes(told.found):
         yield "note", note
+    for name in of["category"]:
+        if note := told.kinds[name].note:
+            yield "note", f"{name}: {note}"
     amounts = {target.name: told.columns[target.name]} if target.task == "regression" else {}
-    for name, column in (amounts | of["number"]).items():
+    for name, column in (amounts | of["number"] | of["date"]).items():
         for seen in column.suspects:
             how = "if that is no value, add --missing with the cell as the file writes it"
             yield "note", f"{name}: {seen}: {how}"

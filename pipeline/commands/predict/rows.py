@@ -216,13 +216,15 @@ def _opened(
 
 
 def _below_titles(names: Set[str], titles: int, opening: Callable[[int], File]) -> File:
-    """The file with its header behind so many lines, or at its top if only there it has names."""
+    """The file with its header behind so many lines, or at its top if there it has more names."""
+    found = list[File]()
     for lines in (titles, 0):
         with suppress(PipelineError):
-            file = opening(lines)
-            if names <= {*file.header}:
-                return file
-    return opening(titles)
+            found.append(opening(lines))
+            if names <= {*found[-1].header}:
+                return found[-1]
+    best = max(found, key=lambda file: len(names & {*file.header}), default=None)
+    return best if best and names & {*best.header} else opening(titles)
 
 
 def _warn_of_rows(path: Path, dialect: Dialect) -> None:

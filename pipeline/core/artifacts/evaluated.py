@@ -23,6 +23,7 @@ FAILED, GREW = "training failed", "its loss grew"
 
 LOWER_IS_BETTER = {"mse", "mae", "log_loss", "brier"}
 NOTHING = 1e-6  # a smaller difference, as a share of the score, is no difference
+ROUNDING = 1e-12  # nor is one below this share of the trivial model's score
 
 
 class Scheme(Settings):
