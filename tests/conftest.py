@@ -236,11 +236,20 @@ def copied(clone: Clone, folder: Path) -> Clone:
 
 
 def reduced(clone: Clone, folder: Path, *datasets: str) -> Clone:
-    """A copy of a clone with some of its datasets alone, reproduced and committed.
-
-    Its dvc.lock has the stages of the others still.
-    """
+    """A copy of a clone with some of its datasets alone, reproduced and committed."""
     copy = copied(clone, folder)
     keep_datasets(copy.folder / "params.yaml", *datasets)
+    _keep_stages(copy.folder / "dvc.lock", *datasets)
     copy.ok("dvc repro && git commit -q -a -m made")
     return copy
+
+
+def _keep_stages(lock: Path, *datasets: str) -> None:
+    """Leave the stages of these datasets alone, and those of none: DVC reads all at each stage."""
+    yaml = YAML()
+    content = yaml.load(lock.read_text())
+    for name in [*content["stages"]]:
+        _, _, key = name.partition("@")
+        if key and key.partition("-")[0] not in datasets:
+            del content["stages"][name]
+    yaml.dump(content, lock)

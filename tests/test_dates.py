@@ -406,8 +406,8 @@ def test_a_form_is_declared_by_the_parts_of_strptime() -> None:
 
 
 @pytest.fixture
-def clone(reproduced: Clone, tmp_path: Path) -> Clone:
-    return copied(reproduced, tmp_path / "copy")
+def clone(house_alone: Clone, tmp_path: Path) -> Clone:
+    return copied(house_alone, tmp_path / "copy")
 
 
 @pytest.mark.slow

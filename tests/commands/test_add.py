@@ -663,11 +663,8 @@ def test_a_champion_goes_with_its_dataset(cli: Cli) -> None:
 
 
 @pytest.fixture(scope="module")
-def clone(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    clone = copied(reproduced, tmp_path_factory.mktemp("add"))
-    clone.ok("python -m pipeline remove breast_cancer && python -m pipeline remove synthetic")
-    clone.ok("dvc repro -q && git add -A && git commit -qm house")
-    return clone
+def clone(house_alone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return copied(house_alone, tmp_path_factory.mktemp("add"))
 
 
 @pytest.mark.slow

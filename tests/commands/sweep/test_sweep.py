@@ -319,8 +319,8 @@ def until(terminal: int, pattern: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_winner_is_what_dvc_trains_next(reproduced: Clone, tmp_path: Path) -> None:
-    clone = copied(reproduced, tmp_path)
+def test_the_winner_is_what_dvc_trains_next(house_alone: Clone, tmp_path: Path) -> None:
+    clone = copied(house_alone, tmp_path)
     before = clone.ok("git status --short").splitlines()
     out = clone.ok(
         "python -m pipeline sweep house manual_gd lr=0.1,1 epochs=50,60 --apply",

@@ -11,7 +11,7 @@ import pytest
 from pipeline.commands.verify import _result
 from pipeline.commands.verify.difference import difference
 from pipeline.core.dvc_lock import Output
-from tests.conftest import Clone, copied
+from tests.conftest import ROOT, Clone, copied
 from tests.kills import wait_for
 
 
@@ -81,9 +81,12 @@ def test_of_a_folder_the_file_and_the_number_that_differ_are_told(workspace: Pat
 
 @pytest.fixture
 def clone(house_alone: Clone, tmp_path: Path) -> Clone:
-    """One dataset; dvc.lock has the stages of the others still."""
-    clone = copied(house_alone, tmp_path)
-    assert "evaluate@synthetic" in (clone.folder / "dvc.lock").read_text()
+    """One dataset; dvc.lock has a stage of another, as after its block was taken out."""
+    clone, text = copied(house_alone, tmp_path), (ROOT / "dvc.lock").read_text()
+    gone = text[text.index("  evaluate@synthetic:\n") : text.index("  evaluate@breast_cancer:\n")]
+    with (clone.folder / "dvc.lock").open("a") as lock:
+        lock.write(gone)
+    clone.ok("git commit -qam gone")
     return clone
 
 
