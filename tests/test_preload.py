@@ -79,7 +79,8 @@ class Project(Clone):
 
     def at_work(self, **env: str) -> subprocess.Popen[str]:
         """Start dvc, and wait until its stage `params` has written its worker's number."""
-        dvc = self.start("exec dvc repro", **env)
+        # the tests may run in the background, where SIGINT is ignored
+        dvc = self.start("exec env --default-signal=INT dvc repro", **env)
         assert wait_for(self._noted.exists)
         return dvc
 
