@@ -29,8 +29,8 @@ STAGES = (
 
 
 @pytest.fixture(scope="module")
-def clone(house_alone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return copied(house_alone, tmp_path_factory.mktemp("file system"))
+def clone(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return copied(reproduced, tmp_path_factory.mktemp("file system"))
 
 
 @pytest.mark.slow
