@@ -1,4 +1,4 @@
-"""Which rows train and which test: drawn, by what a row holds, or as a column says."""
+"""Which rows train and which test: drawn, the last, by what a row holds, or as a column says."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -7,11 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from sklearn.model_selection import GroupShuffleSplit
 
 from pipeline.core.columns import as_text
 from pipeline.core.errors import SHOWN, PipelineError
+from pipeline.core.kept import Kept, kept_together
 from pipeline.core.preprocessing import split_rows
 from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.split import SplitRows
 from pipeline.core.tables import Array
 
 Rows = NDArray[np.int64]
@@ -50,6 +53,8 @@ def sides(
         be on both sides.
     """
     split = settings.split
+    if kept := kept_together(table, used, split, where):
+        return (_groups if kept.kind == "groups" else _last)(kept, split, seed, f"{where}.split")
     if split.column is not None:
         told = table[split.column].take(used)
         return _as_told(told, f"{where}.split.column: {split.column}")
@@ -59,6 +64,34 @@ def sides(
     if stratified and split.test_size:
         _refuse_few(y, split.test_size, settings.evaluate.classes or [], f"{where}.split")
     return split_rows(len(y), split.test_size, seed, y if stratified else None)
+
+
+def _groups(kept: Kept, split: SplitRows, seed: int, where: str) -> tuple[Rows, Rows]:
+    """Groups drawn by scikit-learn's GroupShuffleSplit; `test_size` is their share."""
+    every, count = np.arange(len(kept.codes)), int(kept.codes.max(initial=0)) + 1
+    if split.test_size == 0:
+        return every, every[:0]
+    if split.test_size * count > count - 1:
+        raise PipelineError(
+            f"{where}.test_size: {split.test_size:g} of {count} group{'s' * (count != 1)} by "
+            f"{split.group} leaves none to train; lower it, or take another column"
+        )
+    drawn = GroupShuffleSplit(n_splits=1, test_size=split.test_size, random_state=seed)
+    train, test = next(drawn.split(every, groups=kept.codes))
+    return train, test
+
+
+def _last(kept: Kept, split: SplitRows, _: int, where: str) -> tuple[Rows, Rows]:
+    """The last rows, `test_size` of all, with those of the same moment as the first of them."""
+    n_test = int(np.ceil(split.test_size * len(kept.codes)))
+    first = np.sort(kept.codes)[-n_test] if n_test else len(kept.codes)
+    test = kept.codes >= first
+    if test.all():
+        raise PipelineError(
+            f"{where}.test_size: {split.test_size:g} of the rows are those of all moments by "
+            f"{split.time}, and leave none to train; lower it, or take another column"
+        )
+    return np.flatnonzero(~test), np.flatnonzero(test)
 
 
 def _as_told(column: pa.ChunkedArray, where: str) -> tuple[Rows, Rows]:

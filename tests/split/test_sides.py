@@ -1,72 +1,21 @@
 """Which rows test: drawn by class, by what they hold, or as a column says; through the stage."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 from scipy.stats import binomtest
 from sklearn.model_selection import train_test_split
 
 from pipeline.core import layout
 from pipeline.split.sides import by_hash
+from tests.split.conftest import Split, people
 
-Run = Callable[[str], tuple[int, str]]
-Split = Callable[..., tuple[int, str]]
-SCHEMA = """\
-schema_type: dataframe
-columns:
-  id: {dtype: str, nullable: true}
-  x: {dtype: float64}
-  part: {dtype: str, nullable: true}
-  y: {}
-strict: true
-"""
-KINDS = {"id": "drop", "part": "drop"}
-
-
-def people(n: int = 90) -> pd.DataFrame:
-    """Three rows a person; every ninth row is of the smaller class."""
-    rows = np.arange(n)
-    return pd.DataFrame(
-        {
-            "id": [f"p{k // 3}" for k in rows],
-            "x": np.random.default_rng(3).normal(size=n).round(3),
-            "part": np.where(rows % 4 == 1, "test", "train"),
-            "y": np.where(rows % 9 == 0, "rare", "often"),
-        }
-    )
-
-
-@pytest.fixture
-def split(workspace: Path, run: Run) -> Split:
-    """Ingest, validate and split a table by a block of params.yaml; what split answered."""
-
-    def split(table: pd.DataFrame, block: dict[str, object], task: str = "classification"):
-        table.to_csv("data/raw/people.csv", index=False)
-        kind = "str" if task == "classification" else "float64"
-        layout.schema("people").write_text(SCHEMA.replace("y: {}", f"y: {{dtype: {kind}}}"))
-        yaml = YAML()
-        content = yaml.load(Path("params.yaml").read_text())
-        ingest = {"source": "data/raw/people.csv", "csv": {"missing": [""]}}
-        labels = {"classes": ["often", "rare"], "positive": "rare", "threshold": 0.5}
-        content["datasets"]["people"] = {
-            "task": task, "target": "y", "ingest": ingest, "split": block,
-            "evaluate": labels if task == "classification" else {},
-        }  # fmt: skip
-        yaml.dump(content, Path("params.yaml"))
-        for stage in ("ingest", "validate"):
-            code, said = run(f"{stage} people")
-            if code:
-                return code, said
-        return run("split people")
-
-    return split
+OTHERS = {"id": "drop", "day": "drop"}
+KINDS = {"id": "drop", "part": "drop", "day": "drop"}
 
 
 def parts() -> tuple[list[int], list[int]]:
@@ -112,7 +61,8 @@ def test_the_order_of_columns_and_a_point_behind_a_number_move_no_row(split: Spl
     block = {"columns": KINDS, "by": "hash"}
     assert split(table, block)[0] == 0
     before = parts()
-    assert split(table[["x", "y", "id", "part"]].assign(x=table["x"].astype(float)), block)[0] == 0
+    other = table[["x", "y", "day", "id", "part"]].assign(x=table["x"].astype(float))
+    assert split(other, block)[0] == 0
     assert parts() == before
 
 
@@ -140,17 +90,21 @@ def test_seeds_part_rows_otherwise() -> None:
 
 def test_a_column_says_it_and_is_no_feature(split: Split) -> None:
     table = people()
-    assert split(table, {"columns": {"id": "drop"}, "column": "part"})[0] == 0
+    assert split(table, {"columns": OTHERS, "column": "part"})[0] == 0
     expected = table["part"] == "test"
     assert parts() == ([*np.flatnonzero(~expected)], [*np.flatnonzero(expected)])
     assert features() == ["x"]
 
 
 def test_a_key_is_no_feature_unless_it_is_declared_as_one(split: Split) -> None:
-    block: dict[str, object] = {"by": "hash", "key": "id", "columns": {"part": "drop"}}
+    block: dict[str, object] = {
+        "by": "hash",
+        "key": "id",
+        "columns": {"part": "drop", "day": "drop"},
+    }
     assert split(people(), block)[0] == 0
     assert features() == ["x"]
-    kinds = {"part": "drop", "id": "category"}
+    kinds = {"part": "drop", "day": "drop", "id": "category"}
     assert split(people(), block | {"columns": kinds, "rare": 2})[0] == 0
     assert "id=p11" in features()
 
@@ -162,8 +116,16 @@ def test_a_key_is_no_feature_unless_it_is_declared_as_one(split: Split) -> None:
         ({"column": "y"}, "split.column: there is no feature y (it is the target)"),
         ({"column": "id"}, "split.column: id says 'p0', 'p1', 'p2'"),
         ({"key": "id"}, "key: goes with by: hash only"),
-        ({"column": "part", "test_size": 0.2}, "test_size: column says which rows test"),
-        ({"column": "part", "by": "hash"}, "by: column says which rows test"),
+        ({"column": "part", "test_size": 0.2}, "column and test_size: each says which rows test"),
+        ({"column": "part", "by": "hash"}, "by and column: each says which rows test"),
+        ({"group": "id", "time": "day"}, "group and time: each says which rows test"),
+        ({"group": "idd"}, "split.group: there is no feature idd (did you mean id?)"),
+        ({"time": "part"}, "split.time: part is 'train' in some rows, expected numbers, or dates"),
+        ({"group": "id", "test_size": 0.99}, "test_size: 0.99 of 30 groups by id leaves none"),
+        (
+            {"time": "day", "test_size": 0.99},
+            "test_size: 0.99 of the rows are those of all",
+        ),
         ({"by": "group"}, "split.by: expected 'random', 'stratified' or 'hash', got"),
         ({"test_size": 0.01}, "split.test_size: 0.01 of 90 rows leaves 89 to train and 1 to test"),
     ],
@@ -177,18 +139,23 @@ def test_what_parts_no_rows_is_refused(split: Split, block: dict[str, object], s
 
 def test_gaps_in_what_parts_the_rows_are_refused(split: Split) -> None:
     table = people()
-    table.loc[7, ["id", "part"]] = None
+    table["day"] = table["day"].astype(str)
+    table.loc[7, ["id", "part", "day"]] = None
     code, message = split(table, {"columns": KINDS, "by": "hash", "key": "id"})
     assert (code, "split.key: id is missing in 1 rows" in message) == (2, True)
     code, message = split(table, {"columns": KINDS, "column": "part"})
     assert (code, "split.column: part says nothing in some rows" in message) == (2, True)
+    for key, name in (("group", "id"), ("time", "day")):
+        code, message = split(table, {"columns": KINDS, key: name})
+        assert code == 2
+        assert f"split.{key}: {name} is missing in 1 of 90 rows" in message
 
 
 def test_sides_without_rows(split: Split) -> None:
     table = people().assign(part="test")
-    code, message = split(table, {"columns": {"id": "drop"}, "column": "part"})
+    code, message = split(table, {"columns": OTHERS, "column": "part"})
     assert (code, "split.column: part says train in no row" in message) == (2, True)
-    assert split(table.assign(part="train"), {"columns": {"id": "drop"}, "column": "part"})[0] == 0
+    assert split(table.assign(part="train"), {"columns": OTHERS, "column": "part"})[0] == 0
     assert parts() == ([*range(90)], [])
 
 
