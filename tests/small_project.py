@@ -27,7 +27,7 @@ datasets:
     task: classification
     target: y
     ingest: {source: data/raw/small.csv}
-    split: {features: {random: 2}, test_size: 0.2}
+    split: {features: {random: 2}, test_size: 0.2, by: random}
     evaluate:
       classes: [bad, good]
       positive: bad

@@ -204,7 +204,10 @@ def test_mlflows_model_takes_raw_rows_and_says_the_same(
         ),
         ({"cyti": "category"}, "split.columns: there is no feature cyti (did you mean city?)"),
         ({"Churn": "drop"}, "split.columns: there is no feature Churn (it is the target)"),
-        (dict.fromkeys(["id", "age", "city", "size"], "drop"), "split.columns drops all others"),
+        (
+            dict.fromkeys(["id", "age", "city", "size"], "drop"),
+            "has no feature, only its target Churn: split leaves all others out",
+        ),
         ({"city": "words"}, "city: expected number, category, date, drop, {order: [from least, to"),
         ({"city": {"order": ["a"]}}, "order: expected"),
     ],

@@ -42,7 +42,7 @@ BLOCK = {
     "task": "classification",
     "target": "species",
     "ingest": {"source": "data/raw/iris.csv"},
-    "split": {"test_size": 0.2},
+    "split": {"test_size": 0.2, "by": "random"},
     "evaluate": {"classes": SPECIES},
 }
 LINE = {

@@ -15,7 +15,7 @@ ENOUGH = 10_000  # rows that decide it
 
 
 def split_rows(
-    n_rows: int, test_size: float, seed: int
+    n_rows: int, test_size: float, seed: int, labels: Array | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Shuffle the rows and cut, by scikit-learn's train_test_split.
 
@@ -25,6 +25,8 @@ def split_rows(
     test_size : float
         Share of the rows to test on, from 0, below 1; rounded up to whole rows.
     seed : int
+    labels : ndarray of shape (n_rows,), optional
+        Both sides have each label in the share that all rows have it.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def split_rows(
         return rows[:0], rows
     from sklearn.model_selection import train_test_split  # a second that report need not wait
 
-    train, test = train_test_split(rows, test_size=test_size, random_state=seed)
+    train, test = train_test_split(rows, test_size=test_size, random_state=seed, stratify=labels)
     return train, test
 
 

@@ -24,7 +24,7 @@ STAGES = {
     "params": Stage("pipeline.params", 0),
     "ingest": Stage("pipeline.ingest.stage", 1),
     "validate": Stage("pipeline.validate.stage", 1),
-    "split": Stage("pipeline.split", 1),
+    "split": Stage("pipeline.split.stage", 1),
     "train": Stage("pipeline.solvers.stage", 2),
     "evaluate": Stage("pipeline.evaluate.stage", 1),
     "report": Stage("pipeline.report.stage", 0),

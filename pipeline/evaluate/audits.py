@@ -12,6 +12,7 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw, learn
 from pipeline.core.errors import naming
+from pipeline.core.kept import Kept
 from pipeline.core.preprocessing import fit_scaler, is_constant, log_target, standardized
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import CrossValidation
@@ -41,11 +42,23 @@ def audits(
     X, y = rows.X[rows.train], rows.y[rows.train]
     learned = [y, log_target(y)] if settings.logged else [y]
     return [
+        *([_kept_apart(rows, rows.kept)] if rows.kept else []),
         _identical_rows(rows),
         _scaler(X, rows, trained),
         _giveaway(X, learned, rows.features, settings),
         _shuffled_labels(rows.raw, rows.y, settings, models),
     ]
+
+
+def _kept_apart(rows: Split, kept: Kept) -> Audit:
+    train, test = kept.codes[rows.train], kept.codes[rows.test]
+    if kept.kind == "groups":
+        found = len(np.intersect1d(train, test))
+        text = f"{found} of {kept.codes.max() + 1} groups have training and test rows"
+    else:
+        found = int(np.sum(test <= train.max()))
+        text = f"{found} of {len(test)} test rows are not later than all that train"
+    return Audit(name="kept_apart", passed=not found, figure=float(found), text=text)
 
 
 def _identical_rows(rows: Split) -> Audit:

@@ -3,14 +3,22 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    TimeSeriesSplit,
+)
 
 from pipeline.core import layout
 from pipeline.core.columns import Raw, encode, feature_names, learn
 from pipeline.core.errors import PipelineError, PipelineWarning, naming
+from pipeline.core.kept import Kept
 from pipeline.core.preprocessing import fit_scaler, standardized
 from pipeline.core.processes import apart
 from pipeline.core.settings.evaluate import CrossValidation, Goal
@@ -49,11 +57,16 @@ class OutOfFold:
 
 
 def folds(
-    y: Array, task: Task, settings: CrossValidation, where: str = "cross_validation.folds"
+    y: Array,
+    task: Task,
+    settings: CrossValidation,
+    where: str = "cross_validation.folds",
+    kept: Kept | None = None,
 ) -> list[Fold]:
     """Training and held-out rows of each fold: repeated k-fold, or leave-one-out below 30 rows.
 
-    Classes are held out in equal shares.
+    Classes are held out in equal shares. Of rows that belong together see `_group_folds` and
+    `_forward_folds`.
 
     Parameters
     ----------
@@ -64,6 +77,8 @@ def folds(
     settings : CrossValidation
     where : str, optional
         The key of params.yaml that an error names.
+    kept : Kept, optional
+        What the rows belong to.
 
     Returns
     -------
@@ -78,6 +93,8 @@ def folds(
     n = len(y)
     if n < FEWEST:
         return []
+    if kept is not None:
+        return (_group_folds if kept.kind == "groups" else _forward_folds)(y, task, settings, kept)
     smallest = n if task == "regression" else int(np.unique(y, return_counts=True)[1].min())
     need = 2 if n < FEW else settings.folds
     if smallest < need:
@@ -93,6 +110,65 @@ def folds(
     return list(splitter.split(np.zeros((n, 1)), y))
 
 
+def _group_folds(y: Array, task: Task, settings: CrossValidation, kept: Kept) -> list[Fold]:
+    """Whole groups are held out, each once in a repeat; below 30 rows, or with few, one by one.
+
+    Raises
+    ------
+    PipelineError
+        When there is one group, or the others of a fold have no row of a class.
+    """
+    every, count = np.arange(len(y)), int(kept.codes.max()) + 1
+    if count < 2:
+        raise PipelineError(f"{layout.PARAMS}: split.group: all {len(y)} rows are of one group")
+    k = count if len(y) < FEW else min(settings.folds, count)
+    of = GroupKFold if task == "regression" else StratifiedGroupKFold
+    generator, cuts = np.random.RandomState(settings.seed), list[Fold]()
+    for _ in range(settings.repeats if k < count else 1):
+        seed = int(generator.randint(2**31))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of classes of few rows
+            splitter = of(n_splits=k, shuffle=True, random_state=seed)
+            cuts += [cut for cut in splitter.split(every, y, kept.codes) if len(cut[1])]
+    if task == "classification":
+        for train, out in cuts:
+            if absent := {*np.unique(y[out])} - {*np.unique(y[train])}:
+                raise PipelineError(
+                    f"{layout.PARAMS}: split.group: all rows of class {min(absent):g} (from 0) are "
+                    "of so few groups that a fold trains without any; add groups of it"
+                )
+    return cuts
+
+
+def _forward_folds(y: Array, task: Task, settings: CrossValidation, kept: Kept) -> list[Fold]:
+    """The rows of some moments are held out, and those of all moments before them train.
+
+    By scikit-learn's TimeSeriesSplit of the moments, once. A fold whose training rows are fewer
+    than two, or lack a class, is left out.
+
+    Raises
+    ------
+    PipelineError
+        When no fold is left.
+    """
+    moments = int(kept.codes.max()) + 1
+    if moments > 1:
+        splitter = TimeSeriesSplit(min(settings.folds, moments - 1))
+        bounds = [int(out[0]) for _, out in splitter.split(np.arange(moments))] + [moments]
+        cuts = [
+            (np.flatnonzero(kept.codes < a), np.flatnonzero((a <= kept.codes) & (kept.codes < b)))
+            for a, b in pairwise(bounds)
+        ]
+        classes = len(np.unique(y)) if task == "classification" else 1
+        cuts = [cut for cut in cuts if len(cut[0]) > 1 and len(np.unique(y[cut[0]])) >= classes]
+        if cuts:
+            return cuts
+    raise PipelineError(
+        f"{layout.PARAMS}: split.time: the {len(y)} rows are of {moments} moment"
+        f"{'s' * (moments != 1)}, and before none of them are rows of all kinds to train on"
+    )
+
+
 def cross_validate(
     trainer: str,
     params: Mapping[str, Value],
@@ -102,6 +178,7 @@ def cross_validate(
     threshold: float | Goal | None = None,
     classes: Sequence[str] = (),
     features: Sequence[str] = (),
+    kept: Kept | None = None,
 ) -> list[OutOfFold]:
     """Train without each fold, with the other rows' own encoding and scaling, and predict it.
 
@@ -122,6 +199,8 @@ def cross_validate(
         The names of label 0 and label 1, of which a goal names one.
     features : sequence of str, optional
         Those whose weights are wanted.
+    kept : Kept, optional
+        What the rows belong to, which the inner folds do not part either.
 
     Returns
     -------
@@ -145,7 +224,8 @@ def cross_validate(
             X = encode(training, encoding)
             mean, scale = fit_scaler(X)
             model, _ = fit(trainer, params, ArrayRows(standardized(X, mean, scale), y[train]))
-            chosen = choose_threshold(threshold, trainer, params, training, y[train], classes)
+            own = kept and kept.of(train)
+            chosen = choose_threshold(threshold, trainer, params, training, y[train], classes, own)
         z = model.predict(standardized(encode(raw[out], encoding), mean, scale))
         coef = dict(zip(feature_names(encoding), unscaled(model.coef, scale), strict=True))
         absent = np.full(model.coef.shape[1:], np.nan)
@@ -183,6 +263,7 @@ def choose_threshold(
     raw: Raw,
     y: Array,
     classes: Sequence[str],
+    kept: Kept | None = None,
 ) -> float | None:
     """The probability of label 1 from which it is predicted; None where none is wanted.
 
@@ -194,7 +275,7 @@ def choose_threshold(
     ----------
     wanted : float, Goal or None
         A float is the threshold itself.
-    trainer, params, raw, y, classes
+    trainer, params, raw, y, classes, kept
         As in `cross_validate`; raw and y are the training rows.
 
     Raises
@@ -205,11 +286,12 @@ def choose_threshold(
     if not isinstance(wanted, Goal):
         return wanted
     label = list(classes).index(wanted.recall)
-    cuts = folds(y, "classification", INNER, "threshold")
-    z = np.empty(len(y))
+    cuts = folds(y, "classification", INNER, "threshold", kept)
+    z = np.full(len(y), np.nan)
     for fold in cross_validate(trainer, params, raw, y, cuts):
         z[fold.rows] = fold.z
-    return threshold_for(sigmoid(z), y, label, wanted.at_least)
+    known = ~np.isnan(z)
+    return threshold_for(sigmoid(z[known]), y[known], label, wanted.at_least)
 
 
 def threshold_for(p: Array, y: Array, label: int, at_least: float) -> float:

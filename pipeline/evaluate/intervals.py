@@ -15,7 +15,7 @@ MANY = 10_000  # from here on the mean is as good as normal, and resampling woul
 AT_ONCE = 2**22  # resampled values held at a time
 
 
-def resampled(scores: Sequence[float], folds: int, confidence: float) -> Interval | None:
+def resampled(scores: Sequence[float], folds: float, confidence: float) -> Interval | None:
     """Interval of the mean score of (repeated) cross-validation, or of a mean difference.
 
     mean +- t s sqrt(1/J + 1/(folds - 1)) over J scores with J - 1 degrees of freedom: folds share
@@ -26,7 +26,7 @@ def resampled(scores: Sequence[float], folds: int, confidence: float) -> Interva
     ----------
     scores : sequence of float
         Of every fold of every repeat.
-    folds : int
+    folds : float
         In one repeat.
     confidence : float
 

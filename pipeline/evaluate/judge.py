@@ -59,9 +59,13 @@ class Judge:
         n, cut = len(rows.y), params.cross_validation
         repeats = repeats or self.settings.evaluate.repeats or cut.repeats
         cut = cut.model_copy(update={"repeats": repeats})
-        self.cuts = folds(rows.y, self.settings.task, cut)
-        few = n < FEW
+        self.cuts = folds(rows.y, self.settings.task, cut, kept=rows.kept)
+        few = n < FEW and rows.kept is None
         used = cut.model_dump() | ({"folds": n, "repeats": 1} if few else {})
+        if rows.kept is not None and self.cuts:
+            repeats = sum(self.cuts[0][1][0] in out for _, out in self.cuts)
+            of_one = round(len(self.cuts) / repeats)
+            used |= {"repeats": repeats, "folds": of_one, "kept": rows.kept.kind}
         self.scheme = Scheme(leave_one_out=few, rows=n, **used)
         if few and self.settings.evaluate.metric == "roc_auc":
             raise PipelineError(
@@ -93,7 +97,13 @@ class Judge:
         )
         raw, y = rows.raw[rows.train], rows.y[rows.train]
         threshold = choose_threshold(
-            wanted, model.trainer, model.params, raw, y, settings.evaluate.classes or []
+            wanted,
+            model.trainer,
+            model.params,
+            raw,
+            y,
+            settings.evaluate.classes or [],
+            rows.kept and rows.kept.of(rows.train),
         )
         train, test = rows.part(rows.train), rows.part(rows.test)
         scores = judged_scores(model, settings, train, test, threshold, self.intervals)
@@ -109,7 +119,7 @@ class Judge:
                 model,
                 rows.features,
                 rows.scale,
-                held,
+                [] if self.scheme.kept == "moments" else held,
                 len(rows.train),
                 self.intervals.confidence,
                 settings.evaluate.classes or [],
@@ -168,7 +178,9 @@ class Judge:
             # trivial model would always be wrong, and any noise better. It may see all rows.
             cuts = [(np.arange(len(y)), out) for _, out in cuts]
         classes = settings.evaluate.classes or []
-        held = cross_validate(trainer, params, raw, y, cuts, threshold, classes, features)
+        held = cross_validate(
+            trainer, params, raw, y, cuts, threshold, classes, features, self.rows.kept
+        )
         by_fold, sure = fold_scores(held, y, settings), self.intervals.confidence
         scores = cross_validated(by_fold, held, y, self.scheme, settings, sure)
         return held, by_fold, scores, compared_by(by_fold, held, y, self.scheme, settings)

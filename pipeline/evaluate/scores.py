@@ -143,7 +143,7 @@ def interval_of_mean(values: Array, scheme: Scheme, confidence: float) -> Interv
     """
     if scheme.by_rows:
         return mean_of_rows(values, scheme.folds, confidence)
-    return resampled(values.tolist(), scheme.folds, confidence)
+    return resampled(values.tolist(), scheme.even_folds, confidence)
 
 
 def cross_validated(
@@ -232,14 +232,14 @@ def _held_interval(
     of_class = {
         f"recall_{c}": int(np.sum(y == k)) for k, c in enumerate(settings.evaluate.classes or [])
     }
-    n = ({"accuracy": len(y)} | of_class).get(name)
+    n = ({"accuracy": len(y)} | of_class).get(name) if scheme.kept == "rows" else None
     alike = min(scores) == max(scores)
     if n is not None and (alike or scheme.leave_one_out or scheme.by_rows):
         return wilson(round(float(np.mean(scores)) * n), n, sure)
     if alike:
         return None
     found = (
-        resampled(scores, scheme.folds, sure)
+        resampled(scores, scheme.even_folds, sure)
         if rows is None
         else mean_of_rows(rows, scheme.folds, sure)
     )

@@ -14,5 +14,5 @@ def numbers(X: np.ndarray) -> Raw:
 def split_of(X: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray) -> Split:
     raw, (mean, scale) = numbers(X), fit_scaler(X[train])
     return Split(
-        np.arange(len(y)), raw, raw.columns, [*raw.columns], X, y, train, test, mean, scale
+        np.arange(len(y)), raw, raw.columns, [*raw.columns], X, y, train, test, mean, scale, None
     )

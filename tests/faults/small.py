@@ -40,7 +40,7 @@ def write_small(
     """Its file, its schema (what is asked of each column, by name) and its params."""
     params = workspace / "params.yaml"
     top = re.split("^# The models|^models:", params.read_text(), maxsplit=1, flags=re.M)[0]
-    params.write_text(f"{top}{block}    split: {{features: all, test_size: {test}}}\n")
+    params.write_text(f"{top}{block}    split: {{features: all, test_size: {test}, by: random}}\n")
     (workspace / "data/raw/small.csv").write_text(csv)
     lines = "".join(f"  {name}: {{{rules}}}\n" for name, rules in columns.items())
     (workspace / "data/schema/small.yaml").write_text(f"columns:\n{lines}strict: true\n")

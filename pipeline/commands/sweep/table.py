@@ -150,7 +150,8 @@ class Ranking:
     def _about(self) -> str:
         scheme, bench = self.bench.scheme, self.bench
         rows = f"the {scheme.rows} training rows"
-        cut = f"{scheme.folds} folds of {rows}, {REPEATS} repeat"
+        by = {"rows": "", "groups": ", whole groups each", "moments": ", forward in time"}
+        cut = f"{scheme.folds} folds of {rows}{by[scheme.kept]}, {REPEATS} repeat"
         if scheme.leave_one_out:
             cut = f"each of {rows} held out by itself"
         sure = f"{100 * bench.params.intervals.confidence:g} %"

@@ -27,9 +27,17 @@ ROUNDING = 1e-12  # nor is one below this share of the trivial model's score
 
 
 class Scheme(Settings):
-    """How the rows were cut for cross-validation; leave-one-out has as many folds as rows."""
+    """How the rows were cut for cross-validation; leave-one-out has as many folds as rows.
+
+    Attributes
+    ----------
+    kept : str
+        What folds do not part: `rows`, whole `groups`, or `moments`, of which each fold holds out
+        some, and those before them train.
+    """
 
     leave_one_out: bool
+    kept: Literal["rows", "groups", "moments"] = "rows"
     folds: int
     repeats: int
     seed: int
@@ -37,8 +45,18 @@ class Scheme(Settings):
 
     @property
     def by_rows(self) -> bool:
-        """Whether each row is held out once, within a fold: scores are then judged row by row."""
-        return self.repeats == 1 and not self.leave_one_out
+        """Whether each row is held out once, within a fold: scores are then judged row by row.
+
+        Not of groups, whose rows are alike, nor of moments, of which the first is never held out.
+        """
+        return self.kept == "rows" and self.repeats == 1 and not self.leave_one_out
+
+    @property
+    def even_folds(self) -> float:
+        """As many folds as would hold out this share of the rows that train, were all alike."""
+        if self.kept != "moments":
+            return self.folds
+        return 1 + self.folds / sum(1 / before for before in range(1, self.folds + 1))
 
 
 class Coefficient(Settings):
@@ -87,7 +105,7 @@ class Judged(Settings):
 class Audit(Settings):
     """One check for leakage: its figure, and whether it found nothing."""
 
-    name: Literal["identical_rows", "scaler", "giveaway", "shuffled_labels"]
+    name: Literal["kept_apart", "identical_rows", "scaler", "giveaway", "shuffled_labels"]
     passed: bool
     figure: float | None
     text: str

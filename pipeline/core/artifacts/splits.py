@@ -21,6 +21,7 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import read_as
+from pipeline.core.kept import Kept, kept_together
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.tables import Array, as_arrays, has_value, read_table
@@ -63,6 +64,8 @@ class Split:
         Which of the rows trained, and which did not.
     mean, scale : ndarray of shape (n_features,)
         By which the models' features are standardized.
+    kept : Kept or None
+        What the rows belong to, where split.group or split.time says it.
     """
 
     used: NDArray[np.int64]
@@ -75,6 +78,7 @@ class Split:
     test: NDArray[np.int64]
     mean: Array
     scale: Array
+    kept: Kept | None
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """The smallest and the largest value of each column of numbers or dates, of training rows.
@@ -96,7 +100,8 @@ class Split:
         """The training rows as if there were no others."""
         rows, every = self.train, np.arange(len(self.train))
         X, y, used = self.X[rows], self.y[rows], self.used[rows]
-        return replace(self, used=used, raw=self.raw[rows], X=X, y=y, train=every, test=every[:0])
+        raw, kept = self.raw[rows], self.kept and self.kept.of(rows)
+        return replace(self, used=used, raw=raw, X=X, y=y, train=every, test=every[:0], kept=kept)
 
 
 def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
@@ -142,6 +147,7 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
         test=np.searchsorted(used, parts.test),
         mean=np.array([learned.mean for learned in scaler.values()]),
         scale=np.array([learned.scale for learned in scaler.values()]),
+        kept=kept_together(table, used, settings.split, f"{layout.PARAMS}: datasets.{dataset}"),
     )
     _refuse_other_run(dataset, settings.target, split)
     return split

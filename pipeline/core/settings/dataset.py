@@ -41,6 +41,8 @@ class Dataset(Settings):
             raise ValueError(
                 "evaluate: classes, positive and threshold go with task: classification only"
             )
+        if task == "regression" and self.split.by == "stratified":
+            raise ValueError("split.by: stratified goes with task: classification only")
         if task == "classification":
             if self.logged:
                 raise ValueError("split.target_transform: log goes with task: regression only")
@@ -57,6 +59,12 @@ class Dataset(Settings):
     def logged(self) -> bool:
         """Whether its models learn the logarithm of the target."""
         return self.split.target_transform == "log"
+
+    @property
+    def cut(self) -> str:
+        """How its rows are parted where no column says it: random, stratified or hash."""
+        usual = "stratified" if self.task == "classification" else "random"
+        return self.split.by or usual
 
     @property
     def of_models(self) -> dict[str, Value]:

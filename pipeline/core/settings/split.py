@@ -74,6 +74,18 @@ class SplitRows(Settings):
 
     Attributes
     ----------
+    by : str or None
+        How rows are drawn for testing: at `random`; `stratified`, each class in its share, which
+        is usual of classes; by a `hash` of what a row holds, so that it stays where it is when the
+        file grows.
+    key : str or None
+        The column that is hashed; all columns unless it is given.
+    column : str or None
+        One that says train or test of each row.
+    group : str or None
+        One whose rows of one value stay together: of a patient, say.
+    time : str or None
+        One of numbers or dates: the last rows test, and folds go forward.
     columns : dict
         What the columns are that are no plain numbers, and those that are left out.
     rare : int
@@ -87,9 +99,31 @@ class SplitRows(Settings):
 
     features: Annotated[Literal["all"] | RandomFeatures, BeforeValidator(_all_or_drawn)] = "all"
     test_size: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    by: Literal["random", "stratified", "hash"] | None = None
+    key: str | None = None
+    column: str | None = None
+    group: str | None = None
+    time: str | None = None
     columns: dict[
         str, Annotated[ColumnKind | Order | DateParts, BeforeValidator(_kind_or_block)]
     ] = Field(default_factory=dict)
     rare: Annotated[int, Field(ge=1)] = RARE
     gaps: Literal["fill", "leave_out"] = "fill"
     target_transform: Literal["none", "log"] = "none"
+
+    @model_validator(mode="after")
+    def _one_way_to_part(self) -> Self:
+        given = self.model_fields_set
+        if self.key is not None and self.by != "hash":
+            raise ValueError("key: goes with by: hash only; add that, or remove the key")
+        ways = [key for key in ("by", "column", "group", "time") if getattr(self, key) is not None]
+        ways += ["test_size"] if self.column is not None and "test_size" in given else []
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)}: each says which rows test; leave one of them")
+        return self
+
+    @property
+    def parting(self) -> dict[str, str]:
+        """The columns that say which rows test, by key; they are no features unless declared."""
+        named = {key: getattr(self, key) for key in ("key", "column", "group", "time")}
+        return {key: name for key, name in named.items() if name is not None}

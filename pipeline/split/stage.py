@@ -43,13 +43,13 @@ from pipeline.core.preprocessing import (
     fit_scaler,
     gives_away_together,
     log_target,
-    split_rows,
 )
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.split import ColumnKind, DateParts, Order, is_date
 from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
 from pipeline.core.target import target_values
 from pipeline.core.text import EXACT, nearest
+from pipeline.split.sides import sides
 
 TINY = 1e-153  # a spread of which the square loses digits
 TINY_TARGET = 1e-75  # and of which the fourth power does: intervals take squares of squared errors
@@ -77,7 +77,7 @@ def split(dataset: str) -> None:
     raw, y = _raw(table, kinds, settings, where)
     rows, found = _whole(raw, y, settings, where)
     raw, y = raw.alone(rows), y[rows]
-    train, test = split_rows(len(y), settings.split.test_size, params.seed)
+    train, test = sides(table, rows, y, settings, params.seed, where)
     found += _refuse_unfit(y[train], settings, where)
     encoding = _learned(raw[train], where)
     names, X = feature_names(encoding), encode(raw, encoding)
@@ -122,14 +122,16 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
     if len(others) == table.num_columns:
         hint = nearest(settings.target, others)
         raise PipelineError(f"{where}.target: there is no column {settings.target}{hint}")
-    for name in declared:
+    for key, name in [*settings.split.parting.items(), *(("columns", name) for name in declared)]:
         if name not in others:
             hint = " (it is the target)" if name == settings.target else nearest(name, others)
-            raise PipelineError(f"{where}.split.columns: there is no feature {name}{hint}")
-    names = [name for name in others if declared.get(name) != "drop"]
+            raise PipelineError(f"{where}.split.{key}: there is no feature {name}{hint}")
+    left_out = {*settings.split.parting.values()} - declared.keys()
+    left_out |= {name for name, kind in declared.items() if kind == "drop"}
+    names = [name for name in others if name not in left_out]
     if not names:
-        left_out = ": split.columns drops all others" if others else ""
-        raise PipelineError(f"{where}: has no feature, only its target {settings.target}{left_out}")
+        why = ": split leaves all others out" if others else ""
+        raise PipelineError(f"{where}: has no feature, only its target {settings.target}{why}")
     if settings.split.features != "all":
         wanted = settings.split.features.random
         if wanted > len(names):
@@ -327,10 +329,9 @@ def _refuse_unfit(y: Array, settings: Dataset, where: str) -> list[Oddity]:
         What to warn of where they are taken.
     """
     if not len(y):
-        raise PipelineError(
-            f"{where}.split.test_size: {settings.split.test_size:g} leaves no row for training; "
-            "lower it"
-        )
+        lower = f"test_size: {settings.split.test_size:g} leaves no row for training; lower it"
+        none = f"column: {settings.split.column} says train in no row"
+        raise PipelineError(f"{where}.split.{lower if settings.split.column is None else none}")
     if len(y) == 1:
         raise PipelineError(f"{where}: 1 training row; a line needs 2: add rows")
     if settings.task == "regression":
