@@ -171,13 +171,13 @@ def test_what_is_known_of_a_group_helps_no_other(split: Split, run: Run) -> None
     assert not [one for one in drawn.audits if one.name == "kept_apart"]
 
 
-def test_new_rows_need_no_group(split: Split, run: Run) -> None:
+def test_rows_of_a_group_that_is_new_are_predicted(split: Split, run: Run) -> None:
     assert split(people(), {"columns": COLUMNS, "group": "id"})[0] == 0
     evaluated(run)
-    Path("new.csv").write_text("x\n0.5\n")
+    Path("new.csv").write_text("id,x,part,day\nnew,0.5,,\n")
     code, said = run("predict people new.csv --model model -o out.csv")
     assert code == 0, said
-    assert Path("out.csv").read_text().startswith("x,predicted_y,")
+    assert Path("out.csv").read_text().startswith("id,x,part,day,predicted_y,")
 
 
 def test_a_group_that_was_put_on_both_sides_is_found(split: Split, run: Run) -> None:
