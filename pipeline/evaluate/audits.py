@@ -5,7 +5,8 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.spatial import cKDTree
+from scipy.special import bdtrc, ndtri
 
 from pipeline.core.artifacts.evaluated import Audit
 from pipeline.core.artifacts.models import Model
@@ -13,7 +14,13 @@ from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw, learn
 from pipeline.core.errors import naming
 from pipeline.core.kept import Kept
-from pipeline.core.preprocessing import fit_scaler, is_constant, log_target, standardized
+from pipeline.core.preprocessing import (
+    fit_scaler,
+    is_constant,
+    log_target,
+    standardized,
+    thinned,
+)
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.core.tables import Array
@@ -23,6 +30,10 @@ from pipeline.evaluate.metrics import auc, predicted_labels
 
 GIVEN_AWAY = 0.999  # R2, or AUC, of one feature alone
 SURE = 0.999  # one alarm in a thousand by chance
+NEAR = 100  # times closer
+UNLIKELY = 1e-4  # so many of such rows by chance
+FEWEST = 10  # rows that tell how they are spread
+MOST_TESTED, MOST_NEAR = 1000, 20_000  # rows that are looked at
 
 
 def audits(
@@ -44,6 +55,7 @@ def audits(
     return [
         *([_kept_apart(rows, rows.kept)] if rows.kept else []),
         _identical_rows(rows),
+        near_duplicates(*(rows.part(some)[0] for some in (rows.train, rows.test))),
         _scaler(X, rows, trained),
         _giveaway(X, learned, rows.features, settings),
         _shuffled_labels(rows.raw, rows.y, settings, models),
@@ -73,6 +85,39 @@ def _identical_rows(rows: Split) -> Audit:
         if len(rows.test)
         else "there are no test rows",
     )
+
+
+def near_duplicates(train: Array, test: Array) -> Audit:
+    """Test rows that lie far closer to one training row than to all others.
+
+    Where rows are spread over d dimensions, the distance to the second nearest is more than m times
+    that to the nearest with probability m^-d, however dense they are (Facco et al., Estimating the
+    intrinsic dimension of datasets by a minimal neighborhood information, Scientific Reports 7,
+    2017); d follows from the median of that ratio. More such rows than chance has were
+    entered twice, or belong together: to a patient, say.
+
+    Parameters
+    ----------
+    train, test : ndarray of shape (n_rows, n_features)
+        Standardized. Of many, evenly spaced ones are looked at. Equal rows do not count.
+    """
+    text, found = "too few rows differ to tell", None
+    tested = test[thinned(len(test), MOST_TESTED)]
+    if len(train) > 1 and len(tested):
+        distances, _ = cKDTree(train[thinned(len(train), MOST_NEAR)]).query(tested, k=2)
+        nearest, second = distances[distances[:, 0] > 0].T
+        if len(nearest) >= FEWEST and (median := np.median(second / nearest)) > 1:
+            found, n = int(np.sum(second > NEAR * nearest)), len(nearest)
+            chance = NEAR ** -float(np.log(2) / np.log(median))
+            text = (
+                f"{found} of {n} test rows lie over {NEAR} times closer to one training row than "
+                f"to any other; by chance {n * chance:.2g}"
+            )
+            if found and bdtrc(found - 1, n, chance) < UNLIKELY:
+                text += ". What belongs together stays so by split.group"
+                return Audit(name="near_duplicates", passed=False, figure=float(found), text=text)
+    figure = None if found is None else float(found)
+    return Audit(name="near_duplicates", passed=True, figure=figure, text=text)
 
 
 def _scaler(X: Array, rows: Split, trained: Array) -> Audit:

@@ -10,7 +10,7 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.params import load_params
 from pipeline.core.preprocessing import fit_scaler
-from pipeline.evaluate.audits import audits
+from pipeline.evaluate.audits import audits, near_duplicates
 from tests.evaluate.sample import split_of
 
 
@@ -46,6 +46,45 @@ def test_a_test_row_among_the_training_rows_is_counted(workspace: object) -> Non
     assert not audit.passed
     assert audit.figure == 3
     assert "3 of 20 test rows" in audit.text
+
+
+@pytest.mark.parametrize("d", [2, 5, 20])
+def test_rows_that_nearly_train_are_found(d: int) -> None:
+    """One of twenty, with noise of a ten-thousandth of the spread."""
+    draw = np.random.default_rng(d)
+    X = draw.normal(size=(600, d))
+    train, test = X[:480], X[480:].copy()
+    test[:6] = train[:6] + draw.normal(size=(6, d)) * 1e-4
+    audit = near_duplicates(train, test)
+    assert not audit.passed
+    assert (audit.figure or 0) >= 6
+    assert "of 120 test rows lie over 100 times closer to one training row" in audit.text
+    assert near_duplicates(train, X[480:]).passed
+
+
+def test_rows_that_are_near_by_chance_are_no_duplicates() -> None:
+    """Dense rows, clusters, counts and rounded numbers among them."""
+    draw, alarms = np.random.default_rng(0), 0
+    for k in range(200):
+        n, d = int(draw.integers(60, 800)), int(draw.integers(1, 12))
+        X = draw.normal(size=(n, d)) ** (1 + 2 * (k % 3 == 0))
+        if k % 5 == 1:
+            X = X.round(1)
+        if k % 5 == 2:
+            X = 0.1 * X + draw.integers(0, 4, (n, 1))
+        if k % 5 == 3:
+            X = draw.poisson(4, (n, d)).astype(float)
+        X = (X - X.mean(axis=0)) / X.std(axis=0)
+        alarms += not near_duplicates(X[: n * 4 // 5], X[n * 4 // 5 :]).passed
+    assert alarms <= 1
+
+
+@pytest.mark.parametrize(("n_train", "n_test"), [(1, 5), (5, 0), (40, 5)])
+def test_few_rows_tell_nothing_of_duplicates(n_train: int, n_test: int) -> None:
+    X = np.random.default_rng(0).normal(size=(n_train + n_test, 2))
+    audit = near_duplicates(X[:n_train], X[n_train:])
+    assert (audit.passed, audit.figure) == (True, None)
+    assert audit.text == "too few rows differ to tell"
 
 
 def test_a_scaler_fitted_on_all_rows_is_noticed(workspace: object) -> None:

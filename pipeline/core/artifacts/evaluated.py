@@ -102,10 +102,20 @@ class Judged(Settings):
     coefficients: list[Coefficient]
 
 
+AuditName = Literal[
+    "kept_apart",
+    "identical_rows",
+    "near_duplicates",
+    "scaler",
+    "giveaway",
+    "shuffled_labels",
+]
+
+
 class Audit(Settings):
     """One check for leakage: its figure, and whether it found nothing."""
 
-    name: Literal["kept_apart", "identical_rows", "scaler", "giveaway", "shuffled_labels"]
+    name: AuditName
     passed: bool
     figure: float | None
     text: str
