@@ -119,6 +119,7 @@ def _objects(dataset: str, scores: dict[str, Scores], verdict: Verdict) -> Itera
             "metric": evaluated.metric,
             "folds": evaluated.scheme.folds,
             "repeats": evaluated.scheme.repeats,
+            "kept": evaluated.scheme.kept,
             "mean": of.get(evaluated.held),
             "sd": of.get(f"{evaluated.held}_sd"),
             "interval": _ends(of, evaluated.held),

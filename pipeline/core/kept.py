@@ -10,7 +10,8 @@ from pipeline.core.columns import as_text
 from pipeline.core.dates import days_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.settings.split import SplitRows
-from pipeline.core.tables import column_values
+from pipeline.core.tables import as_array
+from pipeline.core.text import nearest
 
 Codes = NDArray[np.intp]
 
@@ -53,11 +54,14 @@ def kept_together(
     Raises
     ------
     PipelineError
-        When the column has gaps, or a time is neither number nor date.
+        When there is no such column, it has gaps, or a time is neither number nor date.
     """
     key, name = ("group", split.group) if split.group is not None else ("time", split.time)
     if name is None:
         return None
+    if name not in table.column_names:
+        hint = nearest(name, table.column_names)
+        raise PipelineError(f"{where}.split.{key}: there is no column {name}{hint}")
     column, named = table[name].take(pa.array(used)), f"{where}.split.{key}: {name}"
     if column.null_count:
         raise PipelineError(
@@ -67,8 +71,8 @@ def kept_together(
     if key == "group":
         found = as_text(column).combine_chunks().dictionary_encode()
         return Kept("groups", np.asarray(found.indices, dtype=np.intp))
-    if not pa.types.is_string(column.type):
-        return Kept("moments", np.unique(column_values(column), return_inverse=True)[1])
+    if not pa.types.is_string(column.type):  # integers as such: floats beyond 2^53 fall together
+        return Kept("moments", np.unique(as_array(column), return_inverse=True)[1])
     days, bad = days_of(column)
     if bad.any():
         first = column[int(np.argmax(bad))].as_py()

@@ -3,16 +3,16 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import (
+    BaseCrossValidator,
     GroupKFold,
+    LeaveOneGroupOut,
     RepeatedKFold,
     RepeatedStratifiedKFold,
     StratifiedGroupKFold,
-    TimeSeriesSplit,
 )
 
 from pipeline.core import layout
@@ -94,7 +94,8 @@ def folds(
     if n < FEWEST:
         return []
     if kept is not None:
-        return (_group_folds if kept.kind == "groups" else _forward_folds)(y, task, settings, kept)
+        cut_kept = _group_folds if kept.kind == "groups" else _forward_folds
+        return cut_kept(y, task, settings, kept, where)
     smallest = n if task == "regression" else int(np.unique(y, return_counts=True)[1].min())
     need = 2 if n < FEW else settings.folds
     if smallest < need:
@@ -110,7 +111,9 @@ def folds(
     return list(splitter.split(np.zeros((n, 1)), y))
 
 
-def _group_folds(y: Array, task: Task, settings: CrossValidation, kept: Kept) -> list[Fold]:
+def _group_folds(
+    y: Array, task: Task, settings: CrossValidation, kept: Kept, where: str
+) -> list[Fold]:
     """Whole groups are held out, each once in a repeat; below 30 rows, or with few, one by one.
 
     Raises
@@ -118,33 +121,41 @@ def _group_folds(y: Array, task: Task, settings: CrossValidation, kept: Kept) ->
     PipelineError
         When there is one group, or the others of a fold have no row of a class.
     """
-    every, count = np.arange(len(y)), int(kept.codes.max()) + 1
+    count, labels = int(kept.codes.max()) + 1, task == "classification"
     if count < 2:
-        raise PipelineError(f"{layout.PARAMS}: split.group: all {len(y)} rows are of one group")
-    k = count if len(y) < FEW else min(settings.folds, count)
-    of = GroupKFold if task == "regression" else StratifiedGroupKFold
+        raise PipelineError(
+            f"{layout.PARAMS}: {where}: all {len(y)} rows are of one group, which cannot be held "
+            "out: see split.group"
+        )
+    most = int(np.unique(y, return_counts=True)[1].max()) if labels else len(y)
+    k = count if len(y) < FEW else min(settings.folds, count, most)
     generator, cuts = np.random.RandomState(settings.seed), list[Fold]()
     for _ in range(settings.repeats if k < count else 1):
         seed = int(generator.randint(2**31))
+        splitter: BaseCrossValidator = LeaveOneGroupOut()
+        if k < count:
+            of = StratifiedGroupKFold if labels else GroupKFold
+            splitter = of(n_splits=k, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of classes of few rows
-            splitter = of(n_splits=k, shuffle=True, random_state=seed)
-            cuts += [cut for cut in splitter.split(every, y, kept.codes) if len(cut[1])]
-    if task == "classification":
-        for train, out in cuts:
-            if absent := {*np.unique(y[out])} - {*np.unique(y[train])}:
-                raise PipelineError(
-                    f"{layout.PARAMS}: split.group: all rows of class {min(absent):g} (from 0) are "
-                    "of so few groups that a fold trains without any; add groups of it"
-                )
+            cuts += splitter.split(y, y, kept.codes)
+    cuts = [(train, out) for train, out in cuts if len(train) > 1 and len(out)]
+    for train, out in cuts if labels else ():
+        if absent := {*np.unique(y[out])} - {*np.unique(y[train])}:
+            raise PipelineError(
+                f"{layout.PARAMS}: {where}: label {min(absent):g}, counted from 0, is in so few "
+                "groups (split.group) that a fold trains without any; add groups that have it"
+            )
     return cuts
 
 
-def _forward_folds(y: Array, task: Task, settings: CrossValidation, kept: Kept) -> list[Fold]:
+def _forward_folds(
+    y: Array, task: Task, settings: CrossValidation, kept: Kept, where: str
+) -> list[Fold]:
     """The rows of some moments are held out, and those of all moments before them train.
 
-    By scikit-learn's TimeSeriesSplit of the moments, once. A fold whose training rows are fewer
-    than two, or lack a class, is left out.
+    The moments are cut as scikit-learn's TimeSeriesSplit cuts rows, once. A fold whose training
+    rows are fewer than two, or lack a class, is left out.
 
     Raises
     ------
@@ -152,21 +163,22 @@ def _forward_folds(y: Array, task: Task, settings: CrossValidation, kept: Kept) 
         When no fold is left.
     """
     moments = int(kept.codes.max()) + 1
-    if moments > 1:
-        splitter = TimeSeriesSplit(min(settings.folds, moments - 1))
-        bounds = [int(out[0]) for _, out in splitter.split(np.arange(moments))] + [moments]
-        cuts = [
-            (np.flatnonzero(kept.codes < a), np.flatnonzero((a <= kept.codes) & (kept.codes < b)))
-            for a, b in pairwise(bounds)
-        ]
-        classes = len(np.unique(y)) if task == "classification" else 1
-        cuts = [cut for cut in cuts if len(cut[0]) > 1 and len(np.unique(y[cut[0]])) >= classes]
-        if cuts:
-            return cuts
-    raise PipelineError(
-        f"{layout.PARAMS}: split.time: the {len(y)} rows are of {moments} moment"
-        f"{'s' * (moments != 1)}, and before none of them are rows of all kinds to train on"
-    )
+    k = min(settings.folds, moments - 1)
+    size = moments // (k + 1)
+    classes = len(np.unique(y)) if task == "classification" else 1
+    cuts = list[Fold]()
+    for begin in range(moments - k * size, moments, size):
+        train = np.flatnonzero(kept.codes < begin)
+        out = np.flatnonzero((begin <= kept.codes) & (kept.codes < begin + size))
+        if len(train) > 1 and len(np.unique(y[train])) >= classes:
+            cuts.append((train, out))
+    if not cuts:
+        raise PipelineError(
+            f"{layout.PARAMS}: {where}: the {len(y)} rows are of {moments} "
+            f"moment{'s' * (moments != 1)} (split.time), and none of them has rows before it that "
+            "can train"
+        )
+    return cuts
 
 
 def cross_validate(
@@ -281,7 +293,8 @@ def choose_threshold(
     Raises
     ------
     PipelineError
-        When a class has fewer rows than there are folds, or a training fails.
+        When a class has fewer rows than there are folds, or none that is held out, or a training
+        fails.
     """
     if not isinstance(wanted, Goal):
         return wanted
@@ -291,6 +304,11 @@ def choose_threshold(
     for fold in cross_validate(trainer, params, raw, y, cuts):
         z[fold.rows] = fold.z
     known = ~np.isnan(z)
+    if not (y[known] == label).any():
+        raise PipelineError(
+            f"{layout.PARAMS}: threshold: no row of {wanted.recall} can be held out to choose "
+            "it on; write a number, or add rows"
+        )
     return threshold_for(sigmoid(z[known]), y[known], label, wanted.at_least)
 
 

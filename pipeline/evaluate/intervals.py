@@ -15,7 +15,9 @@ MANY = 10_000  # from here on the mean is as good as normal, and resampling woul
 AT_ONCE = 2**22  # resampled values held at a time
 
 
-def resampled(scores: Sequence[float], folds: float, confidence: float) -> Interval | None:
+def resampled(
+    scores: Sequence[float], folds: float, confidence: float, independent: float = inf
+) -> Interval | None:
     """Interval of the mean score of (repeated) cross-validation, or of a mean difference.
 
     mean +- t s sqrt(1/J + 1/(folds - 1)) over J scores with J - 1 degrees of freedom: folds share
@@ -29,6 +31,8 @@ def resampled(scores: Sequence[float], folds: float, confidence: float) -> Inter
     folds : float
         In one repeat.
     confidence : float
+    independent : float, optional
+        No more of the scores, or of the groups that they are of, count for the degrees of freedom.
 
     Returns
     -------
@@ -38,7 +42,8 @@ def resampled(scores: Sequence[float], folds: float, confidence: float) -> Inter
     count = len(scores)
     if count < 2:
         return None
-    half = stdtrit(count - 1, (1 + confidence) / 2) * np.std(scores, ddof=1)
+    freedom = min(count, independent) - 1
+    half = stdtrit(freedom, (1 + confidence) / 2) * np.std(scores, ddof=1)
     half *= np.sqrt(1 / count + 1 / (folds - 1))
     mean = float(np.mean(scores))
     return mean - float(half), mean + float(half)

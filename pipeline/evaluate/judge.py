@@ -1,6 +1,7 @@
 """One model, judged in all ways, and how far its weights are determined."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -12,12 +13,14 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw
 from pipeline.core.errors import PipelineError
+from pipeline.core.kept import Kept
 from pipeline.core.params import Params
 from pipeline.core.settings.evaluate import Goal
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value
 from pipeline.evaluate.cross_validation import (
     FEW,
+    Fold,
     OutOfFold,
     choose_threshold,
     cross_validate,
@@ -63,10 +66,14 @@ class Judge:
         few = n < FEW and rows.kept is None
         used = cut.model_dump() | ({"folds": n, "repeats": 1} if few else {})
         if rows.kept is not None and self.cuts:
-            repeats = sum(self.cuts[0][1][0] in out for _, out in self.cuts)
-            of_one = round(len(self.cuts) / repeats)
-            used |= {"repeats": repeats, "folds": of_one, "kept": rows.kept.kind}
+            used |= _of_kept(self.cuts, rows.kept)
         self.scheme = Scheme(leave_one_out=few, rows=n, **used)
+        of_two = any(len(np.unique(rows.y[out])) > 1 for _, out in self.cuts)
+        if rows.kept and self.settings.evaluate.metric == "roc_auc" and not of_two:
+            raise PipelineError(
+                f"{layout.PARAMS}: datasets.{dataset}.evaluate.metric: no fold holds out rows of "
+                "two classes, and those of one have no roc_auc; take log_loss"
+            )
         if few and self.settings.evaluate.metric == "roc_auc":
             raise PipelineError(
                 f"{layout.PARAMS}: datasets.{dataset}.evaluate.metric: {n} rows are held out one "
@@ -106,7 +113,9 @@ class Judge:
             rows.kept and rows.kept.of(rows.train),
         )
         train, test = rows.part(rows.train), rows.part(rows.test)
-        scores = judged_scores(model, settings, train, test, threshold, self.intervals)
+        scores = judged_scores(
+            model, settings, train, test, threshold, self.intervals, self.scheme.kept == "groups"
+        )
         judged = Judged(
             role=TRAINERS[model.trainer].role,
             trainer=model.trainer,
@@ -123,6 +132,7 @@ class Judge:
                 len(rows.train),
                 self.intervals.confidence,
                 settings.evaluate.classes or [],
+                self.scheme.groups,
             ),
         )
         return judged, units
@@ -173,9 +183,11 @@ class Judge:
         settings, y = self.settings, self.rows.y
         cuts = self.cuts
         baseline = TRAINERS[trainer].role == "baseline"
-        if self.scheme.leave_one_out and baseline and settings.task == "classification":
-            # Of two classes of n/2 rows the one that a row was taken from is the smaller: the
-            # trivial model would always be wrong, and any noise better. It may see all rows.
+        apart = self.scheme.leave_one_out or self.scheme.kept == "groups"
+        if apart and baseline and settings.task == "classification":
+            # Of two classes of n/2 rows the one that a row, or a group of its class, was taken from
+            # is the smaller: the trivial model would always be wrong, and any noise better. It may
+            # see all rows.
             cuts = [(np.arange(len(y)), out) for _, out in cuts]
         classes = settings.evaluate.classes or []
         held = cross_validate(
@@ -186,6 +198,18 @@ class Judge:
         return held, by_fold, scores, compared_by(by_fold, held, y, self.scheme, settings)
 
 
+def _of_kept(cuts: Sequence[Fold], kept: Kept) -> dict[str, Any]:
+    """What `Scheme` has of folds that keep rows together."""
+    repeats = sum(cuts[0][1][0] in out for _, out in cuts)
+    return {
+        "repeats": repeats,
+        "folds": round(len(cuts) / repeats),
+        "kept": kept.kind,
+        "share": float(f"{np.mean([len(out) / len(train) for train, out in cuts]):.10g}"),
+        "groups": int(kept.codes.max()) + 1 if kept.kind == "groups" else None,
+    }
+
+
 def coefficients(
     model: Model,
     features: Sequence[str],
@@ -194,6 +218,7 @@ def coefficients(
     n_train: int,
     confidence: float,
     classes: Sequence[str] = (),
+    groups: int | None = None,
 ) -> list[Coefficient]:
     """The model's weights on standardized features, each with its interval.
 
@@ -219,6 +244,8 @@ def coefficients(
         Share of all cases in which an interval should hold the weight.
     classes : sequence of str, optional
         Several of them have a weight of each feature each.
+    groups : int, optional
+        Those that are held out whole; they take the place of rows.
 
     Returns
     -------
@@ -234,7 +261,7 @@ def coefficients(
         weights = np.array([fold.coef for fold in held])
         weights *= scale.reshape(-1, *[1] * (weights.ndim - 2))
         variance = (n - out) / out * weights.var(axis=0) * n / n_train
-        half = stdtrit(min(n, len(held)) - 1, (1 + confidence) / 2) * np.sqrt(variance)
+        half = stdtrit(min(groups or n, len(held)) - 1, (1 + confidence) / 2) * np.sqrt(variance)
     known = np.isfinite(half).ravel()
     values = zip(names, model.coef.ravel(), half.ravel(), strict=True)
     return [

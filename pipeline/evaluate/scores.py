@@ -143,7 +143,7 @@ def interval_of_mean(values: Array, scheme: Scheme, confidence: float) -> Interv
     """
     if scheme.by_rows:
         return mean_of_rows(values, scheme.folds, confidence)
-    return resampled(values.tolist(), scheme.even_folds, confidence)
+    return resampled(values.tolist(), scheme.even_folds, confidence, scheme.independent)
 
 
 def cross_validated(
@@ -239,7 +239,7 @@ def _held_interval(
     if alike:
         return None
     found = (
-        resampled(scores, scheme.even_folds, sure)
+        resampled(scores, scheme.even_folds, sure, scheme.independent)
         if rows is None
         else mean_of_rows(rows, scheme.folds, sure)
     )
@@ -255,11 +255,13 @@ def judged_scores(
     test: Part,
     threshold: float | None,
     intervals: Intervals,
+    grouped: bool = False,
 ) -> Scores:
     """Scores on the test rows with their intervals, and the training loss beside them.
 
     Where every row trains (test_size 0), all scores are of training rows, carry that name, and
-    have no interval: they say nothing about other rows.
+    have no interval: they say nothing about other rows. Nor have those of whole groups one, whose
+    rows are alike.
 
     Parameters
     ----------
@@ -270,6 +272,8 @@ def judged_scores(
     threshold : float or None
         Label 1 is predicted from this probability on; None for a regression.
     intervals : Intervals
+    grouped : bool, optional
+        Whether the test rows are whole groups.
 
     Returns
     -------
@@ -286,7 +290,8 @@ def judged_scores(
     else:
         loss = "mse" if settings.task == "regression" else "log_loss"
         result = {f"train_{loss}": of(train)[loss]}
-        limits = _intervals(model.predict(test[0]), test[1], settings, threshold, intervals)
+        given = (model.predict(test[0]), test[1], settings, threshold, intervals)
+        limits = {} if grouped else _intervals(*given)
         for name, value in of(test).items():
             result[f"test_{name}"] = value
             low, high = limits.get(name) or (None, None)

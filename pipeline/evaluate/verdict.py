@@ -158,9 +158,10 @@ def _notes(evaluated: Evaluated, best: str) -> Iterator[str]:
         yield from _beside(evaluated, best)
     yield from _goal(evaluated, one)
     if not evaluated.test_rows:
+        held, _, _ = evaluated.held.partition("_")
         yield (
             f"All {evaluated.train_rows} rows train: scores named train_ say how well the rows are "
-            "fitted that were learned from, loo_ what becomes of a row that was not."
+            f"fitted that were learned from, {held}_ what becomes of a row that was not."
         )
     if evaluated.scheme.rows <= ROUGH:
         yield (
@@ -246,7 +247,8 @@ def _draw(evaluated: Evaluated, best: str, one: Judged) -> Iterator[str]:
     beyond = folds >= test if test > high else folds <= test
     if beyond.mean() > RARE:
         return
-    rows = round(evaluated.scheme.rows / evaluated.scheme.folds)
+    parts = evaluated.scheme.folds + (evaluated.scheme.kept == "moments")
+    rows = round(evaluated.scheme.rows / parts)
     yield (
         f"The one test split of {evaluated.test_rows} rows gives {best} {metric} {test:.4g}: "
         f"{'an unlucky' if worse else 'a lucky'} draw. Of {len(folds)} held-out folds of about "

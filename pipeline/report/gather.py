@@ -141,6 +141,14 @@ class Gathered(Split):
         return "loo" if self.evaluated.scheme.leave_one_out else "cv"
 
     @property
+    def folds_text(self) -> str:
+        """The key of the text that says how the rows were cut into folds."""
+        scheme = self.evaluated.scheme
+        if scheme.leave_one_out:
+            return "leave_one_out"
+        return "folds" if scheme.kept == "rows" else scheme.kept
+
+    @property
     def compared_by(self) -> str:
         """The score that the verdict goes by: cv_mse."""
         return f"{self.cross_validated}_{self.verdict.metric}"

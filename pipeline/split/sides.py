@@ -54,7 +54,9 @@ def sides(
     """
     split = settings.split
     if kept := kept_together(table, used, split, where):
-        return (_groups if kept.kind == "groups" else _last)(kept, split, seed, f"{where}.split")
+        if kept.kind == "groups":
+            return _groups(kept, split, seed, f"{where}.split")
+        return _last(kept, split, f"{where}.split")
     if split.column is not None:
         told = table[split.column].take(used)
         return _as_told(told, f"{where}.split.column: {split.column}")
@@ -71,17 +73,22 @@ def _groups(kept: Kept, split: SplitRows, seed: int, where: str) -> tuple[Rows, 
     every, count = np.arange(len(kept.codes)), int(kept.codes.max(initial=0)) + 1
     if split.test_size == 0:
         return every, every[:0]
+    if count == 1:
+        raise PipelineError(
+            f"{where}.group: {split.group} is the same in all {len(every)} rows: no group is left to "
+            "train on beside it; take another column"
+        )
     if split.test_size * count > count - 1:
         raise PipelineError(
-            f"{where}.test_size: {split.test_size:g} of {count} group{'s' * (count != 1)} by "
-            f"{split.group} leaves none to train; lower it, or take another column"
+            f"{where}.test_size: {split.test_size:g} of {count} groups by {split.group} "
+            "leaves none to train; lower it, or take another column"
         )
     drawn = GroupShuffleSplit(n_splits=1, test_size=split.test_size, random_state=seed)
     train, test = next(drawn.split(every, groups=kept.codes))
     return train, test
 
 
-def _last(kept: Kept, split: SplitRows, _: int, where: str) -> tuple[Rows, Rows]:
+def _last(kept: Kept, split: SplitRows, where: str) -> tuple[Rows, Rows]:
     """The last rows, `test_size` of all, with those of the same moment as the first of them."""
     n_test = int(np.ceil(split.test_size * len(kept.codes)))
     first = np.sort(kept.codes)[-n_test] if n_test else len(kept.codes)
@@ -145,10 +152,10 @@ def by_hash(keys: Sequence[str], test_size: float, seed: int) -> tuple[Rows, Row
     >>> by_hash(["a", "b", "c", "d", "a"], 0.5, seed=0)
     (array([0, 2, 3, 4]), array([1]))
     """
-    salt, limit = str(seed).encode().ljust(16), test_size * 2.0**64
+    salt, limit = str(seed).encode(), test_size * 2.0**64
     test = np.array(
         [
-            int.from_bytes(blake2b(key.encode(), digest_size=8, salt=salt[:16]).digest()) < limit
+            int.from_bytes(blake2b(key.encode(), digest_size=8, salt=salt).digest()) < limit
             for key in keys
         ],
         dtype=bool,

@@ -122,13 +122,13 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
     if len(others) == table.num_columns:
         hint = nearest(settings.target, others)
         raise PipelineError(f"{where}.target: there is no column {settings.target}{hint}")
-    for key, name in [*settings.split.parting.items(), *(("columns", name) for name in declared)]:
+    named = [*settings.split.parting.items(), *(("columns", name) for name in declared)]
+    for key, name in named:
         if name not in others:
             hint = " (it is the target)" if name == settings.target else nearest(name, others)
-            raise PipelineError(f"{where}.split.{key}: there is no feature {name}{hint}")
-    left_out = {*settings.split.parting.values()} - declared.keys()
-    left_out |= {name for name, kind in declared.items() if kind == "drop"}
-    names = [name for name in others if name not in left_out]
+            what = "feature" if key == "columns" else "column"
+            raise PipelineError(f"{where}.split.{key}: there is no {what} {name}{hint}")
+    names = [name for name in others if name not in settings.split.left_out]
     if not names:
         why = ": split leaves all others out" if others else ""
         raise PipelineError(f"{where}: has no feature, only its target {settings.target}{why}")

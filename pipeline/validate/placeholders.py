@@ -25,9 +25,10 @@ def placeholders(path: Path, settings: Dataset) -> Iterator[Oddity]:
         Of the ingested table.
     settings : Dataset
     """
-    schema, columns = table_schema(path), settings.split.columns.items()
-    names = [name for name, kind in columns if is_date(kind) and name in schema.names]
-    for name in names:
+    schema, split = table_schema(path), settings.split
+    dates = [name for name, kind in split.columns.items() if is_date(kind)]
+    dates += [] if split.time is None or split.time in dates else [split.time]
+    for name in (name for name in dates if name in schema.names):
         if not pa.types.is_string(schema.field(name).type):  # without any value
             continue
         days, all_rows = _days(path, name)

@@ -63,7 +63,7 @@ def validate(dataset: str) -> None:
         require_above_0(schema, settings.target, key)
     labelled = settings.task == "classification"
     declared = settings.split.columns.items()
-    dropped = [name for name, kind in declared if kind == "drop"]
+    dropped = sorted(settings.split.left_out)
     of_dates(schema, [name for name, kind in declared if is_date(kind)])
     profile = Profile(path, settings.target, labelled, read_trained_on(dataset), dropped)
     ingest = settings.ingest

@@ -12,6 +12,7 @@ from sklearn.model_selection import GroupShuffleSplit, TimeSeriesSplit
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import Evaluated, Scheme, read_evaluated
 from pipeline.core.artifacts.splits import read_split
+from pipeline.core.columns import of_numbers
 from pipeline.core.errors import PipelineError
 from pipeline.core.kept import Kept, kept_together
 from pipeline.core.params import load_params
@@ -21,6 +22,9 @@ from pipeline.core.settings.split import SplitRows
 from pipeline.core.tables import read_table
 from pipeline.core.trainers import Task
 from pipeline.evaluate.cross_validation import choose_threshold, folds
+from pipeline.evaluate.intervals import resampled
+from pipeline.evaluate.judge import _of_kept
+from pipeline.evaluate.verdict import verdict
 from pipeline.split.sides import sides
 from tests.split.conftest import Run, Split, people
 from tests.split.test_sides import features, parts
@@ -135,15 +139,15 @@ def test_folds_of_rows_of_their_own_moments_are_those_of_scikit_learn() -> None:
 def test_a_fold_that_would_train_without_a_class() -> None:
     y = np.zeros(40)
     y[:4] = 1
-    with pytest.raises(PipelineError, match="all rows of class 1"):
+    with pytest.raises(PipelineError, match="label 1, counted from 0, is in so few groups"):
         folds(y, "classification", CUT, kept=Kept("groups", np.arange(40) // 4))
     y = np.zeros(40)
     y[12::3] = 1  # none before the twelfth moment
     cuts = folds(y, "classification", CUT, kept=Kept("moments", np.arange(40)))
     assert [len(train) for train, _ in cuts] == [16, 22, 28, 34]
-    with pytest.raises(PipelineError, match=r"split\.time: the 40 rows are of 1 moment"):
+    with pytest.raises(PipelineError, match=r"the 40 rows are of 1 moment \(split\.time\)"):
         folds(y, "classification", CUT, kept=Kept("moments", np.zeros(40, dtype=int)))
-    with pytest.raises(PipelineError, match=r"split\.group: all 40 rows are of one group"):
+    with pytest.raises(PipelineError, match="all 40 rows are of one group"):
         folds(y, "classification", CUT, kept=Kept("groups", np.zeros(40, dtype=int)))
 
 
@@ -209,12 +213,113 @@ def test_moments_are_judged_forward_without_intervals_of_weights(split: Split, r
     assert code == 0, said
 
 
-def test_folds_forward_count_for_what_they_hold_out() -> None:
-    """Of k folds forward fold j holds out as much as 1/j of the rows that train."""
-    scheme = Scheme(leave_one_out=False, kept="moments", folds=4, repeats=1, seed=0, rows=50)
-    share = (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4
-    assert scheme.even_folds == pytest.approx(1 + 1 / share)
-    assert scheme.model_copy(update={"kept": "groups"}).even_folds == 4
+def test_folds_count_for_what_they_hold_out() -> None:
+    """Of rows that are all of their own moment fold j holds out 1/j of those that train."""
+    found = _of_kept(
+        folds(np.zeros(60), "regression", CUT, kept=Kept("moments", np.arange(60))),
+        Kept("moments", np.arange(60)),
+    )
+    share = (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5) / 5
+    assert found == {
+        "repeats": 1, "folds": 5, "kept": "moments", "share": pytest.approx(share), "groups": None,
+    }  # fmt: skip
+    kept = Kept("groups", np.arange(60) // 6)
+    found = _of_kept(folds(np.zeros(60), "regression", CUT, kept=kept), kept)
+    assert found == {
+        "repeats": 3, "folds": 5, "kept": "groups", "share": pytest.approx(1 / 4), "groups": 10,
+    }  # fmt: skip
+    scheme = Scheme(leave_one_out=False, seed=0, rows=60, **found)
+    assert scheme.even_folds == pytest.approx(5)
+    wide, narrow = (resampled([1, 2, 3, 5] * 9, 5, 0.95, most) for most in (10, np.inf))
+    assert wide is not None
+    assert narrow is not None
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_of_groups_of_one_class_is_not_accepted(split: Split, run: Run, seed: int) -> None:
+    """Held out alone, such a group makes its class the smaller of the others."""
+    draw = np.random.default_rng(seed)
+    labels = draw.permutation(np.repeat([0, 1], 5))
+    table = people(30).assign(y=[("often", "rare")[labels[k // 3]] for k in range(30)])
+    table["x"] = draw.normal(size=30)
+    assert split(table.iloc[:28], {"columns": COLUMNS, "group": "id", "test_size": 0})[0] == 0
+    found = evaluated(run)
+    assert (found.judged["majority"].scores["cv_accuracy"] or 0) > 0.4
+    assert verdict(found, 0.0, "").verdict != "accepted"
+
+
+def test_more_groups_than_rows_of_a_class_are_cut_all_the_same() -> None:
+    y, kept = np.arange(24) % 2 * 1.0, Kept("groups", np.arange(24))
+    assert len(folds(y, "classification", CUT, kept=kept)) == 24
+    y, kept = np.arange(60) % 20 * 1.0, Kept("groups", np.arange(60))
+    assert len(folds(y, "classification", CUT, kept=kept)) == 3 * 3
+
+
+def test_two_moments_are_one_fold(split: Split, run: Run) -> None:
+    cuts = folds(np.zeros(30), "regression", CUT, kept=Kept("moments", np.arange(30) // 15))
+    assert [(len(train), len(out)) for train, out in cuts] == [(15, 15)]
+
+
+def test_no_threshold_can_be_chosen_without_a_row_of_its_class(split: Split, run: Run) -> None:
+    y = np.zeros(60)
+    y[[0, 1, 58, 59]] = 1
+    raw = of_numbers(["x"], np.random.default_rng(0).normal(size=(60, 1)))
+    kept, goal = Kept("moments", np.arange(60)), Goal(recall="rare", at_least=0.9)
+    with pytest.raises(PipelineError, match="threshold: no row of rare can be held out"):
+        choose_threshold(
+            goal,
+            "logistic_regression",
+            {},
+            raw[:50],
+            y[:50],
+            ["often", "rare"],
+            kept.of(np.arange(50)),
+        )
+
+
+def test_test_rows_of_whole_groups_have_no_intervals(split: Split, run: Run) -> None:
+    assert split(people(), {"columns": COLUMNS, "group": "id"})[0] == 0
+    scores = evaluated(run).judged["model"].scores
+    assert scores["test_accuracy"] is not None
+    assert {scores["test_accuracy_low"], scores["test_accuracy_high"]} == {None}
+
+
+def test_an_area_needs_a_fold_of_two_classes(split: Split, run: Run) -> None:
+    table = people(60).assign(id=[f"g{k // 10}" for k in range(60)])
+    table["y"] = np.where(np.arange(60) // 10 % 2, "rare", "often")
+    assert split(table, {"columns": COLUMNS, "group": "id"})[0] == 0
+    text = layout.PARAMS.read_text()
+    layout.PARAMS.write_text(
+        text.replace("threshold: 0.5", "threshold: 0.5\n      metric: roc_auc")
+    )
+    assert run("train people model")[0] == 0
+    code, said = run("evaluate people")
+    assert code == 2
+    assert "people.evaluate.metric: no fold holds out rows of two classes" in said
+
+
+def test_a_group_that_params_name_wrongly_since_the_split(split: Split, run: Run) -> None:
+    assert split(people(), {"columns": COLUMNS, "group": "id"})[0] == 0
+    assert run("train people model")[0] == 0
+    layout.PARAMS.write_text(layout.PARAMS.read_text().replace("group: id", "group: idd"))
+    code, said = run("evaluate people")
+    assert code == 2
+    assert "datasets.people.split.group: there is no column idd (did you mean id?)" in said
+
+
+def test_moments_that_are_no_dates_and_those_that_stand_for_none(split: Split, run: Run) -> None:
+    kept = kept_together(
+        pa.table({"t": [2**60 + 1, 2**60]}), np.arange(2), SplitRows(time="t"), "datasets.a"
+    )
+    assert kept is not None
+    assert kept.codes.tolist() == [1, 0]
+    table = people()
+    table["day"] = table["day"].astype(str).where(np.arange(90) % 5 > 0, "9999-12-31")
+    split(table, {"columns": {"id": "drop", "part": "drop"}, "time": "day"})
+    code, said = run("validate people")
+    assert code == 0
+    assert "column day: 18 of 90 dates are 9999-12-31" in said
 
 
 def test_a_threshold_is_chosen_on_folds_of_whole_groups(split: Split, run: Run) -> None:

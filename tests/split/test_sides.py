@@ -112,14 +112,14 @@ def test_a_key_is_no_feature_unless_it_is_declared_as_one(split: Split) -> None:
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ({"by": "hash", "key": "idd"}, "split.key: there is no feature idd (did you mean id?)"),
-        ({"column": "y"}, "split.column: there is no feature y (it is the target)"),
+        ({"by": "hash", "key": "idd"}, "split.key: there is no column idd (did you mean id?)"),
+        ({"column": "y"}, "split.column: there is no column y (it is the target)"),
         ({"column": "id"}, "split.column: id says 'p0', 'p1', 'p2'"),
         ({"key": "id"}, "key: goes with by: hash only"),
         ({"column": "part", "test_size": 0.2}, "column and test_size: each says which rows test"),
         ({"column": "part", "by": "hash"}, "by and column: each says which rows test"),
         ({"group": "id", "time": "day"}, "group and time: each says which rows test"),
-        ({"group": "idd"}, "split.group: there is no feature idd (did you mean id?)"),
+        ({"group": "idd"}, "split.group: there is no column idd (did you mean id?)"),
         ({"time": "part"}, "split.time: part is 'train' in some rows, expected numbers, or dates"),
         ({"group": "id", "test_size": 0.99}, "test_size: 0.99 of 30 groups by id leaves none"),
         (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import inf
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -34,6 +35,10 @@ class Scheme(Settings):
     kept : str
         What folds do not part: `rows`, whole `groups`, or `moments`, of which each fold holds out
         some, and those before them train.
+    share : float or None
+        Held-out rows over training rows, the mean of all folds; None where that is 1 / (folds - 1).
+    groups : int or None
+        How many there are, where folds keep them whole.
     """
 
     leave_one_out: bool
@@ -42,6 +47,8 @@ class Scheme(Settings):
     repeats: int
     seed: int
     rows: int
+    share: float | None = None
+    groups: int | None = None
 
     @property
     def by_rows(self) -> bool:
@@ -53,10 +60,13 @@ class Scheme(Settings):
 
     @property
     def even_folds(self) -> float:
-        """As many folds as would hold out this share of the rows that train, were all alike."""
-        if self.kept != "moments":
-            return self.folds
-        return 1 + self.folds / sum(1 / before for before in range(1, self.folds + 1))
+        """The number of equal folds that hold out `share`: by it intervals are corrected."""
+        return self.folds if self.share is None else 1 + 1 / self.share
+
+    @property
+    def independent(self) -> float:
+        """How many of the rows, or groups, say something of their own; inf where folds limit it."""
+        return inf if self.groups is None else self.groups
 
 
 class Coefficient(Settings):

@@ -124,6 +124,12 @@ class SplitRows(Settings):
 
     @property
     def parting(self) -> dict[str, str]:
-        """The columns that say which rows test, by key; they are no features unless declared."""
+        """The columns that say which rows test, by key."""
         named = {key: getattr(self, key) for key in ("key", "column", "group", "time")}
         return {key: name for key, name in named.items() if name is not None}
+
+    @property
+    def left_out(self) -> set[str]:
+        """The columns that are no features: those dropped, and of `parting` those not declared."""
+        dropped = {name for name, kind in self.columns.items() if kind == "drop"}
+        return dropped | ({*self.parting.values()} - self.columns.keys())
