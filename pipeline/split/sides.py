@@ -75,8 +75,8 @@ def _groups(kept: Kept, split: SplitRows, seed: int, where: str) -> tuple[Rows, 
         return every, every[:0]
     if count == 1:
         raise PipelineError(
-            f"{where}.group: {split.group} is the same in all {len(every)} rows: no group is left to "
-            "train on beside it; take another column"
+            f"{where}.group: {split.group} is the same in all {len(every)} rows: no group is left "
+            "to train on beside it; take another column"
         )
     if split.test_size * count > count - 1:
         raise PipelineError(

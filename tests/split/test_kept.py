@@ -267,15 +267,9 @@ def test_no_threshold_can_be_chosen_without_a_row_of_its_class(split: Split, run
     raw = of_numbers(["x"], np.random.default_rng(0).normal(size=(60, 1)))
     kept, goal = Kept("moments", np.arange(60)), Goal(recall="rare", at_least=0.9)
     with pytest.raises(PipelineError, match="threshold: no row of rare can be held out"):
-        choose_threshold(
-            goal,
-            "logistic_regression",
-            {},
-            raw[:50],
-            y[:50],
-            ["often", "rare"],
-            kept.of(np.arange(50)),
-        )
+        first = np.arange(50)
+        given = ("logistic_regression", {}, raw[first], y[first], ["often", "rare"])
+        choose_threshold(goal, *given, kept.of(first))
 
 
 def test_test_rows_of_whole_groups_have_no_intervals(split: Split, run: Run) -> None:
@@ -286,13 +280,11 @@ def test_test_rows_of_whole_groups_have_no_intervals(split: Split, run: Run) -> 
 
 
 def test_an_area_needs_a_fold_of_two_classes(split: Split, run: Run) -> None:
-    table = people(60).assign(id=[f"g{k // 10}" for k in range(60)])
-    table["y"] = np.where(np.arange(60) // 10 % 2, "rare", "often")
+    table = people(60).assign(id=[f"g{k // 12}" for k in range(60)])
+    table["y"] = np.where(np.arange(60) // 12 % 2, "rare", "often")
     assert split(table, {"columns": COLUMNS, "group": "id"})[0] == 0
-    text = layout.PARAMS.read_text()
-    layout.PARAMS.write_text(
-        text.replace("threshold: 0.5", "threshold: 0.5\n      metric: roc_auc")
-    )
+    scored = "threshold: 0.5\n      metric: roc_auc"
+    layout.PARAMS.write_text(layout.PARAMS.read_text().replace("threshold: 0.5", scored))
     assert run("train people model")[0] == 0
     code, said = run("evaluate people")
     assert code == 2
