@@ -15,7 +15,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.commands.add.files import dvc, tracked
+from pipeline.commands.add.files import dvc_at_hand, tracked
 from pipeline.commands.params_text import removed
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
@@ -90,7 +90,8 @@ def _refuse_fixed(paths: Sequence[Path]) -> None:
 def _remove(path: Path) -> None:
     try:
         if path.suffix == ".dvc":
-            dvc("remove", "--quiet", str(path))  # which takes its line out of .gitignore, too
+            with dvc_at_hand() as dvc:
+                dvc("remove", "--quiet", str(path))  # which takes its line out of .gitignore, too
         else:
             path.unlink()
     except OSError as error:

@@ -50,8 +50,13 @@ class TableFile(ABC):
         self.path, self.state = path, state(path)
         self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
 
-    def groups(self) -> Iterator[pa.Table]:
+    def groups(self, joined: bool = True) -> Iterator[pa.Table]:
         """The rows, in tables of the size of a row group; memory does not grow with the file.
+
+        Parameters
+        ----------
+        joined : bool, optional
+            Whether each column is in one piece, for which it is copied.
 
         Raises
         ------
@@ -71,7 +76,8 @@ class TableFile(ABC):
             if self.settled:
                 waiting = [pa.concat_tables([*waiting, self._table(arrays)])]
                 while len(waiting[0]) >= size:
-                    group = waiting[0][:size].combine_chunks()
+                    group = waiting[0][:size]
+                    group = group.combine_chunks() if joined else group
                     waiting = [waiting[0][size:]]  # memory has what is given only once
                     yield group
                     del group

@@ -184,7 +184,9 @@ def clone(project: Clone, tmp_path: Path) -> Clone:
     return copied(project, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["server", "server_on_postgresql"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("server", marks=pytest.mark.nightly), "server_on_postgresql"]
+)
 def test_a_server_holds_what_a_local_store_does(
     name: str, clone: Clone, expected: Runs, request: pytest.FixtureRequest
 ) -> None:
@@ -299,7 +301,8 @@ def test_fault_91_a_silent_server_is_given_up(clone: Clone) -> None:
 
 # Request number so-and-so of a kind fails, and then every request of any kind, or some more. Each
 # takes up where the one before has stopped.
-FAULTS: list[tuple[str, int, dict[str, Any]]] = [
+Faults = list[tuple[str, int, dict[str, Any]]]
+FAULTS: Faults = [
     ("POST .*/model-versions/create", 1, {}),  # of the first dataset
     ("POST .*/experiments/create", 1, {}),  # of the second
     ("PUT .*/artifacts/", 10, {}),
@@ -310,12 +313,15 @@ FAULTS: list[tuple[str, int, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    "faults", [FAULTS[1::2], pytest.param(FAULTS, marks=pytest.mark.nightly)], ids=["some", "all"]
+)
 def test_fault_92_5xx_midway_leaves_no_half_run_called_finished(
-    clone: Clone, server: Server, proxy: Proxy, expected: Runs
+    clone: Clone, server: Server, proxy: Proxy, expected: Runs, faults: Faults
 ) -> None:
     server.empty()
     left = []
-    for pattern, number, how in FAULTS:
+    for pattern, number, how in faults:
         proxy.fail_from(pattern, number, **how)
         output = clone.ok(TRACK, MLFLOW_TRACKING_URI=proxy.url)
         assert proxy.failed, (pattern, proxy.seen)
@@ -350,10 +356,15 @@ def test_what_a_temporary_experiment_could_not_publish_outlives_its_folder(
     assert clone.ok("git status --porcelain") == ""
 
 
+@pytest.mark.parametrize(
+    "moments",
+    [(-1, 1), pytest.param((-1, 0, 1, 4), marks=pytest.mark.nightly)],
+    ids=["two", "four"],
+)
 def test_fault_85_a_track_that_is_killed_again_and_again_is_mended_by_the_next(
-    clone: Clone, expected: Runs
+    clone: Clone, expected: Runs, moments: tuple[int, ...]
 ) -> None:
-    for begun in (-1, 0, 1, 4):
+    for begun in moments:
         process = clone.start(f"exec {TRACK}")
         wait_for_runs(clone.folder, begun)
         process.kill()

@@ -4,9 +4,10 @@ import contextlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from filecmp import cmp
 from pathlib import Path
+from subprocess import PIPE
 
 from pipeline.core import layout
 from pipeline.core.checked_inputs import State, refuse_changed
@@ -14,6 +15,12 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_write
 
 LARGE = 10_000_000  # bytes, from which a file goes to DVC and not to git
+LATER = """
+import sys
+import dvc.commands.add, dvc.repo.add, dvc.repo.remove
+from dvc.cli import main
+sys.exit(main(sys.stdin.read().split("\\0")))
+"""
 
 
 def place(
@@ -49,11 +56,12 @@ def place(
         for target, content in ((layout.PARAMS, params), (path, text)):
             part = last.enter_context(atomic_write(target))
             part.write_bytes(content.encode())
+        dvc = last.enter_context(dvc_at_hand()) if file.stat().st_size > large else None
         if not same(file, source):
             with atomic_write(source) as part:
                 shutil.copyfile(file, part)
                 refuse_changed(file, before)
-        if source.stat().st_size > large:
+        if dvc:
             dvc("add", "--quiet", str(source))
 
 
@@ -84,15 +92,27 @@ def tracked(source: Path) -> Path:
     return source.with_name(f"{source.name}.dvc")
 
 
-def dvc(*words: str) -> None:
-    """Run dvc.
+@contextlib.contextmanager
+def dvc_at_hand() -> Iterator[Callable[..., None]]:
+    """Start dvc, which takes a second, while something else is done; it runs when it is called.
 
-    Raises
+    Yields
     ------
-    PipelineError
-        With what it says, where it fails.
+    callable
+        Takes the words of one command. Raises PipelineError with what dvc says, where it fails.
     """
-    ended = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
-    if ended.returncode:
-        said = (ended.stderr or ended.stdout).strip()
-        raise PipelineError(f"dvc {words[0]} {words[-1]}: {said.removeprefix('ERROR: ')}")
+    with subprocess.Popen(
+        [sys.executable, "-c", LATER], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True
+    ) as process:
+
+        def run(*words: str) -> None:
+            said = process.communicate("\0".join(words))
+            if process.returncode:
+                why = (said[1] or said[0]).strip().removeprefix("ERROR: ")
+                raise PipelineError(f"dvc {words[0]} {words[-1]}: {why}")
+
+        try:
+            yield run
+        finally:
+            if process.poll() is None:
+                process.kill()
