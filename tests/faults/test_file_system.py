@@ -145,7 +145,7 @@ def test_fault_76_an_input_that_changes_while_it_is_read_is_refused(
     run: Run, workspace: Path, way: str
 ) -> None:
     raw = workspace / "data/raw/house.csv"
-    raw.write_text("area_m2,price_wan\n" + "95,230\n" * 300_000)
+    raw.write_text("area_m2,price_wan\n" + "95,230\n" * 3_000_000)
 
     def is_open() -> bool:
         for link in Path("/proc/self/fd").iterdir():

@@ -60,7 +60,8 @@ def verify(threads: Sequence[int]) -> Iterator[str]:
         yield "uncommitted changes are no part of this: what is verified is HEAD"
     differing: list[str] = []
     for number in threads or (None,):
-        yield f"running every stage{f', {number} threads allowed' if number else ''}"
+        allowed = f", {number} thread{'s' * (number > 1)} allowed" if number else ""
+        yield f"running every stage{allowed}"
         found = _compared(number)
         yield tabulate(found, tablefmt="plain", disable_numparse=True)
         different = [f"{path}: {result}" for path, result in found if result != "identical"]
