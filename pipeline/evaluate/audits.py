@@ -24,7 +24,8 @@ from pipeline.core.preprocessing import (
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.core.tables import Array
-from pipeline.evaluate.cross_validation import OutOfFold, cross_validate, folds
+from pipeline.evaluate.cross_validation import OutOfFold, cross_validate
+from pipeline.evaluate.folds import folds
 from pipeline.evaluate.intervals import area, wilson
 from pipeline.evaluate.metrics import auc, predicted_labels
 

@@ -18,14 +18,8 @@ from pipeline.core.params import Params
 from pipeline.core.settings.evaluate import Goal
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value
-from pipeline.evaluate.cross_validation import (
-    FEW,
-    Fold,
-    OutOfFold,
-    choose_threshold,
-    cross_validate,
-    folds,
-)
+from pipeline.evaluate.cross_validation import OutOfFold, choose_threshold, cross_validate
+from pipeline.evaluate.folds import FEW, Fold, folds
 from pipeline.evaluate.scores import (
     Folds,
     compared_by,

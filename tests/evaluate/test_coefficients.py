@@ -3,7 +3,8 @@ import pytest
 
 from pipeline.core.preprocessing import fit_scaler
 from pipeline.core.settings.evaluate import CrossValidation
-from pipeline.evaluate.cross_validation import cross_validate, folds
+from pipeline.evaluate.cross_validation import cross_validate
+from pipeline.evaluate.folds import folds
 from pipeline.evaluate.judge import coefficients
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.fit import fit

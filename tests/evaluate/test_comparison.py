@@ -18,7 +18,8 @@ from pipeline.core.params import load_params
 from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.evaluate import verdict as verdicts
 from pipeline.evaluate.comparison import contrast
-from pipeline.evaluate.cross_validation import OutOfFold, cross_validate, folds
+from pipeline.evaluate.cross_validation import OutOfFold, cross_validate
+from pipeline.evaluate.folds import folds
 from pipeline.evaluate.scores import compared_by
 from tests.evaluate.sample import numbers
 

@@ -18,9 +18,9 @@ from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.evaluate.cross_validation import (
     choose_threshold,
     cross_validate,
-    folds,
     threshold_for,
 )
+from pipeline.evaluate.folds import folds
 from tests.conftest import descent
 from tests.evaluate.sample import numbers
 

@@ -9,7 +9,8 @@ from scipy.stats import binomtest, bootstrap
 
 from pipeline.core.artifacts.evaluated import Scheme
 from pipeline.core.settings.evaluate import CrossValidation
-from pipeline.evaluate.cross_validation import cross_validate, folds
+from pipeline.evaluate.cross_validation import cross_validate
+from pipeline.evaluate.folds import folds
 from pipeline.evaluate.intervals import (
     MANY,
     Interval,

@@ -21,7 +21,8 @@ from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.core.settings.split import SplitRows
 from pipeline.core.tables import read_table
 from pipeline.core.trainers import Task
-from pipeline.evaluate.cross_validation import choose_threshold, folds
+from pipeline.evaluate.cross_validation import choose_threshold
+from pipeline.evaluate.folds import folds
 from pipeline.evaluate.intervals import resampled
 from pipeline.evaluate.judge import _of_kept
 from pipeline.evaluate.verdict import verdict

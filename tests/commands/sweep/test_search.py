@@ -14,7 +14,8 @@ from pipeline.core.files import read_json
 from pipeline.core.params import load_params
 from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.core.tables import as_arrays, number_table, read_table, write_table
-from pipeline.evaluate.cross_validation import cross_validate, folds
+from pipeline.evaluate.cross_validation import cross_validate
+from pipeline.evaluate.folds import folds
 from pipeline.evaluate.scores import fold_scores
 
 Prepare = Callable[[str], None]
