@@ -151,7 +151,7 @@ def test_mlflows_model_takes_raw_rows_and_says_the_same(
     fitted = Fitted(
         task="regression", target="price", classes=None, threshold=None,
         features=[*split.features], columns=dict(split.encoding), mean=split.mean.tolist(),
-        scale=split.scale.tolist(), coef=model.coef.tolist(), intercept=model.intercept,
+        scale=split.scale.tolist(), coef=model.form.coef.tolist(), intercept=model.form.intercept,
         n_train=len(split.train), ranges=split.ranges(),
         example=[[*row.values()] for row in example],
     )  # fmt: skip

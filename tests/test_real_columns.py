@@ -177,8 +177,8 @@ def test_mlflows_model_takes_raw_rows_and_says_the_same(
     fitted = Fitted(
         task="classification", target="Churn", classes=["No", "Yes"], labels=["No", "Yes"],
         threshold=0.3, features=[*split.features], columns=dict(split.encoding),
-        mean=split.mean.tolist(), scale=split.scale.tolist(), coef=model.coef.tolist(),
-        intercept=model.intercept, n_train=len(split.train), ranges=split.ranges(),
+        mean=split.mean.tolist(), scale=split.scale.tolist(), coef=model.form.coef.tolist(),
+        intercept=model.form.intercept, n_train=len(split.train), ranges=split.ranges(),
         example=[[30.0, "Paris", "S"], [None, None, "L"]],
     )  # fmt: skip
     save_model(trained / "saved", fitted, {"dataset": "churn"}, "m-1", "r" * 32)

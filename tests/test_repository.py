@@ -18,6 +18,8 @@ from sklearn.datasets import load_breast_cancer
 from pipeline.commands.results import results
 from pipeline.core.params import load_params
 from pipeline.core.run import STAGES
+from pipeline.core.settings.models import Models
+from pipeline.core.settings.network import Network
 from pipeline.core.trainers import TRAINERS
 from tests.conftest import ROOT
 
@@ -53,22 +55,24 @@ def test_every_dataset_and_model_of_params_has_its_stages() -> None:
     expected = {"params", "report", "textbook", "track"}
     for stage in ("ingest", "validate", "split", "evaluate"):
         expected |= {f"{stage}@{dataset}" for dataset in params.datasets}
-    expected |= {f"train_direct@{key}" for key in params.models.direct}
-    expected |= {f"train_gradient@{key}" for key in params.models.gradient}
+    expected |= {f"train_{group}@{key}" for group, lines in params.models for key in lines}
     assert {*YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]} == expected
 
 
 def test_the_graph_loops_over_params_alone() -> None:
     """A dataset or a model more is no edit of dvc.yaml."""
     loops = {stage["foreach"] for stage in GRAPH["stages"].values() if "foreach" in stage}
-    assert loops == {"${datasets}", "${models.direct}", "${models.gradient}"}
+    assert loops == {"${datasets}", *(f"${{models.{group}}}" for group in Models.model_fields)}
     assert not [name for name, stage in GRAPH["stages"].items() if "matrix" in stage]
 
 
 def test_a_descent_is_run_again_for_every_param_that_reaches_it() -> None:
-    params = {param for one in TRAINERS.values() for param in one.params}
-    others = {"models.gradient.${key}", "datasets.${item.dataset}.split"}
-    assert params | others == set(stage("train_gradient")["params"])
+    for group, block in (("gradient", set()), ("network", {"hidden", *Network.model_fields})):
+        of_group = [one for one in TRAINERS.values() if one.group == group]
+        params = {param for one in of_group for param in one.params} - block
+        others = {f"models.{group}.${{key}}", "datasets.${item.dataset}.split"}
+        others |= {"network"} if block else set()
+        assert params | others == set(stage(f"train_{group}")["params"])
 
 
 def test_commands_hold_no_value_of_params_yaml() -> None:

@@ -170,7 +170,8 @@ def test_mlflows_model_says_what_predict_says(
         task="classification", target="species", classes=SPECIES,
         labels=label_names(table["species"], SPECIES), threshold=None,
         features=[*split.features], columns=dict(split.encoding), mean=split.mean.tolist(),
-        scale=split.scale.tolist(), coef=model.coef.tolist(), intercept=model.intercept.tolist(),
+        scale=split.scale.tolist(), coef=model.form.coef.tolist(),
+        intercept=model.form.intercept.tolist(),
         n_train=len(split.train), ranges=split.ranges(), example=[[5.0, 3.0, 1.5, 0.2]],
     )  # fmt: skip
     save_model(trained / "saved", fitted, {"dataset": "iris"}, "m-1", "r" * 32)

@@ -89,6 +89,11 @@ def model(dataset: str, name: str) -> Path:
     return evaluated(dataset).with_name(f"{role}.json")
 
 
+def layers(model: Path) -> Path:
+    """The weights of a network, beside its model file."""
+    return model.with_suffix(".safetensors")
+
+
 def history(dataset: str, name: str) -> Path:
     """The training loss of every epoch."""
     return models(dataset) / f"{dataset}-{name}_history.csv"

@@ -15,6 +15,7 @@ from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.descent import Descent, params_of
 from pipeline.core.settings.evaluate import CrossValidation, Intervals
 from pipeline.core.settings.models import ASKED_FOR, ModelLine, Models, Wanted, cannot_do
+from pipeline.core.settings.network import Network, NetworkDescent, settings_form
 from pipeline.core.text import load_yaml, nearest
 from pipeline.core.trainers import TRAINERS, Value, measures
 
@@ -40,6 +41,7 @@ class ReportSettings(Settings):
 class Params(Descent):
     """All of params.yaml."""
 
+    network: Network
     cross_validation: CrossValidation
     intervals: Intervals
     verdict: VerdictRule
@@ -70,9 +72,12 @@ class Params(Descent):
         return self.datasets[name]
 
     def descent(self, line: ModelLine) -> Descent:
-        """The top-level settings, with what a model's line sets for itself."""
+        """The top-level settings, of a network those of its block, with what its line sets."""
         top = {key: getattr(self, key) for key in Descent.model_fields}
-        return Descent.model_validate(top | line.own)
+        form = settings_form(line.trainer)
+        if form is NetworkDescent:
+            top |= self.network.model_dump()
+        return form.model_validate(top | line.own)
 
     def models_of(self, dataset: str) -> dict[str, Wanted]:
         """The models of a dataset by name: its own, then the reference model and the baseline.
@@ -101,7 +106,7 @@ class Params(Descent):
         for key, line in self.models.lines.items():
             if line.dataset == dataset:
                 name, settings = key.partition("-")[2], self.descent(line)
-                of_line = params_of(line.trainer, settings)
+                of_line = params_of(line.trainer, settings, self.dataset(dataset).task)
                 found[name] = self._wanted(dataset, name, line.trainer, of_line)
         return found
 
@@ -222,8 +227,9 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
     settings = params.datasets.get(line.dataset)
     if line.dataset in params.datasets and dataset != line.dataset:
         yield f"{key}: expected a key that begins with {line.dataset}-, the dataset of the line"
-    if group == "gradient" and key in params.models.direct:
-        yield f"{key}: stands under models.direct, too; rename one"
+    elsewhere = [other for other, lines in params.models if other < group and key in lines]
+    if elsewhere:
+        yield f"{key}: stands under models.{elsewhere[0]}, too; rename one"
     if name in TAKEN:
         yield f"{key}: {name} means something else; give the model another name"
     if settings is None:
@@ -231,9 +237,8 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
         yield f"{key}.dataset: there is no {line.dataset} under datasets{hint}; add it"
     elif problem := cannot_do(line.trainer, settings):
         yield f"{key}.trainer: {problem} of {line.dataset}"
-    own_group = "gradient" if trainer.params else "direct"
-    if group != own_group:
-        yield f"{key}: {line.trainer} belongs under models.{own_group}; move the line there"
+    if group != trainer.group:
+        yield f"{key}: {line.trainer} belongs under models.{trainer.group}; move the line there"
         return
     for param in line.own:
         if param not in trainer.params:
@@ -244,7 +249,9 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
     except ValidationError as error:
         found = error.errors()
         yield from (
-            fault(one, Descent, f"{key}.") for one in found if one["loc"][0] in trainer.params
+            fault(one, settings_form(line.trainer), f"{key}.")
+            for one in found
+            if one["loc"][0] in trainer.params
         )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 Task = Literal["regression", "classification"]
-Value = float | int | str  # of a param
+Value = float | int | str | list[int]  # of a param
 Role = Literal["trainer", "reference", "baseline"]
 Classes = Literal["two", "several"]  # more than two
+Form = Literal["linear", "network"]  # of what a trainer gives: core.forms
+Group = Literal["direct", "gradient", "network"]  # of lines under `models`
 Ending = Literal["settled", "falling", "unconverged", "unmoved", "grew"]  # of a training's losses
 # Is told an epoch, numbered as in the history, and its loss.
 Callback = Callable[[int, float], None]
@@ -28,8 +30,21 @@ DESCENT = (
     "seed",
 )
 
+# What a network takes: it draws its first weights.
+LAYERS = (
+    "hidden",
+    "activation",
+    "dropout",
+    "early_stopping",
+    *(name for name in DESCENT if name != "init"),
+    "loss",
+    "class_weight",
+)
+
 # Params that a model does not name where they are so: its file stays what it was without them.
 UNLESS_NAMED: dict[str, Value] = {"class_weight": "none"}
+# Params of one task alone, which a trainer of both has for that one.
+OF_TASK: dict[str, Task] = {"loss": "regression", "class_weight": "classification"}
 # The one param that the dataset says (datasets.NAME.split), for all of its models alike.
 TRANSFORM = "target_transform"
 
@@ -43,30 +58,41 @@ class Trainer(NamedTuple):
 
     Attributes
     ----------
-    task : str
-        `regression` or `classification`.
+    task : str or None
+        `regression` or `classification`; None: both.
     params : tuple of str
         The params that reach it; none where it solves directly.
     loss : str or None
         The key of `solvers.losses.LOSSES` that it minimizes; `choice`: the param `loss` says it;
-        None where it does not descend.
+        `task`: of a regression the param, of classes their cross-entropy; None where it does not
+        descend.
     role : str
         `trainer`: a line of params.yaml asks for it; `reference`: scikit-learn's counterpart, and
         `baseline`: the trivial model, are trained for every dataset, to measure the others by.
     classes : str or None
         Of which classifications it is, where it is not of all: of `two` classes, or of `several`.
+    form : str
+        Whether it gives linear weights, or layers of them.
     """
 
-    task: Task
+    task: Task | None
     params: tuple[str, ...]
     loss: str | None
     role: Role = "trainer"
     classes: Classes | None = None
+    form: Form = "linear"
 
     @property
     def transforms(self) -> bool:
         """Whether it learns the logarithm of a target; the trivial model stays what it is."""
-        return self.task == "regression" and self.role != "baseline"
+        return self.task != "classification" and self.role != "baseline"
+
+    @property
+    def group(self) -> Group:
+        """Under which key of `models` its lines stand."""
+        if self.form != "linear":
+            return self.form
+        return "gradient" if self.params else "direct"
 
 
 TRAINERS: dict[str, Trainer] = {
@@ -80,6 +106,7 @@ TRAINERS: dict[str, Trainer] = {
     "softmax": Trainer(
         "classification", (*DESCENT, "device", "class_weight"), "cross_entropy", classes="several"
     ),
+    "network": Trainer(None, LAYERS, "task", form="network"),
     "linear_regression": Trainer("regression", (), None, "reference"),
     "mean": Trainer("regression", (), None, "baseline"),
     "logistic_regression": Trainer("classification", (), None, "reference"),
@@ -91,7 +118,8 @@ def takes(trainer: str, params: Mapping[str, Value]) -> bool:
     """Whether a model of the trainer has these params, no more and no fewer."""
     one = TRAINERS[trainer]
     every, of_dataset = {*one.params}, {TRANSFORM} if one.transforms and logged(params) else set()
-    return every - UNLESS_NAMED.keys() <= params.keys() - of_dataset <= every
+    optional = {*UNLESS_NAMED, *(() if one.task else OF_TASK)}
+    return every - optional <= params.keys() - of_dataset <= every
 
 
 def logged(params: Mapping[str, Value]) -> bool:

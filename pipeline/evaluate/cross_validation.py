@@ -14,7 +14,7 @@ from pipeline.core.preprocessing import fit_scaler, standardized
 from pipeline.core.processes import apart
 from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.core.tables import Array
-from pipeline.core.trainers import Value
+from pipeline.core.trainers import TRAINERS, Value
 from pipeline.evaluate.folds import Fold, Rows, folds
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
@@ -33,7 +33,7 @@ class OutOfFold:
         The target (regression), the logit of label 1, or those of several classes.
     coef : ndarray of shape (n_features,) or (n_features, n_classes)
         Weights on features in their own units; nan on one that the fold's training rows do not
-        have.
+        have. Empty of what is not linear.
     threshold : float or None
         The one chosen on the other rows.
     """
@@ -87,6 +87,7 @@ def cross_validate(
     PipelineError
         When a training fails; names the fold.
     """
+    features = features if TRAINERS[trainer].form == "linear" else ()
 
     def of_fold(k: int) -> bytes:
         """What the fold gives, as numbers in a row: the threshold, the weights and z."""
@@ -102,9 +103,11 @@ def cross_validate(
             own = kept and kept.of(train)
             chosen = choose_threshold(threshold, trainer, params, training, y[train], classes, own)
         z = model.predict(standardized(encode(raw[out], encoding), mean, scale))
-        coef = dict(zip(feature_names(encoding), unscaled(model.coef, scale), strict=True))
-        absent = np.full(model.coef.shape[1:], np.nan)
-        weights = np.array([coef.get(name, absent) for name in features])
+        weights = np.empty(0)
+        if features:
+            coef = dict(zip(feature_names(encoding), unscaled(model.weights, scale), strict=True))
+            absent = np.full(model.weights.shape[1:], np.nan)
+            weights = np.array([coef.get(name, absent) for name in features])
         first = np.nan if chosen is None else chosen
         return np.concatenate([[first], weights.ravel(), z.ravel()]).tobytes()
 

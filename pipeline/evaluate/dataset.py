@@ -158,7 +158,7 @@ def of_trainings(given: Given) -> Iterator[str]:
     """What went wrong in the trainings that took steps."""
     for name, history in given.histories.items():
         model = given.models[name]
-        stable = model.facts["stable_lr"]
+        stable = model.facts.get("stable_lr")
         if text := trouble(model.ending, history[:, 1], model.params, stable):
             yield f"{given.dataset}: {name}: {text}"
 
@@ -170,7 +170,7 @@ def _separated(given: Given) -> Iterator[str]:
     """
     if given.settings.task == "classification":
         X, y = given.rows.part(given.rows.train)
-        free = {n: one for n, one in given.own.items() if not one.params["weight_decay"]}
+        free = {n: one for n, one in given.own.items() if one.params.get("weight_decay") == 0}
         labels = {n: predicted_labels(one.predict(X), 0.5) for n, one in free.items()}
         names = [n for n, label in labels.items() if (label == y).all()]
         if names:

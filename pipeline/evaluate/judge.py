@@ -13,6 +13,7 @@ from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw
 from pipeline.core.errors import PipelineError
+from pipeline.core.forms import digest
 from pipeline.core.kept import Kept
 from pipeline.core.params import Params
 from pipeline.core.settings.evaluate import Goal
@@ -115,6 +116,7 @@ class Judge:
             trainer=model.trainer,
             params=model.params,
             ending=model.ending,
+            weights_sha256=digest(model.form),
             threshold=threshold,
             scores=scores | of_folds,
             folds=by_fold,
@@ -244,12 +246,14 @@ def coefficients(
     Returns
     -------
     list of Coefficient
-        One a feature, or one a feature and class, in the order of `features`, to 10 digits.
+        One a feature, or one a feature and class, in the order of `features`, to 10 digits; none of
+        what is not linear.
     """
-    half, names = np.full(model.coef.shape, np.nan), [*features]
-    if model.coef.ndim == 2:
+    coef = model.weights
+    half, names = np.full(coef.shape, np.nan), [*features]
+    if coef.ndim == 2:
         names = [f"{feature} ({name})" for feature in features for name in classes]
-    if len(held) > 1:
+    if len(coef) and len(held) > 1:
         n = len(np.unique(np.concatenate([fold.rows for fold in held])))
         out = float(np.mean([len(fold.rows) for fold in held]))
         weights = np.array([fold.coef for fold in held])
@@ -257,7 +261,7 @@ def coefficients(
         variance = (n - out) / out * weights.var(axis=0) * n / n_train
         half = stdtrit(min(groups or n, len(held)) - 1, (1 + confidence) / 2) * np.sqrt(variance)
     known = np.isfinite(half).ravel()
-    values = zip(names, model.coef.ravel(), half.ravel(), strict=True)
+    values = zip(names, coef.ravel(), half.ravel(), strict=False)
     return [
         Coefficient(
             feature=name,

@@ -1,6 +1,7 @@
 """What the classification models make of the judged rows."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,17 +9,61 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.core.preprocessing import thinned
+from pipeline.core.preprocessing import standardized, thinned
 from pipeline.core.tables import Array
 from pipeline.core.text import escape_formula
 from pipeline.figures.canvas import Drawn, panels, short
 from pipeline.figures.looks import DASHED, Look, draw_each, looks, looks_of
-from pipeline.figures.svg import COLOURS
+from pipeline.figures.svg import COLOURS, INK
 from pipeline.report.gather import PLOTS, Columns, Gathered
 from pipeline.report.texts import Texts
 
 CURVE = 300
+GRID = 120  # points along each feature
+POINTS = 1000
 CELL = 30.0  # the least height of one
+
+
+def draw_boundary(d: Gathered, t: Texts) -> Drawn:
+    """Where each model changes its answer, over the judged rows of a dataset of two features.
+
+    Each class has a mark of its own. Between two classes a model changes where its probability is
+    its threshold, among several where the largest one is another class's.
+    """
+    names = [name for name, one in d.judged.items() if one.role == "trainer"] or [d.best]
+    canvas, [axes] = panels(1, 300, labels=names)
+    rows = d.judged_rows[thinned(len(d.judged_rows), POINTS)]
+    for label, marker in zip(range(len(d.evaluated.classes or [])), cycle("o^sDvP"), strict=False):
+        X = d.X[rows][d.y[rows] == label]
+        fill = INK if label == 0 else "none"
+        axes.plot(*X.T, marker, markersize=3, color=INK, alpha=0.5, markerfacecolor=fill)
+    ends = [np.linspace(*axis(), GRID) for axis in (axes.get_xlim, axes.get_ylim)]
+    draw_each(axes, {name: _border(d, name, ends, axes) for name in names}, looks(d.evaluated))
+    axes.set(xlabel=short(d.features[0], 40), ylabel=short(d.features[1], 26))
+    key = f"{d.held_out}_accuracy"
+    scores = [f"{name}: {t.interval(*d.score(name, key))}" for name in names]
+    return canvas, t("boundary.finding", scores=t("list").join(scores))
+
+
+def _border(d: Gathered, name: str, ends: Sequence[Array], axes: Axes) -> tuple[Array, Array]:
+    """The points of the lines on which a model changes its answer, nan between two lines."""
+    x, y = np.meshgrid(*ends)
+    grid = np.column_stack([x.ravel(), y.ravel()])
+    z = d.models[name].predict(standardized(grid, d.mean, d.scale))
+    threshold = d.judged[name].threshold or 0.5
+    margins = [z - np.log(threshold / (1 - threshold))]
+    if z.ndim == 2:
+        others = [np.delete(z, k, axis=1).max(axis=1) for k in range(z.shape[1])]
+        margins = [z[:, k] - other for k, other in enumerate(others)]
+    pieces: list[Array] = [np.full((1, 2), np.nan)]
+    for margin in margins:
+        if margin.min() < 0 < margin.max():
+            contour = axes.contour(x, y, margin.reshape(x.shape), levels=[0.0])
+            for piece in contour.get_paths()[0].to_polygons(closed_only=False):
+                pieces += [np.asarray(piece), pieces[0]]
+            contour.remove()
+    points = np.concatenate(pieces)
+    return points[:, 0], points[:, 1]
 
 
 def draw_confusion(d: Gathered, t: Texts) -> Drawn:

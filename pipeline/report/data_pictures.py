@@ -8,7 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from pipeline.core.preprocessing import thinned
+from pipeline.core.preprocessing import standardized, thinned
 from pipeline.core.tables import Array
 from pipeline.figures.canvas import Drawn, add_legend, near, panels, short
 from pipeline.figures.looks import Style, draw_each, looks
@@ -19,7 +19,7 @@ from pipeline.report.texts import Texts, minus
 POINTS = 2000  # at most so many in a scatter; a browser draws, and a file holds, each of them
 HISTOGRAMS = 12
 BINS = 18
-CURVE = 50  # points
+CURVE = 200  # points
 
 
 def draw_scatter(d: Gathered, t: Texts) -> Drawn:
@@ -40,23 +40,17 @@ def draw_scatter(d: Gathered, t: Texts) -> Drawn:
 def draw_fit(d: Gathered, t: Texts) -> Drawn:
     """The line of every trainer over the points, as in the chapter's figure 3.26.
 
-    Of a logged target it is a curve, the exponential of the line. The axis is cut near the points
+    Of a logged target, and of a network, it is a curve. The axis is cut near the points
     (`canvas.near`): a line that diverged would hide all others.
     """
     names = _lines(d)
     canvas, [axes] = panels(1, 210, labels=names)
     low, high = d.X.min(), d.X.max()
     x = np.array([low, high]) + np.array([-0.05, 0.05]) * ((high - low) or 1)
-    x = np.linspace(x[0], x[1], CURVE if d.learned else 2)
     _points(d, axes)
-    lines = {name: line(d, name) for name in names}
-    curves = {name: (x, slope * x + intercept) for name, (slope, intercept) in lines.items()}
-    if d.learned:
-        with np.errstate(over="ignore"):
-            curves = {name: (x, np.exp(y)) for name, (_, y) in curves.items()}
-    draw_each(axes, curves, looks(d.evaluated))
+    draw_each(axes, {name: _curve(d, name, x) for name in names}, looks(d.evaluated))
     axes.set_ylim(near(axes.get_ylim(), d.y))
-    equations = [f"{name}: {_equation(t, d, *one)}" for name, one in lines.items()]
+    equations = [f"{name}: {_equation(t, d, name)}" for name in names]
     return canvas, t("fit.finding", lines=t("list").join(equations))
 
 
@@ -96,8 +90,9 @@ def line(d: Gathered, model: str) -> tuple[float, float]:
     intercept : float
         b - slope * mean.
     """
-    slope = float(d.models[model].coef[0] / d.scale[0])
-    return slope, float(d.models[model].intercept - slope * d.mean[0])
+    slope = float(d.models[model].weights[0] / d.scale[0])
+    intercept = d.models[model].form(np.zeros((1, 1)))[0]
+    return slope, float(intercept - slope * d.mean[0])
 
 
 def correlation(a: Array, b: Array) -> float:
@@ -118,10 +113,20 @@ def _lines(d: Gathered) -> list[str]:
     return names
 
 
-def _equation(t: Texts, d: Gathered, slope: float, intercept: float) -> str:
+def _curve(d: Gathered, name: str, ends: Array) -> tuple[Array, Array]:
+    """What a model says of the one feature between two ends."""
+    model = d.models[name]
+    x = np.linspace(ends[0], ends[-1], 2 if len(model.weights) and not d.learned else CURVE)
+    return x, model.predict(standardized(x[:, None], d.mean, d.scale))
+
+
+def _equation(t: Texts, d: Gathered, name: str) -> str:
+    if not len(d.models[name].weights):
+        return t("fit.curve")
+    slope, intercept = line(d, name)
     sign = minus("+" if intercept >= 0 else "-")
-    line = f"{t.number(slope)} x {sign} {t.number(abs(intercept))}"
-    return f"exp({line})" if d.learned else line
+    found = f"{t.number(slope)} x {sign} {t.number(abs(intercept))}"
+    return f"exp({found})" if d.learned else found
 
 
 def _points(d: Gathered, axes: Axes, labels: Sequence[str] = ()) -> None:

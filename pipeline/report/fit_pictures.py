@@ -43,9 +43,9 @@ def least_squares_minimum(d: Gathered) -> float | None:
     -------
     float or None
         min over theta of 1/n |X theta - y|^2; None where a trainer minimizes something else, as
-        where the target is logged.
+        where the target is logged, or is no line.
     """
-    if d.learned:
+    if d.learned or not all(len(d.models[name].weights) for name in d.histories):
         return None
     plain = {"loss": "mse", "weight_decay": 0, "batch_size": "full"}.items()
     if not all(plain <= d.models[name].params.items() for name in d.histories):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pipeline.core.processes import apart
 from pipeline.figures.canvas import Drawn, finish, style
 from pipeline.report.class_pictures import (
+    draw_boundary,
     draw_calibration,
     draw_calibration_by_class,
     draw_confusion,
@@ -26,6 +27,7 @@ PICTURES: dict[str, tuple[str, Callable[[Gathered, Texts], Drawn]]] = {
     "scatter": ("data", draw_scatter),
     "histograms": ("data", draw_histograms),
     "fit": ("training", draw_fit),
+    "boundary": ("training", draw_boundary),
     "loss": ("training", draw_loss),
     "predictions": ("judged_rows", draw_predictions),
     "residuals": ("judged_rows", draw_residuals),
@@ -89,6 +91,7 @@ def has(d: Gathered, name: str) -> bool:
         "scatter": is_line,
         "histograms": not is_line,
         "fit": is_line,
+        "boundary": len(d.features) == 2 and d.evaluated.task == "classification",
         "loss": bool(d.histories),
         "coefficients": bool(d.weights),
         "comparison": any(d.score(model, d.compared_by)[0] is not None for model in d.judged),

@@ -54,6 +54,6 @@ def train(dataset: str, *names: str) -> None:
 def _write_history(dataset: str, one: Wanted, history: Array, n_rows: int) -> None:
     """The loss before a step, from epoch 0, or in batches after an epoch, from epoch 1."""
     size = one.params["batch_size"]
-    first = 0 if isinstance(size, str) or size >= n_rows else 1
+    first = 0 if not isinstance(size, int) or size >= n_rows else 1
     lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
     write_text(layout.history(dataset, one.name), "\n".join([f"epoch,{one.name}", *lines, ""]))

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import holder
@@ -18,6 +17,7 @@ from pipeline.core.artifacts.evaluated import (
 from pipeline.core.artifacts.models import Model, read_history, read_model
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.files import md5, missing
+from pipeline.core.forms import Layers, Linear
 from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
 from pipeline.core.store.connection import identity_hash, in_main_repository, training_key
@@ -180,8 +180,7 @@ class _Collector:
             columns=dict(split.encoding),
             mean=split.mean.tolist(),
             scale=split.scale.tolist(),
-            coef=model.coef.tolist(),
-            intercept=np.asarray(model.intercept).tolist(),
+            **_numbers(model.form),
             n_train=len(split.train),
             ranges=split.ranges(),
             example=[[*row.values()] for row in example],
@@ -199,6 +198,14 @@ class _Collector:
             accepted=self.verdict.verdict == "accepted" if name == self.verdict.best else None,
             override=self.champion.override if champion else None,
         )
+
+
+def _numbers(form: Linear | Layers) -> dict[str, Any]:
+    """What an entry has of a model's weights."""
+    arrays = {name: one.tolist() for name, one in form.arrays.items()}
+    if isinstance(form, Linear):
+        return arrays
+    return {"layers": arrays, "activation": form.activation}
 
 
 def _report(where: Origin) -> Entry:

@@ -11,6 +11,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.params import Params, parse_params
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.descent import Descent
+from pipeline.core.settings.network import settings_form
 from pipeline.core.trainers import Value
 
 # Of all settings those that change a run and are no params of its trainer.
@@ -95,7 +96,8 @@ def given_params(dataset: str, name: str, committed: Params) -> dict[str, Value]
     """
     line = committed.models.lines.get(f"{dataset}-{name}")
     descent = committed.descent(line) if line else committed
-    return {name: getattr(descent, name) for name in Descent.model_fields}
+    form = settings_form(line.trainer) if line else Descent
+    return {name: getattr(descent, name) for name in form.model_fields}
 
 
 def settings_of(dataset: str, params: Mapping[str, Value], of: Params) -> dict[str, Value]:

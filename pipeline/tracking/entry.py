@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pipeline.core.columns import Learned
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.files import write_text
+from pipeline.core.forms import Activation
 from pipeline.core.layout import UNPUBLISHED
 from pipeline.core.settings.block import Settings
 from pipeline.core.trainers import Task, Value
@@ -23,7 +24,7 @@ Numbers = list[float]
 
 
 class Fitted(Settings):
-    """A linear model on standardized features, and what it needs to answer in other units.
+    """A model on standardized features, and what it needs to answer in other units.
 
     Attributes
     ----------
@@ -37,7 +38,11 @@ class Fitted(Settings):
         One for each feature.
     coef, intercept
         A number of each feature, and one; or of each a list, with one number for each of several
-        classes.
+        classes. None of a network.
+    layers : dict or None
+        The arrays of a network (`forms.Layers.arrays`).
+    activation : str or None
+        Of its hidden layers.
     threshold : float or None
         Label 1 of two from this probability on; None elsewhere.
     ranges : dict
@@ -57,8 +62,10 @@ class Fitted(Settings):
     columns: dict[str, Learned] = Field(default_factory=dict)
     mean: Numbers
     scale: Numbers
-    coef: Numbers | list[Numbers]
-    intercept: float | Numbers
+    coef: Numbers | list[Numbers] | None = None
+    intercept: float | Numbers | None = None
+    layers: dict[str, float | Numbers | list[Numbers]] | None = None
+    activation: Activation | None = None
     n_train: int
     ranges: dict[str, tuple[float, float]]
     example: list[list[float | str | None]]

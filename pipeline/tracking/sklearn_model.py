@@ -1,4 +1,4 @@
-"""A fitted linear model as scikit-learn's own, saved by MLflow in the skops format.
+"""A fitted model as scikit-learn's own, saved by MLflow in the skops format.
 
 The model is a plain Pipeline of scikit-learn: it loads where this package is not installed and
 takes raw rows. skops trusts every type in it; of columns with gaps or dates, TRUSTED beside its
@@ -24,6 +24,7 @@ from pipeline.core.columns import (
     known,
 )
 from pipeline.core.dates import A_DAY, CYCLES, MOMENT, Cycle
+from pipeline.core.forms import layers_of
 from pipeline.tracking.entry import Fitted
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def as_estimator(model: Fitted) -> "BaseEstimator":
     Returns
     -------
     Pipeline or FixedThresholdClassifier
-        Pipeline(StandardScaler, LinearRegression or LogisticRegression) on raw units, with a
-        ColumnTransformer in front where columns are more than plain numbers. A threshold other than
+        Pipeline(StandardScaler, a linear model or an MLP) on raw units, with a ColumnTransformer in
+        front where columns are more than plain numbers. A threshold other than
         0.5 is kept by a FixedThresholdClassifier around it; of a logged target the last step is a
         TransformedTargetRegressor.
     """
@@ -97,7 +98,7 @@ def as_estimator(model: Fitted) -> "BaseEstimator":
 
     columns, plain = _columns(model), _plain(model)
     before = [] if plain else [encoder_of(columns)]
-    pipeline = make_pipeline(*before, _scaler(model, named=plain), _linear(model))
+    pipeline = make_pipeline(*before, _scaler(model, named=plain), _last(model))
     if model.threshold in (None, 0.5):
         return pipeline
     frozen = FrozenEstimator(pipeline)
@@ -283,8 +284,13 @@ def _scaler(model: Fitted, named: bool) -> "BaseEstimator":
     )
 
 
-def _linear(model: Fitted) -> "BaseEstimator":
+def _last(model: Fitted) -> "BaseEstimator":
     """The last step; it takes the scaler's arrays and so knows no names of features."""
+    last = _linear(model) if model.layers is None else _network(model)
+    return _of_logarithm(last) if model.logged else last
+
+
+def _linear(model: Fitted) -> "BaseEstimator":
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
     coef, intercept = np.array(model.coef), np.array(model.intercept)
@@ -296,7 +302,32 @@ def _linear(model: Fitted) -> "BaseEstimator":
         linear.coef_, linear.intercept_ = np.atleast_2d(coef.T), np.atleast_1d(intercept)
         linear.classes_ = np.array(_labels(model))
     linear.n_features_in_ = len(coef)
-    return _of_logarithm(linear) if model.logged else linear
+    return linear
+
+
+def _network(model: Fitted) -> "BaseEstimator":
+    """scikit-learn's own network, with the layers of this one."""
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.preprocessing import LabelBinarizer
+
+    arrays = {name: np.array(one) for name, one in (model.layers or {}).items()}
+    layers = layers_of(arrays, model.activation or "relu")
+    sizes = [len(bias) for bias in layers.biases[:-1]]
+    activation = "logistic" if model.activation == "sigmoid" else model.activation
+    of_task = MLPRegressor if model.task == "regression" else MLPClassifier
+    network = of_task(hidden_layer_sizes=sizes, activation=activation)
+    *hidden, last = layers.weights
+    network.coefs_ = [*hidden, last.reshape(len(last), -1)]
+    network.intercepts_ = [*map(np.atleast_1d, layers.biases)]
+    network.n_layers_, network.n_outputs_ = len(sizes) + 2, network.coefs_[-1].shape[1]
+    network.n_features_in_, network.out_activation_ = len(network.coefs_[0]), "identity"
+    if model.task == "classification":
+        network.out_activation_ = "logistic" if last.ndim == 1 else "softmax"
+        network.classes_ = np.array(_labels(model))
+        binarizer = LabelBinarizer().fit(network.classes_)
+        binarizer.classes_ = network.classes_  # as they stand, not sorted
+        network._label_binarizer = binarizer
+    return network
 
 
 def _of_logarithm(linear: "BaseEstimator") -> "BaseEstimator":

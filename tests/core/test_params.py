@@ -166,8 +166,16 @@ def test_impossible_value_is_refused_by_name(
         ),
         ("metric: accuracy", "metric: mse", r"metric: expected one of accuracy, .* got mse"),
         ("metric: mse", "metric: acuracy", r"metric: expected 'mse'"),
-        ("batch_size: 32", "lr: -1", r"gradient\.breast_cancer-bcpm\.lr: expected greater than 0"),
-        ("batch_size: 32", "epoch: 1", r"breast_cancer-bcpm\.epoch: unknown key .*mean epochs"),
+        (
+            "bcpm, batch_size: 32",
+            "bcpm, lr: -1",
+            r"gradient\.breast_cancer-bcpm\.lr: expected greater than 0",
+        ),
+        (
+            "bcpm, batch_size: 32",
+            "bcpm, epoch: 1",
+            r"breast_cancer-bcpm\.epoch: unknown key .*mean epochs",
+        ),
         (
             "{dataset: breast_cancer, trainer: bcpm, batch_size: 32}",
             "3",

@@ -8,6 +8,7 @@ import pytest
 from pipeline.core.artifacts.evaluated import Audit
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
+from pipeline.core.forms import Linear
 from pipeline.core.params import load_params
 from pipeline.core.preprocessing import fit_scaler
 from pipeline.evaluate.audits import audits, near_duplicates
@@ -27,7 +28,7 @@ def honest(task: str, n: int = 100) -> Split:
 def found(rows: Split, task: str) -> dict[str, Audit]:
     name = {"regression": "synthetic", "classification": "breast_cancer"}[task]
     trainer = "closed_form" if task == "regression" else "logistic_regression"
-    models = {trainer: Model(trainer, {}, {}, np.zeros(1), 0.0)}
+    models = {trainer: Model(trainer, {}, {}, Linear(np.zeros(1), 0.0))}
     trained = rows.part(rows.train)[0]
     settings = load_params().dataset(name)
     return {audit.name: audit for audit in audits(rows, trained, settings, models)}
@@ -132,7 +133,9 @@ def of_several(rows: Split) -> dict[str, Audit]:
     judged = {"classes": ["a", "b", "c"], "positive": None, "threshold": None}
     evaluate = settings.evaluate.model_copy(update=judged)
     settings = settings.model_copy(update={"evaluate": evaluate})
-    models = {"softmax": Model("logistic_regression", {}, {}, np.zeros((2, 3)), np.zeros(3))}
+    models = {
+        "softmax": Model("logistic_regression", {}, {}, Linear(np.zeros((2, 3)), np.zeros(3)))
+    }
     trained = rows.part(rows.train)[0]
     return {audit.name: audit for audit in audits(rows, trained, settings, models)}
 

@@ -61,7 +61,8 @@ def test_of_two_models_of_one_trainer_the_one_that_fails_in_a_fold_is_named(
     keep_datasets(params, "house")
     content = yaml.load(params)
     line = {"dataset": "house", "trainer": "manual_gd"}
-    content["models"] = {"direct": {}, "gradient": {"house-slow": line, "house-fast": {**line}}}
+    content["models"]["direct"] = {}
+    content["models"]["gradient"] = {"house-slow": line, "house-fast": {**line}}
     yaml.dump(content, params)
     prepared("house")
     assert run("train house slow fast") == (0, "")

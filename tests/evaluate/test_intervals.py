@@ -55,8 +55,8 @@ def test_the_test_mse_of_20_rows_is_covered() -> None:
         y = X @ [3, -1] + 20 * rng.normal(size=100)
         model, _ = fit("closed_form", {}, ArrayRows(X[20:], y[20:]))
         losses = (model.predict(X[:20]) - y[:20]) ** 2
-        gap = model.coef - [3, -1]
-        truth = 400 + gap @ gap + model.intercept**2  # of standard normal features
+        gap = model.form.coef - [3, -1]
+        truth = 400 + gap @ gap + model.form.intercept**2  # of standard normal features
         return studentized(losses, 0.95, 1000, rng), truth
 
     assert 0.92 <= coverage(case) <= 0.98

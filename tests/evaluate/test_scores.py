@@ -7,6 +7,7 @@ import pytest
 from pipeline.core.artifacts.evaluated import Scheme
 from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError
+from pipeline.core.forms import Linear
 from pipeline.core.params import load_params
 from pipeline.core.settings.evaluate import Intervals
 from pipeline.evaluate.cross_validation import OutOfFold
@@ -34,7 +35,7 @@ def held(z: list[float], threshold: float | None = None) -> list[OutOfFold]:
 
 def test_keys_say_which_rows_a_score_comes_from(workspace: object) -> None:
     house = load_params().dataset("house")
-    model = Model("closed_form", {}, {}, np.array([3.0]), 0.0)
+    model = Model("closed_form", {}, {}, Linear(np.array([3.0]), 0.0))
     alone = judged_scores(model, house, rows(1, 9), NO_ROWS, None, INTERVALS)
     assert list(alone) == ["train_mse", "train_rmse", "train_mae", "train_r2"]
     judged = judged_scores(model, house, rows(1, 9), rows(2, 15), None, INTERVALS)
@@ -44,7 +45,7 @@ def test_keys_say_which_rows_a_score_comes_from(workspace: object) -> None:
 
 def test_an_interval_holds_its_score(workspace: object) -> None:
     params = load_params()
-    model = Model("closed_form", {}, {}, np.array([2.5]), 0.1)
+    model = Model("closed_form", {}, {}, Linear(np.array([2.5]), 0.1))
     X, y = rows(3, 40)
     for dataset, target in (("house", y), ("breast_cancer", (y > 0).astype(float))):
         settings = params.dataset(dataset)
@@ -61,7 +62,7 @@ def test_an_interval_holds_its_score(workspace: object) -> None:
 def test_a_perfect_score_claims_no_certainty(workspace: object) -> None:
     settings = load_params().dataset("breast_cancer")
     X, _ = rows(3, 40)
-    model = Model("bcpm", {}, {}, np.array([100.0]), 0.0)
+    model = Model("bcpm", {}, {}, Linear(np.array([100.0]), 0.0))
     truth = (X[:, 0] > 0).astype(float)
     scores = judged_scores(model, settings, (X, truth), (X, truth), 0.5, INTERVALS)
     for name in ("accuracy", "roc_auc", "precision", "recall_malignant", "recall_benign"):
@@ -73,7 +74,7 @@ def test_a_perfect_score_claims_no_certainty(workspace: object) -> None:
 
 def test_a_few_rows_have_scores_but_no_bootstrap_interval(workspace: object) -> None:
     settings = load_params().dataset("house")
-    model = Model("closed_form", {}, {}, np.array([3.0]), 0.0)
+    model = Model("closed_form", {}, {}, Linear(np.array([3.0]), 0.0))
     scores = judged_scores(model, settings, rows(1, 9), rows(2, 3), None, INTERVALS)
     assert scores["test_mse"] is not None
     assert scores["test_mse_low"] is scores["test_r2_high"] is None
@@ -122,7 +123,7 @@ def test_names_of_classes_and_of_statistics_do_not_meet(workspace: Path) -> None
     path.write_text(text.replace("positive: malignant", "positive: low"))
     settings = load_params().dataset("breast_cancer")
     X, y = rows(3, 40)
-    model = Model("bcpm", {}, {}, np.array([1.0]), 0.1)
+    model = Model("bcpm", {}, {}, Linear(np.array([1.0]), 0.1))
     part = (X, (y > 0).astype(float))
     scores = judged_scores(model, settings, part, part, 0.5, INTERVALS)
     low, high = scores["test_recall_low"], scores["test_recall_high"]
@@ -133,8 +134,8 @@ def test_names_of_classes_and_of_statistics_do_not_meet(workspace: Path) -> None
 def test_r2_does_not_mind_where_zero_is(workspace: object) -> None:
     settings = load_params().dataset("house")
     X, y = rows(3, 40)
-    near = Model("closed_form", {}, {}, np.array([2.5]), 0.0)
-    far = Model("closed_form", {}, {}, np.array([2.5]), 1e8)
+    near = Model("closed_form", {}, {}, Linear(np.array([2.5]), 0.0))
+    far = Model("closed_form", {}, {}, Linear(np.array([2.5]), 1e8))
     a = judged_scores(near, settings, (X, y), (X, y), None, INTERVALS)
     b = judged_scores(far, settings, (X, y + 1e8), (X, y + 1e8), None, INTERVALS)
     assert a["test_r2_low"] == pytest.approx(b["test_r2_low"], rel=1e-5)
@@ -143,7 +144,7 @@ def test_r2_does_not_mind_where_zero_is(workspace: object) -> None:
 def test_scores_that_overflow_are_refused(workspace: object) -> None:
     settings = load_params().dataset("house")
     X, y = rows(3, 40)
-    model = Model("closed_form", {}, {}, np.array([0.0]), 0.0)
+    model = Model("closed_form", {}, {}, Linear(np.array([0.0]), 0.0))
     ignored = np.errstate(over="ignore", invalid="ignore")
     with pytest.raises(PipelineError, match="rescale them"), ignored:
         judged_scores(model, settings, (X, y), (X, 1e200 * y), None, INTERVALS)

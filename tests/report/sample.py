@@ -13,6 +13,7 @@ from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import read_verdicts
 from pipeline.core.artifacts.models import Model, write_model
 from pipeline.core.files import md5, write_json, write_text
+from pipeline.core.forms import Linear
 from pipeline.core.params import load_params
 from pipeline.core.tables import number_table, write_table
 from pipeline.report.gather import PLOTS
@@ -56,6 +57,7 @@ def write_sample(language: str = "en", rows: int = 30) -> None:
             "line-manual_gd": {"dataset": "line", "trainer": "manual_gd"},
             "wide-bcpm": {"dataset": "wide", "trainer": "bcpm"},
         },
+        "network": {},
     }
     datasets = {"line": line, "wide": wide}
     params |= {"report": {"language": language}, "datasets": datasets, "models": models}
@@ -133,7 +135,9 @@ def _model(dataset: str, model: str, features: list[str], k: int) -> None:
     facts = {"stable_lr": 0.5} if params else {}
     path = layout.model(dataset, model)
     trained_on = md5(layout.split_part(dataset, "train"))
-    write_model(path, features, Model(model, params, facts, coef * (k < 3), 1.0), trained_on)
+    write_model(
+        path, features, Model(model, params, facts, Linear(coef * (k < 3), 1.0)), trained_on
+    )
 
 
 def _plots(dataset: str, models: list[str], classes: list[str] | None, rows: int) -> None:

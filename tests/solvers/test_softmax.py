@@ -111,11 +111,11 @@ def test_balanced_classes_are_those_of_scikit_learn(
     settings = descent(lr=2.0, epochs=3000, weight_decay=1 / len(y)).model_dump()
     model, _ = fit(trainer, settings | {"class_weight": "balanced"}, rows)
     theirs = LogisticRegression(class_weight="balanced", tol=1e-12, max_iter=10_000).fit(X, y)
-    np.testing.assert_allclose(np.atleast_2d(model.coef.T), theirs.coef_, atol=1e-6)
-    np.testing.assert_allclose(np.atleast_1d(model.intercept), theirs.intercept_, atol=1e-6)
+    np.testing.assert_allclose(np.atleast_2d(model.form.coef.T), theirs.coef_, atol=1e-6)
+    np.testing.assert_allclose(np.atleast_1d(model.form.intercept), theirs.intercept_, atol=1e-6)
     batches = settings | {"class_weight": "balanced", "batch_size": 32, "epochs": 200, "lr": 0.05}
     model, _ = fit(trainer, batches, rows)
-    np.testing.assert_allclose(np.atleast_2d(model.coef.T), theirs.coef_, atol=0.3)
+    np.testing.assert_allclose(np.atleast_2d(model.form.coef.T), theirs.coef_, atol=0.3)
 
 
 def test_the_references_know_several_classes(tmp_path: Path) -> None:

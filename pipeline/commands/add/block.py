@@ -102,8 +102,7 @@ def models(
     }
     task = SEVERAL if len(target.classes) > 2 else target.task
     for trainer, params in MODELS[task].items():
-        group = "gradient" if TRAINERS[trainer].params else "direct"
-        yield group, trainer, {p: shares.get(v, v) for p, v in params.items()}
+        yield TRAINERS[trainer].group, trainer, {p: shares.get(v, v) for p, v in params.items()}
 
 
 def _features(column: Column, kind: str) -> int:

@@ -30,6 +30,7 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
+from pipeline.core.forms import Layers, Linear, layers_of
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.models import Wanted
@@ -42,15 +43,15 @@ from pipeline.tracking.sklearn_model import TRUSTED
 
 @dataclass(frozen=True)
 class Predictor:
-    """A linear model on standardized features that takes rows as received.
+    """A model on standardized features that takes rows as received.
 
     Attributes
     ----------
     encoding : dict
         By name the columns that features are made of, and what training rows taught of them.
     mean, scale : ndarray of shape (n_features,)
-    coef : ndarray of shape (n_features,) or (n_features, n_classes)
-    intercept : float, or ndarray of shape (n_classes,)
+    form : Linear or Layers
+        What it computes of standardized features.
     ranges : dict
         Smallest and largest value of each column of numbers over the training rows.
     threshold : float
@@ -64,15 +65,14 @@ class Predictor:
     encoding: Encoding
     mean: Array
     scale: Array
-    coef: Array
-    intercept: float | Array
+    form: Linear | Layers
     ranges: Mapping[str, tuple[float, float]]
     threshold: float
     labels: Sequence[str | int] = (0, 1)
     logged: bool = False
 
     def predict(self, raw: Raw) -> Array:
-        """The target or logits: (X - mean) / scale @ coef + intercept.
+        """The target or logits, of (X - mean) / scale.
 
         Added a feature at a time: the digits of BLAS's product hang on how many rows there are,
         these do not.
@@ -83,11 +83,8 @@ class Predictor:
             The target, of a logged one in its own units, or logits. Not finite where a row's
             values are too large.
         """
-        z, X = np.zeros((len(raw), *self.coef.shape[1:])), encode(raw, self.encoding)
         with np.errstate(over="ignore", invalid="ignore"):
-            for x, mean, scale, weight in zip(X.T, self.mean, self.scale, self.coef, strict=True):
-                z += np.multiply.outer((x - mean) / scale, weight)
-            z += self.intercept
+            z = self.form.by_row((encode(raw, self.encoding) - self.mean) / self.scale)
             return np.exp(z) if self.logged else z
 
     def outside(self, raw: Raw) -> NDArray[np.bool_]:
@@ -158,7 +155,7 @@ def from_disk(dataset: str, settings: Dataset, wanted: Wanted, failed: bool) -> 
     plain = settings.evaluate.threshold is None
     threshold = 0.5 if plain else _threshold(dataset, wanted.name, model)
     return Predictor(
-        split.encoding, split.mean, split.scale, model.coef, model.intercept,
+        split.encoding, split.mean, split.scale, model.form,
         split.ranges(), threshold, labels, logged(model.params),
     )  # fmt: skip
 
@@ -246,16 +243,16 @@ def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
 
 
 def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
-    """Take the numbers out of scikit-learn's Pipeline(..., StandardScaler, linear model).
+    """Take the numbers out of scikit-learn's Pipeline(..., StandardScaler, linear model or MLP).
 
-    Of a logged target a TransformedTargetRegressor stands around the linear model.
+    Of a logged target a TransformedTargetRegressor stands around the last step.
     """
     try:
         frozen = getattr(estimator, "estimator_", estimator)  # of a FixedThresholdClassifier
         pipeline = getattr(frozen, "estimator", frozen)
         *_, (_, scaler), (_, last) = pipeline.steps
-        linear = getattr(last, "regressor_", last)
-        log = linear is not last
+        inner = getattr(last, "regressor_", last)
+        log = inner is not last
         if log and (last.func, last.inverse_func) != (np.log, np.exp):
             raise ValueError("its target is transformed otherwise")
         names = map(str, pipeline[0].feature_names_in_)  # in order; MLflow sorts its metadata
@@ -263,18 +260,35 @@ def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
         ranges = {n: (low, high) for n, (low, high) in metadata.ranges.items() if n in encoding}
         if len(feature_names(encoding)) != len(scaler.mean_):
             raise ValueError("its columns make other features than it takes")
-        coef, intercept = np.atleast_2d(linear.coef_), np.atleast_1d(linear.intercept_)
-        several = len(coef) > 1
+        labels = metadata.labels or [*range(len(metadata.classes or []))]
         return Predictor(
-            encoding, scaler.mean_, scaler.scale_, coef.T if several else coef[0],
-            intercept if several else float(intercept[0]), ranges, metadata.threshold or 0.5,
-            metadata.labels or [*range(len(metadata.classes or []))], log,
+            encoding, scaler.mean_, scaler.scale_, _form_of(inner), ranges,
+            metadata.threshold or 0.5, labels, log,
         )  # fmt: skip
     except (AttributeError, KeyError, TypeError, ValueError):
         raise PipelineError(
             f"--run {run_id}: its model is not of the form that `track` logs; "
             "`dvc repro` logs today's"
         ) from None
+
+
+def _form_of(estimator: Any) -> Linear | Layers:
+    """The weights of scikit-learn's linear model, or of its MLP."""
+    if not hasattr(estimator, "coefs_"):
+        coef, intercept = np.atleast_2d(estimator.coef_), np.atleast_1d(estimator.intercept_)
+        if len(coef) > 1:
+            return Linear(coef.T, intercept)
+        return Linear(coef[0], float(intercept[0]))
+    activation = "sigmoid" if estimator.activation == "logistic" else estimator.activation
+    *hidden, last = zip(estimator.coefs_, estimator.intercepts_, strict=True)
+    w, b = (last[0][:, 0], last[1][0, ...]) if last[0].shape[1] == 1 else last
+    names = ("weights", "bias")
+    arrays = {
+        f"{name}_{k}": one
+        for k, of_layer in enumerate([*hidden, (w, b)])
+        for name, one in zip(names, of_layer, strict=True)
+    }
+    return layers_of(arrays, activation)
 
 
 class OutOfRange:

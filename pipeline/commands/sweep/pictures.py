@@ -70,7 +70,7 @@ def _places(values: Iterable[Value]) -> dict[Value, float]:
     """Where each value stands: numbers by size; with words among them, side by side."""
     ordered = sorted({*values}, key=_size)
     words = _are_words(ordered)
-    return {value: float(k if words else value) for k, value in enumerate(ordered)}
+    return {value: float(k if words else str(value)) for k, value in enumerate(ordered)}
 
 
 def _are_words(values: Iterable[Value]) -> bool:

@@ -133,7 +133,7 @@ def _axis(name: str, text: str, model: Wanted) -> Axis:
     argument = f"{name}={text}"
     if ends := re.fullmatch(r"([^,]+?)\.\.([^,]+)", text):
         low, high = (_value(name, end, model, argument) for end in ends.groups())
-        if isinstance(low, str) or isinstance(high, str):
+        if not (isinstance(low, float | int) and isinstance(high, float | int)):
             raise _refusal(argument, f"a range is of numbers; write {name}=A,B")
         if low >= high:
             raise _refusal(argument, "the lower end of a range comes first, as in lr=0.001..1")

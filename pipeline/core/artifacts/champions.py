@@ -39,6 +39,7 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
+from pipeline.core.forms import digest
 from pipeline.core.params import load_params
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
@@ -270,10 +271,7 @@ def _trained_on(dataset: str, name: str, judged: Judged) -> TrainedOn:
     split = read_split(dataset, settings, table)
     train, path = layout.split_part(dataset, "train"), layout.model(dataset, name)
     model = read_model(path, judged.trainer, split.features, md5(train))
-    weights = [coefficient.value for coefficient in judged.coefficients]
-    if model.params != judged.params or not np.allclose(
-        model.coef.ravel(), weights, rtol=1e-6, atol=0
-    ):
+    if model.params != judged.params or digest(model.form) != judged.weights_sha256:
         raise PipelineError(
             f"{layout.evaluated(dataset)} judged another model than {path}; run `dvc repro`"
         )

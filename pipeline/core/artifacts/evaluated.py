@@ -13,7 +13,7 @@ from pipeline.core.columns import Learned
 from pipeline.core.files import read_as
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.evaluate import Goal, Metric
-from pipeline.core.trainers import Ending
+from pipeline.core.trainers import Ending, Value
 
 Role = Literal["trainer", "reference", "baseline", "champion"]
 Words = Literal["better", "worse", "not distinguishable"]
@@ -100,12 +100,15 @@ class Judged(Settings):
         The score of each fold, by metric; fold k has the same rows for every trainer.
     ending : str or None
         How its training ended, where it took steps.
+    weights_sha256 : str or None
+        Of the model's numbers (`forms.digest`); None of the champion, which has no model file.
     """
 
     role: Role
     trainer: str
-    params: dict[str, float | int | str]
+    params: dict[str, Value]
     ending: Ending | None = None
+    weights_sha256: str | None = None
     threshold: float | None
     scores: Scores
     folds: dict[str, list[float | None]]

@@ -1,7 +1,7 @@
 """The files of data/4_models: a model as exact numbers, and the loss of each of its epochs.
 
-A model file is readable JSON with the params that made it, never a pickle; and it is exactly what
-was written, or refused.
+A model file is readable JSON with the params that made it, never a pickle; the layers of a network
+are a file of safetensors beside it. They are exactly what was written, or refused.
 """
 
 import hashlib
@@ -17,13 +17,23 @@ from pydantic import model_validator
 from pipeline.core import layout
 from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import as_json, damaged, missing, read_as, read_json, write_json
+from pipeline.core.files import (
+    as_json,
+    atomic_write,
+    damaged,
+    missing,
+    read_as,
+    read_json,
+    write_json,
+)
+from pipeline.core.forms import Layers, Linear, digest, layers_of
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.models import Wanted
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Ending, Value, logged, takes
 
 FORMAT = 5
+AGAIN = "`dvc repro` trains it again"
 
 
 class ModelFile(Settings):
@@ -37,8 +47,6 @@ class ModelFile(Settings):
         Of the text that `write_json` gives all the rest.
     train_md5 : str
         Of the 3_split/<dataset>/train.parquet that it was trained on.
-    intercept, coef
-        A number, of several classes a list with one of each; coef by feature.
     """
 
     format: Literal[5]
@@ -48,8 +56,24 @@ class ModelFile(Settings):
     params: dict[str, Value]
     facts: dict[str, float | int | None]
     ending: Ending | None
+
+
+class LinearFile(ModelFile):
+    """What it holds of a linear model.
+
+    Attributes
+    ----------
+    intercept, coef
+        A number, of several classes a list with one of each; coef by feature.
+    """
+
     intercept: float | list[float]
     coef: dict[str, float | list[float]]
+
+    @property
+    def features(self) -> list[str]:
+        """The features that it takes, in order."""
+        return [*self.coef]
 
     @model_validator(mode="after")
     def _one_of_each_class(self) -> Self:
@@ -58,16 +82,27 @@ class ModelFile(Settings):
         return self
 
 
-@dataclass(frozen=True)
-class Model:
-    """A linear model on standardized features: z = X @ coef + intercept.
-
-    Of a logged target z is the logarithm.
+class NetworkFile(ModelFile):
+    """What it holds of a network.
 
     Attributes
     ----------
-    coef : ndarray of shape (n_features,) or (n_features, n_classes)
-    intercept : float, or ndarray of shape (n_classes,)
+    weights_sha256 : str
+        Of the numbers in the file of safetensors beside it (`forms.digest`).
+    """
+
+    features: list[str]
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model on standardized features; of a logged target it gives the logarithm.
+
+    Attributes
+    ----------
+    form : Linear or Layers
+        What it computes.
     params : dict
         The params that made it, and no others.
     trainer : str
@@ -82,9 +117,13 @@ class Model:
     trainer: str
     params: dict[str, Value]
     facts: dict[str, float | int | None]
-    coef: Array
-    intercept: float | Array
+    form: Linear | Layers
     ending: Ending | None = None
+
+    @property
+    def weights(self) -> Array:
+        """Of a linear model one of each feature, or one of each and class; of others none."""
+        return self.form.coef if isinstance(self.form, Linear) else np.empty(0)
 
     def predict(self, X: Array) -> Array:
         """The target (regression), the logit of label 1, or those of several classes.
@@ -94,24 +133,29 @@ class Model:
         ndarray of shape (n_rows,) or (n_rows, n_classes)
             A logged target in its own units, inf where the logarithm is too large.
         """
-        z: Array = X @ self.coef + self.intercept
+        z = self.form(X)
         with np.errstate(over="ignore"):
             return np.exp(z) if logged(self.params) else z
 
 
 def write_model(path: Path, features: Sequence[str], model: Model, train_md5: str) -> None:
-    """Write the weights, by feature name, on standardized features."""
-    if not (np.isfinite(model.coef).all() and np.isfinite(model.intercept).all()):
+    """Write the weights, on standardized features; of a network beside the file."""
+    form = model.form
+    if not all(np.isfinite(one).all() for one in form.arrays.values()):
         raise PipelineError(f"{path}: the weights of {model.trainer} are not finite; not written")
-    content = {
+    content: dict[str, Any] = {
         "train_md5": train_md5,
         "trainer": model.trainer,
         "params": model.params,
         "facts": model.facts,
         "ending": model.ending,
-        "intercept": np.asarray(model.intercept).tolist(),
-        "coef": dict(zip(features, model.coef.tolist(), strict=True)),
     }
+    if isinstance(form, Linear):
+        content["intercept"] = np.asarray(form.intercept).tolist()
+        content["coef"] = dict(zip(features, form.coef.tolist(), strict=True))
+    else:
+        content |= {"features": [*features], "weights_sha256": digest(form)}
+        _write_layers(layout.layers(path), form)
     write_json(path, _sealed(content))
 
 
@@ -121,7 +165,7 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
     Raises
     ------
     PipelineError
-        When the file is missing, of another format, trainer or training, or not byte for byte what
+        When a file is missing, of another format, trainer or training, or not byte for byte what
         `write_model` wrote.
     """
     found = read_json(path)
@@ -131,27 +175,58 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
             f"{path}: has format {format_}, and this code reads {FORMAT}: another version of it "
             "trained the model; `dvc repro` trains it again"
         )
-    content = read_as(path, ModelFile)
+    layered = isinstance(found, dict) and "weights_sha256" in found
+    content = read_as(path, NetworkFile) if layered else read_as(path, LinearFile)
     written = as_json(_sealed(content.model_dump(exclude={"format", "sha256"})))
     if path.read_bytes() != written.encode():
-        raise damaged(path, "its content is not that of its sha256", "`dvc repro` trains it again")
+        raise damaged(path, "its content is not that of its sha256", AGAIN)
     if content.trainer != trainer or not takes(trainer, content.params):
         raise PipelineError(f"{path}: is no model of {trainer}; train again")
-    if list(content.coef) != list(features):
+    if content.features != list(features):
         raise PipelineError(f"{path}: was trained on other features; train again")
     if content.train_md5 != train_md5:
         raise PipelineError(
             f"{path}: was trained on other rows, or rows scaled otherwise, than train.parquet and "
             "scaler.json of the split are of; run `dvc repro`"
         )
-    return Model(
-        trainer,
-        content.params,
-        content.facts,
-        np.array(list(content.coef.values())),
-        np.array(content.intercept),
-        content.ending,
-    )
+    form: Linear | Layers
+    if isinstance(content, LinearFile):
+        form = Linear(np.array(list(content.coef.values())), np.array(content.intercept))
+    else:
+        form = _read_layers(layout.layers(path), content)
+    return Model(trainer, content.params, content.facts, form, content.ending)
+
+
+def _write_layers(path: Path, layers: Layers) -> None:
+    from safetensors.numpy import save  # what few models need
+
+    # safetensors writes an array as it lies in memory; ascontiguousarray would give () a length
+    arrays = {name: np.array(one, order="C") for name, one in layers.arrays.items()}
+    with atomic_write(path) as part:
+        part.write_bytes(save(arrays))
+
+
+def _read_layers(path: Path, content: NetworkFile) -> Layers:
+    """The layers beside a model file.
+
+    Raises
+    ------
+    PipelineError
+        When they are missing, damaged or of another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    refuse_altered(path)
+    try:
+        layers = layers_of(load(path.read_bytes()), str(content.params["activation"]))
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (OSError, SafetensorError, ValueError) as error:
+        raise damaged(path, str(error), AGAIN) from None
+    if digest(layers) != content.weights_sha256 or len(layers.weights[0]) != len(content.features):
+        raise damaged(path, "its numbers are not those of the model file beside it", AGAIN)
+    return layers
 
 
 def _sealed(content: dict[str, Any]) -> dict[str, Any]:

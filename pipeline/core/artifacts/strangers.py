@@ -76,12 +76,15 @@ def _outputs(dataset: str) -> Iterator[Path]:
 
 def _models(params: Params) -> Iterator[Path]:
     for dataset in params.datasets:
-        names = params.models_of(dataset)
-        ours = {of(dataset, name) for name in names for of in (layout.model, layout.history)}
+        wanted = params.models_of(dataset)
+        ours = {of(dataset, name) for name in wanted for of in (layout.model, layout.history)}
+        networks = [name for name, one in wanted.items() if TRAINERS[one.trainer].form == "network"]
+        ours |= {layout.layers(layout.model(dataset, name)) for name in networks}
         yield from (path for path in _models_of(dataset) if path not in ours)
 
 
 def _models_of(dataset: str) -> Iterator[Path]:
     folder = layout.models(dataset)
-    yield from folder.glob(f"{dataset}-*.json")
+    for kind in ("json", "safetensors"):
+        yield from folder.glob(f"{dataset}-*.{kind}")
     yield from folder.glob(f"{dataset}-*_history.csv")

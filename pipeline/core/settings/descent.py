@@ -1,11 +1,14 @@
 """How the trainers descend that do: the params at the top of params.yaml, and on a model's line."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
 
 from pipeline.core.settings.block import Seed, Settings, faults, unfit
-from pipeline.core.trainers import TRAINERS, TRANSFORM, UNLESS_NAMED, Value
+from pipeline.core.trainers import OF_TASK, TRAINERS, TRANSFORM, UNLESS_NAMED, Task, Value
+
+# What stands for a param that a trainer does not take; it does not count.
+OF_OTHERS = {"loss": "mse", "device": "cpu", "class_weight": "none", "init": "zeros"}
 
 
 def _full_or_rows(value: object) -> object:
@@ -14,17 +17,24 @@ def _full_or_rows(value: object) -> object:
     raise unfit("full or a whole number from 1", value)
 
 
+Rate = Annotated[float, Field(gt=0)]
+Epochs = Annotated[int, Field(ge=1, le=10**9)]
+BatchSize = Annotated[Literal["full"] | int, BeforeValidator(_full_or_rows)]
+Optimizer = Literal["sgd", "momentum", "rmsprop", "adam"]
+WeightDecay = Annotated[float, Field(ge=0)]
+
+
 class Descent(Settings):
     """How the gradient trainers descend."""
 
     seed: Seed
-    lr: Annotated[float, Field(gt=0)]
-    epochs: Annotated[int, Field(ge=1, le=10**9)]
-    batch_size: Annotated[Literal["full"] | int, BeforeValidator(_full_or_rows)]
+    lr: Rate
+    epochs: Epochs
+    batch_size: BatchSize
     loss: Literal["mse", "mae"]
-    optimizer: Literal["sgd", "momentum", "rmsprop", "adam"]
+    optimizer: Optimizer
     momentum: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: WeightDecay
     init: Literal["zeros", "uniform"]
     loss_threshold: Annotated[float, Field(ge=0, lt=1)]
     tolerance: Annotated[float, Field(ge=0, lt=1)]
@@ -32,8 +42,8 @@ class Descent(Settings):
     class_weight: Literal["none", "balanced"]
 
     @classmethod
-    def of(cls, **params: Any) -> "Descent":
-        """The settings of a trainer, which may have no choice of loss, device or class weights.
+    def of(cls, **params: Any) -> Self:
+        """The settings of a trainer, which may have no choice of some (OF_OTHERS).
 
         Whether the target is logged is none of them.
 
@@ -45,14 +55,14 @@ class Descent(Settings):
         given = {k: v.item() if hasattr(v, "item") else v for k, v in params.items()}
         given.pop(TRANSFORM, None)
         try:
-            return cls.model_validate(
-                {"loss": "mse", "device": "cpu", "class_weight": "none"} | given
-            )
+            return cls.model_validate(OF_OTHERS | given)
         except ValidationError as error:
-            raise ValueError(faults(error, Descent, "")) from None
+            raise ValueError(faults(error, cls, "")) from None
 
 
-def params_of(trainer: str, settings: Descent) -> dict[str, Value]:
-    """The part of the settings that reaches a trainer."""
-    named = {name: getattr(settings, name) for name in TRAINERS[trainer].params}
+def params_of(trainer: str, settings: Descent, task: Task | None = None) -> dict[str, Value]:
+    """The part of the settings that reaches a trainer; of one for both tasks `task` says which."""
+    task = TRAINERS[trainer].task or task
+    names = [name for name in TRAINERS[trainer].params if OF_TASK.get(name, task) == task]
+    named = {name: getattr(settings, name) for name in names}
     return {k: v for k, v in named.items() if k not in UNLESS_NAMED or v != UNLESS_NAMED[k]}

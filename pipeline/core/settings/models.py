@@ -38,18 +38,20 @@ class ModelLine(Settings):
 
 
 class Models(Settings):
-    """The models to train, by DATASET-NAME: those that are solved directly, and those that descend.
+    """The models to train, by DATASET-NAME.
 
-    They stand apart because DVC retrains the second alone when a param of theirs changes.
+    Those that are solved directly, single layers that descend, and networks stand apart because DVC
+    retrains those alone of which a param changes.
     """
 
     direct: dict[ModelKey, ModelLine]
     gradient: dict[ModelKey, ModelLine]
+    network: dict[ModelKey, ModelLine]
 
     @property
     def lines(self) -> dict[str, ModelLine]:
         """All of them, by DATASET-NAME."""
-        return self.direct | self.gradient
+        return self.direct | self.gradient | self.network
 
 
 class Wanted(NamedTuple):
@@ -73,7 +75,7 @@ class Wanted(NamedTuple):
 def cannot_do(trainer: str, settings: Dataset) -> str:
     """That a trainer is of another task, or of another number of classes; or nothing."""
     one, several = TRAINERS[trainer], settings.evaluate.several
-    if one.task != settings.task:
+    if one.task not in (None, settings.task):
         return f"{trainer} cannot do task: {settings.task}"
     if one.classes not in (None, "several" if several else "two"):
         rather = next(n for n in ASKED_FOR if TRAINERS[n].classes not in (None, one.classes))

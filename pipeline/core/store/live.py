@@ -199,7 +199,7 @@ class _View:
 def _bar(model: Wanted, begun: float) -> Any:
     """Make a bar on stderr, of epochs, time left and loss; none where that is no terminal."""
     name = f"{model.name}{scale_of(model.params)}"
-    look = {"desc": name, "total": int(model.params["epochs"]), "unit": "epoch"}
+    look = {"desc": name, "total": model.params["epochs"], "unit": "epoch"}
     # delay: until its clock is set
     pace = {"mininterval": DRAW, "miniters": 1, "smoothing": 0, "delay": 1}
     bar = tqdm(**look, **pace, dynamic_ncols=True, file=sys.stderr, disable=None)

@@ -7,8 +7,10 @@ import pytest
 
 from pipeline.core.artifacts.models import Model, read_model, write_model
 from pipeline.core.errors import PipelineError
+from pipeline.core.forms import Linear, digest
 
-MODEL = Model("closed_form", {}, {"rank": 2, "condition": None}, np.array([0.1, -1 / 3]), 2 / 7)
+LINEAR = Linear(np.array([0.1, -1 / 3]), 2 / 7)
+MODEL = Model("closed_form", {}, {"rank": 2, "condition": None}, LINEAR)
 ROWS = "0" * 32  # what stands for the md5 of the rows it was trained on
 
 
@@ -20,8 +22,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_model_comes_back_to_the_last_bit(path: Path) -> None:
     model = read_model(path, "closed_form", ["a", "b"], ROWS)
-    assert model.coef.tobytes() == MODEL.coef.tobytes()
-    assert (model.intercept, model.facts) == (2 / 7, MODEL.facts)
+    assert model.weights.tobytes() == MODEL.weights.tobytes()
+    assert (digest(model.form), model.facts) == (digest(LINEAR), MODEL.facts)
     assert (model.params, model.trainer) == (MODEL.params, "closed_form")
 
 
@@ -62,7 +64,7 @@ def test_a_model_of_another_trainer_or_of_other_rows_is_refused(path: Path) -> N
 
 
 def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
-    model = Model("closed_form", {}, {}, np.array([np.nan]), 0.0)
+    model = Model("closed_form", {}, {}, Linear(np.array([np.nan]), 0.0))
     with pytest.raises(PipelineError, match="not finite"):
         write_model(tmp_path / "n.json", ["a"], model, ROWS)
     assert not (tmp_path / "n.json").exists()

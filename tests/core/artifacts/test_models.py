@@ -7,6 +7,7 @@ import pytest
 from pipeline.core.errors import PipelineWarning
 from pipeline.core.params import load_params
 from pipeline.core.settings.descent import Descent, params_of
+from pipeline.core.settings.models import ModelLine
 from pipeline.core.trainers import TRAINERS, measures
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ArrayRows
@@ -34,8 +35,12 @@ def test_every_trainer_has_its_params_listed(workspace: object) -> None:
 def test_every_trainer_fits_and_predicts(trainer: str, workspace: object) -> None:
     x = np.linspace(-1, 1, 20)[:, None]
     y = (x[:, 0] > 0).astype(float)
-    model, history = fit(trainer, params_of(trainer, load_params()), ArrayRows(x, y))
-    z, weight = model.predict(x), model.coef[0]
+    params = load_params()
+    if TRAINERS[trainer].form == "network":
+        line = {"dataset": "breast_cancer", "trainer": trainer, "hidden": [3], "batch_size": 10}
+        params = params.descent(ModelLine.model_validate(line))
+    model, history = fit(trainer, params_of(trainer, params, "classification"), ArrayRows(x, y))
+    z, weight = model.predict(x), [*model.weights, 1.0][0]
     if trainer == "softmax":
         assert weight.shape == (2,)
         z, weight = z[:, 1] - z[:, 0], weight[1] - weight[0]

@@ -69,8 +69,8 @@ def test_watching_changes_no_byte_and_tells_what_the_history_holds(
     told: dict[int, float] = {}
     watched, history = fit(trainer, params, rows(trainer == "bcpm"), told.__setitem__)
     plain, same = fit(trainer, params, rows(trainer == "bcpm"))
-    assert watched.coef.tobytes() == plain.coef.tobytes()
-    assert (watched.intercept, watched.facts) == (plain.intercept, plain.facts)
+    assert watched.form.coef.tobytes() == plain.form.coef.tobytes()
+    assert (watched.form.intercept, watched.facts) == (plain.form.intercept, plain.facts)
     assert history.tobytes() == same.tobytes()
 
     first = 1 if "batch_size" in changes else 0
