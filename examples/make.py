@@ -4,7 +4,8 @@
 
 customers.csv is drawn: 400 customers of a telephone company, with categories, gaps, an identifier
 and a date; who is new, pays much or has no contract leaves. wine.csv is scikit-learn's copy of the
-Wine data (Forina and others 1988, UCI): 13 measurements of 178 wines from three growers.
+Wine data (Forina and others 1988, UCI): 13 measurements of 178 wines from three growers. rings.csv,
+moons.csv and xor.csv are drawn by its generators: two classes on two features that no line parts.
 """
 
 import csv
@@ -12,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_wine
+from numpy.typing import NDArray
+from sklearn.datasets import load_wine, make_blobs, make_circles, make_moons
 
 HERE = Path(__file__).parent
 GROWERS = ["Barolo", "Grignolino", "Barbera"]
@@ -51,6 +53,34 @@ def wine() -> Iterable[Sequence[object]]:
         yield *row, GROWERS[label]
 
 
+def on_a_plane(
+    X: NDArray[np.float64], labels: Sequence[str], target: str
+) -> Iterable[Sequence[object]]:
+    """Rows of two features, to 4 digits behind the point, under their header."""
+    yield "x", "y", target
+    for (x, y), label in zip(X.round(4).tolist(), labels, strict=True):
+        yield x, y, label
+
+
+def rings() -> Iterable[Sequence[object]]:
+    """1,000 points on a ring, or on the one around it."""
+    X, inner = make_circles(1000, noise=0.07, factor=0.5, random_state=0)
+    return on_a_plane(X, ["inner" if one else "outer" for one in inner], "ring")
+
+
+def moons() -> Iterable[Sequence[object]]:
+    """1,000 points on two half moons, one inside the other."""
+    X, lower = make_moons(1000, noise=0.2, random_state=0)
+    return on_a_plane(X, ["lower" if one else "upper" for one in lower], "moon")
+
+
+def xor() -> Iterable[Sequence[object]]:
+    """1,000 points about four corners, opposite corners of one class."""
+    corners = [(1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0)]
+    X, corner = make_blobs(1000, centers=corners, cluster_std=0.35, random_state=0)
+    return on_a_plane(X, ["differ" if one % 2 else "agree" for one in corner], "signs")
+
+
 def write(path: Path, rows: Iterable[Sequence[object]], delimiter: str) -> None:
     """Write a CSV file."""
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -60,3 +90,6 @@ def write(path: Path, rows: Iterable[Sequence[object]], delimiter: str) -> None:
 if __name__ == "__main__":
     write(HERE / "customers.csv", customers(), ";")
     write(HERE / "wine.csv", wine(), ",")
+    write(HERE / "rings.csv", rings(), ",")
+    write(HERE / "moons.csv", moons(), ",")
+    write(HERE / "xor.csv", xor(), ",")
