@@ -16,6 +16,7 @@ models:
     house-closed_form: {dataset: house, trainer: closed_form}
   gradient:
     small-bcpm: {dataset: small, trainer: bcpm, epochs: 10}
+  network: {}
 datasets:
   house:
     task: regression

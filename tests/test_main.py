@@ -316,7 +316,7 @@ def test_in_batches_the_history_has_one_loss_an_epoch(
         .split()
     )
     assert (history[1].split(",")[0], history[-1].split(",")[0]) == ("1", "100")
-    params.write_text(params.read_text().replace("batch_size: 32", "batch_size: 1000", 1))
+    params.write_text(params.read_text().replace("bcpm, batch_size: 32", "bcpm, batch_size: 1000"))
     code, message = run("train breast_cancer bcpm")
     assert code == 0
     assert "warning: train: batch_size 1000 is more than the 455 training rows" in message

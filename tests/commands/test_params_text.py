@@ -18,6 +18,7 @@ COMMITTED = (ROOT / "params.yaml").read_text(encoding="utf-8")
 TOP = re.sub(r"(?m)^ *#.*\n|^\n", "", COMMITTED.partition("# The models to train")[0])
 SMALL = f"""{TOP}
 models:
+  network: {{}}
   direct:
     # its own
     a-closed_form: {{dataset: a, trainer: closed_form}}

@@ -9,6 +9,7 @@ models:
   direct:
     small-closed_form: {dataset: small, trainer: closed_form}
   gradient: {}
+  network: {}
 datasets:
   small:
     task: regression
@@ -21,6 +22,7 @@ models:
   direct: {}
   gradient:
     small-bcpm: {dataset: small, trainer: bcpm}
+  network: {}
 datasets:
   small:
     task: classification
