@@ -8,13 +8,13 @@ from pipeline.core.forms import Layers, Linear
 from pipeline.core.settings.descent import Descent
 from pipeline.core.settings.network import NetworkDescent, settings_form
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Callback, Value, logged, no_callback
+from pipeline.core.trainers import TRAINERS, Callback, Ending, Value, logged, no_callback
 from pipeline.solvers.advice import advise, ending, stable_lr, trouble, warn_of
 from pipeline.solvers.descent import batch_size
 from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
 Facts = Mapping[str, float | None]
-Fitted = tuple[Linear | Layers, Array, Facts]
+Fitted = tuple[Linear | Layers, Array, Facts, Ending]
 
 
 def fit(
@@ -58,8 +58,7 @@ def fit(
         settings = settings_form(trainer).of(**params)
         rows = balanced_rows(rows) if settings.class_weight == "balanced" else rows
         descend = _network if isinstance(settings, NetworkDescent) else _single_layer
-        form, history, facts = descend(trainer, params, rows, settings, callback)
-        ended = ending(history, settings, whole=batch_size(rows, settings) is None)
+        form, history, facts, ended = descend(trainer, params, rows, settings, callback)
         warn_of(trouble(ended, history, params, facts.get("stable_lr")))
     return Model(trainer, dict(params), dict(facts), form, ended), history
 
@@ -72,18 +71,23 @@ def _single_layer(
     advise(rows, settings, stable)
     solve = import_module(f"pipeline.solvers.{trainer}").fit
     theta, history, _ = solve(rows, settings, callback=callback)
-    return _linear(theta), history, {"stable_lr": stable}
+    ended = ending(history, settings, batch_size(rows, settings) is None)
+    return _linear(theta), history, {"stable_lr": stable}, ended
 
 
 def _network(
     trainer: str, params: Mapping[str, Value], rows: Rows, settings: Descent, callback: Callback
 ) -> Fitted:
-    """Of classes the params have no loss, of a regression they have."""
-    advise(rows, settings, None)
+    """Of classes the params have no loss, of a regression they have.
+
+    A batch_size beyond the rows is no mistake: that of the block `network` is for tables of all
+    sizes.
+    """
     loss = settings.loss if "loss" in params else "cross_entropy"
     solve = import_module(f"pipeline.solvers.{trainer}").fit
-    layers, history = solve(rows, settings, loss, callback=callback)
-    return layers, history, {}
+    fitted = solve(rows, settings, loss, callback=callback)
+    facts = {} if fitted.best_epoch is None else {"best_epoch": fitted.best_epoch}
+    return fitted.layers, fitted.history, facts, fitted.ended
 
 
 def _linear(theta: Array) -> Linear:
