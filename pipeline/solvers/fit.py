@@ -9,8 +9,10 @@ from pipeline.core.settings.descent import Descent
 from pipeline.core.settings.network import NetworkDescent, settings_form
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Callback, Ending, Value, logged, no_callback
+from pipeline.solvers import network
 from pipeline.solvers.advice import advise, ending, stable_lr, trouble, warn_of
 from pipeline.solvers.descent import batch_size
+from pipeline.solvers.network import Kept
 from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
 Facts = Mapping[str, float | None]
@@ -18,7 +20,11 @@ Fitted = tuple[Linear | Layers, Array, Facts, Ending]
 
 
 def fit(
-    trainer: str, params: Mapping[str, Value], rows: Rows, callback: Callback = no_callback
+    trainer: str,
+    params: Mapping[str, Value],
+    rows: Rows,
+    callback: Callback = no_callback,
+    kept: Kept | None = None,
 ) -> tuple[Model, Array]:
     """Train on standardized rows, of a logged target on its logarithm.
 
@@ -33,6 +39,8 @@ def fit(
         Those that the table says it takes.
     rows : Rows
     callback : callable, optional
+    kept : Kept, optional
+        Keeps the state of a network's training, and has that of one that was killed.
 
     Returns
     -------
@@ -57,8 +65,10 @@ def fit(
     else:
         settings = settings_form(trainer).of(**params)
         rows = balanced_rows(rows) if settings.class_weight == "balanced" else rows
-        descend = _network if isinstance(settings, NetworkDescent) else _single_layer
-        form, history, facts, ended = descend(trainer, params, rows, settings, callback)
+        if isinstance(settings, NetworkDescent):
+            form, history, facts, ended = _network(params, rows, settings, callback, kept)
+        else:
+            form, history, facts, ended = _single_layer(trainer, params, rows, settings, callback)
         warn_of(trouble(ended, history, params, facts.get("stable_lr")))
     return Model(trainer, dict(params), dict(facts), form, ended), history
 
@@ -76,7 +86,11 @@ def _single_layer(
 
 
 def _network(
-    trainer: str, params: Mapping[str, Value], rows: Rows, settings: Descent, callback: Callback
+    params: Mapping[str, Value],
+    rows: Rows,
+    settings: NetworkDescent,
+    callback: Callback,
+    kept: Kept | None,
 ) -> Fitted:
     """Of classes the params have no loss, of a regression they have.
 
@@ -84,8 +98,7 @@ def _network(
     sizes.
     """
     loss = settings.loss if "loss" in params else "cross_entropy"
-    solve = import_module(f"pipeline.solvers.{trainer}").fit
-    fitted = solve(rows, settings, loss, callback=callback)
+    fitted = network.fit(rows, settings, loss, callback=callback, kept=kept)
     facts = {} if fitted.best_epoch is None else {"best_epoch": fitted.best_epoch}
     return fitted.layers, fitted.history, facts, fitted.ended
 

@@ -16,13 +16,13 @@ Dropout leaves each hidden unit out with probability p, and divides the others b
 network answers after the training needs no correction (Srivastava et al. 2014).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from math import inf
 from operator import add
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from pipeline.solvers.blocks import blocks
 from pipeline.solvers.descent import Epoch, RowLoss, Step, train
 from pipeline.solvers.held_out import FEWEST, hold_out
 from pipeline.solvers.moments import column_spread
-from pipeline.solvers.optimizers import optimizer
+from pipeline.solvers.optimizers import optimizer, restore, state_of
 from pipeline.solvers.rows import Block, ChangedRows, Rows, class_counts
 
 CHUNK = 1024  # rows that go through the layers at once: what they leave there stays in the cache
@@ -66,8 +66,23 @@ class Fit(NamedTuple):
     ended: Ending
 
 
+class Kept(Protocol):
+    """Keeps the state of a training for one that goes on where it was killed."""
+
+    def read(self) -> Mapping[str, Array] | None:
+        """The state that was kept, if one was."""
+
+    def write(self, state: Callable[[], Mapping[str, Array]]) -> None:
+        """Keep the state, if it is time to."""
+
+
 def fit(
-    rows: Rows, settings: NetworkDescent, loss: str, *, callback: Callback = no_callback
+    rows: Rows,
+    settings: NetworkDescent,
+    loss: str,
+    *,
+    callback: Callback = no_callback,
+    kept: Kept | None = None,
 ) -> Fit:
     """Train a network from weights drawn by `seed`.
 
@@ -83,6 +98,8 @@ def fit(
         `mse`, `mae`, or `cross_entropy`: of labels 0 to K - 1, of two classes with one output.
     callback : callable, optional
         Is told the epochs, as in `descent.train`.
+    kept : Kept, optional
+        Has the state of the same training where it was killed, and is given the state of this one.
 
     Raises
     ------
@@ -105,16 +122,18 @@ def fit(
     target = Target() if classes else Target.of(rows)
     unit = target.scale ** {"mse": 2, "mae": 1}.get(loss, 0)
     objective = NetworkLoss(ChangedRows(rows, target.change), settings, loss, outputs)
-    best = None if held is None else _Best(objective, target.change(held))
+    training = _Training(objective, settings, None if held is None else target.change(held), kept)
     theta, history = train(
         objective,
-        optimizer(settings.optimizer, settings.lr, settings.momentum).step,
-        objective.first(),
+        training.optimizer.step,
+        training.start,
         settings,
         lambda: None,
         callback=lambda epoch, value: callback(epoch, unit * value),
-        after=best or (lambda theta, history: False),
+        after=training.after,
+        before=training.before,
     )
+    best = training.best
     history, ended = unit * history, ending(history, settings, objective.batch_size is None)
     if best is None or best.theta is None:
         return Fit(target.folded(objective.layers(theta)), history, None, ended)
@@ -299,7 +318,7 @@ class _Best:
 
     def __init__(self, objective: NetworkLoss, held: Block) -> None:
         self._objective, self._held, self._whole = objective, held, objective.batch_size is None
-        self._lowest, self.epoch, self.falls_no_more = inf, 0, False
+        self.lowest, self.epoch, self.falls_no_more = inf, 0, False
         self.theta: Array | None = None
 
     def __call__(self, theta: Array, history: Sequence[float]) -> bool:
@@ -308,10 +327,68 @@ class _Best:
         if epoch == 0:
             return False
         loss = self._objective.mean_loss(theta, self._held)
-        if loss < self._lowest:
-            self._lowest, self.epoch, self.theta = loss, epoch, theta.copy()
+        if loss < self.lowest:
+            self.lowest, self.epoch, self.theta = loss, epoch, theta.copy()
         self.falls_no_more = epoch - self.epoch >= PATIENCE
         return self.falls_no_more
+
+
+class _Training:
+    """The state of a training: new, or one that was kept.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    start : ndarray
+        The weights that it goes on from.
+    before : list of float
+        The losses of the epochs that it has behind it.
+    best : _Best or None
+    """
+
+    def __init__(
+        self,
+        objective: NetworkLoss,
+        settings: NetworkDescent,
+        held: Block | None,
+        kept: Kept | None,
+    ) -> None:
+        self.optimizer = optimizer(settings.optimizer, settings.lr, settings.momentum)
+        self.start, self.before = objective.first(), list[float]()
+        self.best = None if held is None else _Best(objective, held)
+        self._kept = kept
+        if kept and (state := kept.read()):
+            self._take_up(objective, state)
+
+    def after(self, theta: Array, history: Sequence[float]) -> bool:
+        """Judge the weights after an epoch, and keep the state if it goes on."""
+        if self.best and self.best(theta, history):
+            return True
+        if self._kept:
+            self._kept.write(lambda: self._state(theta, history))
+        return False
+
+    def _state(self, theta: Array, history: Sequence[float]) -> dict[str, Array]:
+        state = {"theta": theta, "history": np.array(history)}
+        state |= {f"optimizer_{name}": one for name, one in state_of(self.optimizer).items()}
+        if self.best and self.best.theta is not None:
+            state["best"] = self.best.theta
+            state["best_loss_and_epoch"] = np.array([self.best.lowest, self.best.epoch])
+        return state
+
+    def _take_up(self, objective: NetworkLoss, state: Mapping[str, Array]) -> None:
+        self.start, self.before = state["theta"], state["history"].tolist()
+        of_optimizer = "optimizer_"
+        found = {k.removeprefix(of_optimizer): v for k, v in state.items() if of_optimizer in k}
+        restore(self.optimizer, found)
+        if self.best and "best" in state:
+            lowest, epoch = state["best_loss_and_epoch"].tolist()
+            self.best.theta, self.best.lowest, self.best.epoch = state["best"], lowest, int(epoch)
+        objective.passed = len(self.before)
+        if objective.batch_size is None:  # the state is that before the step
+            objective.passed -= 1
+            _, gradient = objective.value_and_gradient(self.start, None)
+            self.start = self.optimizer.step(self.start, gradient)
 
 
 def _through(activation: Activation, slope: Array, a: Array) -> None:
