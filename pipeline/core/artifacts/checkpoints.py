@@ -10,6 +10,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from pipeline.core.files import atomic_write
 from pipeline.core.settings.models import Wanted
 from pipeline.core.tables import Array
 
-EVERY = 10.0  # seconds
+EVERY = 3.0  # seconds
+SHARE = 20  # writing takes at most a twentieth of the time
 CODE = ("core", "solvers")  # folders of pipeline/ that a training runs through
 SEAL = "seal"
 
@@ -38,7 +40,8 @@ class Checkpoint:
     train_md5 : str
         Of train.parquet.
     every : float, optional
-        Seconds from the beginning to the first state that is written, and from each to the next.
+        Seconds from the beginning to the first state that is written, and from each to the next;
+        more where writing takes long.
     """
 
     def __init__(self, dataset: str, model: Wanted, train_md5: str, every: float = EVERY) -> None:
@@ -74,7 +77,8 @@ class Checkpoint:
         """
         from safetensors.numpy import save
 
-        if time.monotonic() < self._last + self._every:
+        begun = time.monotonic()
+        if begun < self._last + self._every:
             return
         arrays = {name: np.array(one, order="C") for name, one in state().items()}
         sealed = arrays | {SEAL: np.frombuffer(self._seal(arrays), np.uint8)}
@@ -83,8 +87,9 @@ class Checkpoint:
                 part.write_bytes(save(sealed))
         except PipelineError as error:
             self._warn(f"{error}; the training goes on, and begins anew where it is killed")
-            self._every *= 10
+            self._every = inf
         self._last = time.monotonic()
+        self._every = max(self._every, SHARE * (self._last - begun))
 
     def remove(self) -> None:
         """Remove it, and those of trainings of this model that never ended."""
