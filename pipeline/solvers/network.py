@@ -199,11 +199,15 @@ class NetworkLoss(RowLoss):
             weights += self.decay
 
     def first(self) -> Array:
-        """Weights uniform, of mean 0 and variance GAIN / inputs; biases 0 (He et al. 2015)."""
-        theta, generator = np.zeros_like(self._decays), np.random.default_rng(self.settings.seed)
-        for weights, _ in self._parts(theta):
+        """Uniform, of mean 0 and variance GAIN / inputs, as He et al. (2015) draw weights.
+
+        Biases too: from zero, all kinks of relu would lie at the mean of a single feature.
+        """
+        theta, generator = np.empty_like(self._decays), np.random.default_rng(self.settings.seed)
+        for weights, bias in self._parts(theta):
             bound = (3 * GAIN[self.settings.activation] / len(weights)) ** 0.5
-            weights[:] = generator.uniform(-bound, bound, weights.shape)
+            for one in (weights, bias):
+                one[:] = generator.uniform(-bound, bound, one.shape)
         return theta
 
     def layers(self, theta: Array) -> Layers:
