@@ -2,11 +2,12 @@
 
 Gradient estimators standardize their features inside, as the pipeline does, so that a learning rate
 means the same everywhere; `coef_` and `intercept_` are for the features as given. Without an
-intercept features are scaled, not centred. Their params are keywords. Torch is imported by the
-`fit` that needs it.
+intercept features are scaled, not centred. Networks standardize theirs, too; their layers are for
+standardized features. All params are keywords. Torch is imported by the `fit` that needs it.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -21,8 +22,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from pipeline.core.errors import SHOWN, PipelineWarning
 from pipeline.core.preprocessing import columns_to_doubt, is_constant, standardized
 from pipeline.core.settings.descent import Descent
+from pipeline.core.settings.network import NetworkDescent
 from pipeline.core.tables import Array
-from pipeline.solvers import advice, descent, manual_gd, pairwise_mean
+from pipeline.solvers import advice, descent, manual_gd, network, pairwise_mean
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.closed_form import least_squares
 from pipeline.solvers.losses import LOSSES, max_stable_lr, sigmoid, softmax
@@ -31,18 +33,8 @@ from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import ArrayRows
 
 
-class _Linear(BaseEstimator):
-    """A decision X @ coef_ + intercept_ on features as given."""
-
-    def _decide(self, X: Any) -> Array:
-        check_is_fitted(self, "coef_")
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        decision: Array = X @ self.coef_.T + self.intercept_
-        return decision
-
-    def _keep(self, coef: Array, intercept: Array) -> None:
-        self.coef_ = coef
-        self.intercept_: float | Array = intercept if intercept.ndim else float(intercept)
+class _Weighing(BaseEstimator):
+    """An estimator whose rows may have weights."""
 
     def _weighted(
         self, X: Array, y: NDArray[Any], sample_weight: Any
@@ -59,7 +51,21 @@ class _Linear(BaseEstimator):
         return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
 
 
-class _Regressor(RegressorMixin, _Linear):
+class _Linear(_Weighing):
+    """A decision X @ coef_ + intercept_ on features as given."""
+
+    def _decide(self, X: Any) -> Array:
+        check_is_fitted(self, "coef_")
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        decision: Array = X @ self.coef_.T + self.intercept_
+        return decision
+
+    def _keep(self, coef: Array, intercept: Array) -> None:
+        self.coef_ = coef
+        self.intercept_: float | Array = intercept if intercept.ndim else float(intercept)
+
+
+class _Regressor(RegressorMixin, _Weighing):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to the rows.
 
@@ -75,14 +81,17 @@ class _Regressor(RegressorMixin, _Linear):
         return self
 
     def predict(self, X: Any) -> Array:
-        """X @ coef_ + intercept_, shape (n_rows,)."""
+        """The target, shape (n_rows,)."""
         return self._decide(X)
+
+    def _decide(self, X: Any) -> Array:
+        raise NotImplementedError
 
     def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
         raise NotImplementedError
 
 
-class ClosedFormRegressor(_Regressor):
+class ClosedFormRegressor(_Linear, _Regressor):
     """Least squares, solved directly (pipeline.solvers.closed_form).
 
     Parameters
@@ -120,7 +129,7 @@ class ClosedFormRegressor(_Regressor):
         self.standard_errors_, self.r2_ = solution.standard_errors, solution.r2
 
 
-class PairwiseMeanRegressor(_Regressor):
+class PairwiseMeanRegressor(_Linear, _Regressor):
     """The mean of the lines through every pair of points (pipeline.solvers.pairwise_mean).
 
     For one feature; no weights.
@@ -529,11 +538,8 @@ class SoftmaxClassifier(ClassifierMixin, _Descending):
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         X, y, weights = self._weighted(X, y, sample_weight)
-        check_classification_targets(y)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError("expected rows of two classes, got 1 class")
-        self._descend("softmax", "cross_entropy", X, labels.astype(np.float64), weights)
+        self.classes_, labels = _classes_and_labels(y)
+        self._descend("softmax", "cross_entropy", X, labels, weights)
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -553,6 +559,187 @@ class SoftmaxClassifier(ClassifierMixin, _Descending):
         best = self._decide(X).argmax(axis=1)
         labels: NDArray[Any] = np.take(self.classes_, best)
         return labels
+
+
+@dataclass(eq=False, repr=False, kw_only=True)  # which writes the explicit __init__
+class _Network(_Weighing):
+    """What networks share: standardized rows, layers on these, and their curve."""
+
+    hidden: Sequence[int] = (100,)
+    activation: str = "relu"
+    dropout: float = 0.0
+    early_stopping: float = 0.1
+    lr: float = 0.01
+    epochs: int = 300
+    batch_size: int | str = 64
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.001
+    loss_threshold: float = 0.0
+    tolerance: float = 0.0
+    seed: int = 1234
+
+    def _learn(self, loss: str, X: Array, y: Array, weights: Array | None) -> None:
+        params = self.get_params()
+        hidden = params["hidden"]
+        params["hidden"] = [*hidden] if isinstance(hidden, tuple) else hidden
+        settings = NetworkDescent.of(**params)
+        spread = column_spread(X, weights)
+        mean, scale = spread.mean, spread.scale()
+        rows = ArrayRows(standardized(X, mean, scale), y, weights)
+        fitted = network.fit(rows, settings, loss)
+        if fitted.ended != "falling":  # who gives no tolerance decides by `epochs`
+            text = advice.trouble(fitted.ended, fitted.history, settings.model_dump(), None)
+            advice.warn_of(text)
+        self.layers_, self._mean, self._scale = fitted.layers, mean, scale
+        self.loss_curve_ = fitted.history
+        self.n_iter_ = len(fitted.history) - (descent.batch_size(rows, settings) is None)
+
+    def _decide(self, X: Any) -> Array:
+        check_is_fitted(self, "layers_")
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        with one_blas_thread:
+            return self.layers_(standardized(X, self._mean, self._scale))
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class NetworkRegressor(_Network, _Regressor):
+    """A network of several layers, by backpropagation (pipeline.solvers.network).
+
+    Parameters
+    ----------
+    hidden : sequence of int, default (100,)
+        The units of each hidden layer.
+    activation : "relu", "tanh" or "sigmoid", default "relu"
+    dropout : float in [0, 1), default 0
+        The share of each hidden layer's units that a step leaves out.
+    early_stopping : float in [0, 0.5], default 0.1
+        The share of the rows that is held out: training stops when their loss has not fallen for
+        10 epochs, and keeps the best weights. 0, or fewer than 10 rows: none.
+    lr : float, default 0.01
+        Learning rate, on standardized features and a standardized target.
+    epochs : int, default 300
+        Passes over the rows.
+    batch_size : "full" or int, default 64
+        Rows a step, drawn in a new order each epoch.
+    optimizer : "sgd", "momentum", "rmsprop" or "adam", default "adam"
+    momentum : float in [0, 1), default 0.9
+        Of the optimizer called momentum.
+    weight_decay : float, default 0.001
+        Adds weight_decay / 2 |w|^2 to the loss; w of all layers, without biases.
+    loss : "mse" or "mae", default "mse"
+    loss_threshold : float, default 0
+        Training stops once the loss is at or below this share of the first.
+    tolerance : float, default 0
+        Training stops once it has converged (pipeline.solvers.convergence). 0: off.
+    seed : int, default 1234
+        Of the first weights, the rows held out, the order of the others and the units left out.
+
+    Attributes
+    ----------
+    layers_ : Layers
+        Weights and biases, on standardized features.
+    loss_curve_ : ndarray of shape (epochs,) or (epochs + 1,)
+        The loss that each epoch met; on full batches before each step and after the last.
+    n_iter_ : int
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 6, 200)
+    >>> X, y = x[:, None], 1000 * np.sin(x)
+    >>> NetworkRegressor(hidden=(16, 8)).fit(X, y).score(X, y) > 0.99
+    True
+    """
+
+    loss: str = "mse"
+
+    def _solve(self, X: Array, y: Array, weights: Array | None) -> None:
+        self._learn(self.loss, X, y, weights)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class NetworkClassifier(ClassifierMixin, _Network):
+    """A network of several layers, by backpropagation (pipeline.solvers.network).
+
+    Parameters
+    ----------
+    hidden : sequence of int, default (100,)
+        The units of each hidden layer.
+    activation : "relu", "tanh" or "sigmoid", default "relu"
+    dropout : float in [0, 1), default 0
+        The share of each hidden layer's units that a step leaves out.
+    early_stopping : float in [0, 0.5], default 0.1
+        The share of the rows that is held out, of each class alike: training stops when their loss
+        has not fallen for 10 epochs, and keeps the best weights. 0, or fewer than 10 rows: none.
+    lr : float, default 0.01
+        Learning rate, on standardized features.
+    epochs : int, default 300
+        Passes over the rows.
+    batch_size : "full" or int, default 64
+        Rows a step, drawn in a new order each epoch.
+    optimizer : "sgd", "momentum", "rmsprop" or "adam", default "adam"
+    momentum : float in [0, 1), default 0.9
+        Of the optimizer called momentum.
+    weight_decay : float, default 0.001
+        Adds weight_decay / 2 |w|^2 to the loss; w of all layers, without biases.
+    loss_threshold : float, default 0
+        Training stops once the loss is at or below this share of the first.
+    tolerance : float, default 0
+        Training stops once it has converged (pipeline.solvers.convergence). 0: off.
+    seed : int, default 1234
+        Of the first weights, the rows held out, the order of the others and the units left out.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    layers_ : Layers
+        Weights and biases, on standardized features; of two classes with one output.
+    loss_curve_ : ndarray of shape (epochs,) or (epochs + 1,)
+        Cross-entropy in nats that each epoch met; on full batches before each step and after the
+        last.
+    n_iter_ : int
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+            Two classes or more.
+        sample_weight : array-like of shape (n_rows,), optional
+            A row of weight k counts as k equal rows.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y, weights = self._weighted(X, y, sample_weight)
+        self.classes_, labels = _classes_and_labels(y)
+        self._learn("cross_entropy", X, labels, weights)
+        return self
+
+    def decision_function(self, X: Any) -> Array:
+        """The logits, shape (n_rows, n_classes); of two classes that of the second, (n_rows,)."""
+        return self._decide(X)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities of the classes, shape (n_rows, n_classes)."""
+        z = self._decide(X)
+        return softmax(z) if z.ndim == 2 else np.column_stack([sigmoid(-z), sigmoid(z)])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class, shape (n_rows,)."""
+        z = self._decide(X)
+        labels: NDArray[Any] = np.take(self.classes_, z.argmax(axis=1) if z.ndim == 2 else z > 0)
+        return labels
+
+
+def _classes_and_labels(y: NDArray[Any]) -> tuple[NDArray[Any], Array]:
+    """The classes, and each row's place among them."""
+    check_classification_targets(y)
+    classes, labels = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError("expected rows of two classes, got 1 class")
+    return classes, labels.astype(np.float64)
 
 
 def _two_classes(classes: NDArray[Any]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import make_circles
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -18,6 +19,8 @@ from pipeline.estimators import (
     BCPMClassifier,
     ClosedFormRegressor,
     GradientDescentRegressor,
+    NetworkClassifier,
+    NetworkRegressor,
     PairwiseMeanRegressor,
     SoftmaxClassifier,
     TorchSGDRegressor,
@@ -28,7 +31,9 @@ REGRESSORS = [ClosedFormRegressor(), GradientDescentRegressor(), TorchSGDRegress
 
 
 @pytest.mark.filterwarnings("ignore")  # some checks look at warnings themselves
-@parametrize_with_checks([*REGRESSORS, BCPMClassifier(), SoftmaxClassifier()])
+@parametrize_with_checks(
+    [*REGRESSORS, BCPMClassifier(), SoftmaxClassifier(), NetworkRegressor(), NetworkClassifier()]
+)
 def test_scikit_learns_checks(estimator: object, check: object) -> None:
     check(estimator)
 
@@ -142,6 +147,47 @@ def test_impossible_params_are_named(
 def test_an_unknown_loss_is_named() -> None:
     with pytest.raises(ValueError, match="loss: expected 'mse' or 'mae', got \"huber\""):
         GradientDescentRegressor(loss="huber").fit(*regression())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden": ()}, r"hidden: expected .*at least 1 item"),
+        ({"hidden": (8, 0)}, r"hidden.1: expected greater than or equal to 1, got 0"),
+        ({"hidden": 8}, r"hidden: expected list, got 8"),
+        ({"activation": "gelu"}, r"activation: expected 'relu', 'tanh' or 'sigmoid'"),
+        ({"dropout": 1.0}, r"dropout: expected less than 1"),
+        ({"early_stopping": 1.0}, r"early_stopping: expected less than or equal to 0.5"),
+    ],
+)
+def test_impossible_networks_are_named(changes: dict[str, object], message: str) -> None:
+    X, y = regression()
+    for estimator in (NetworkRegressor(), NetworkClassifier()):
+        with pytest.raises(ValueError, match=message):
+            estimator.set_params(**changes).fit(X, y > y.mean())
+
+
+def test_networks_learn_what_no_line_can() -> None:
+    X, y = make_circles(400, noise=0.05, factor=0.5, random_state=0)
+    names = np.array(["out", "in"])[y]
+    network = NetworkClassifier(hidden=[16, 8])
+    assert cross_validate(network, X, names)["test_score"].mean() >= 0.99
+    assert cross_validate(BCPMClassifier(), X, names)["test_score"].mean() < 0.6
+    network.fit(X, names)
+    p = network.predict_proba(X)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert (network.classes_[p.argmax(axis=1)] == network.predict(X)).all()
+    assert (network.decision_function(X) > 0).tolist() == (network.predict(X) == "out").tolist()
+    search = GridSearchCV(network, {"hidden": [(1,), (16, 8)]}, cv=2).fit(X, names)
+    assert search.best_params_ == {"hidden": (16, 8)}
+
+
+def test_a_network_of_numbers_learns_far_from_zero() -> None:
+    X, y = regression()
+    fitted = NetworkRegressor(hidden=[32]).fit(X, 1e6 + 1000 * y)
+    assert fitted.score(X, 1e6 + 1000 * y) > 0.98
+    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
+    assert fitted.n_iter_ == len(fitted.loss_curve_)
 
 
 @pytest.mark.parametrize(
@@ -329,6 +375,9 @@ models = [
 classifiers = [BCPMClassifier(epochs=3), BCPMClassifier(batch_size=1024, epochs=2)]
 fitted = [*(m.fit(X, y) for m in models), *(m.fit(X, y > 0) for m in classifiers)]
 arrays = [a for m in fitted for a in (m.coef_, getattr(m, "loss_curve_", m.coef_))]
+few = [NetworkRegressor(epochs=2, batch_size=size, dropout=0.1) for size in (256, "full")]
+for network in (few[0].fit(X, y), few[1].fit(X, y), NetworkClassifier(epochs=2).fit(X, y > 0)):
+    arrays += [*network.layers_.weights, *network.layers_.biases, network.loss_curve_]
 bytes_ = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
 print("@@" + hashlib.sha256(bytes_).hexdigest())
 """

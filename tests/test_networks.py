@@ -49,7 +49,7 @@ def two() -> tuple[pd.DataFrame, dict[str, Any]]:
 
 def number() -> tuple[pd.DataFrame, dict[str, Any]]:
     x = np.linspace(0, 6, 120)
-    return pd.DataFrame({"x": x, "y": np.exp(np.sin(x))}), {"metric": "mse"}
+    return pd.DataFrame({"x": x, "y": 1000 * np.exp(np.sin(x))}), {"metric": "mse"}
 
 
 KINDS = {"several": several, "two": two, "number": number, "logged": number}

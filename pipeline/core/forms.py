@@ -99,11 +99,17 @@ def layers_of(arrays: dict[str, Array], activation: str) -> Layers:
     return Layers(weights, biases, cast(Activation, activation))
 
 
-def activate(activation: Activation, z: Array) -> Array:
-    """The activation of each number."""
+def activate(activation: Activation, z: Array, out: Array | None = None) -> Array:
+    """The activation of each number; `out`: where to put it, z itself for one."""
     if activation == "relu":
-        return np.maximum(z, 0)
-    return np.tanh(z) if activation == "tanh" else 0.5 + 0.5 * np.tanh(0.5 * z)
+        return np.maximum(z, 0, out=out)
+    if activation == "tanh":
+        return np.tanh(z, out=out)
+    a: Array = np.multiply(0.5, z, out=out)  # 1 / (1 + exp(-z)) is 1/2 + tanh(z / 2) / 2
+    np.tanh(a, out=a)
+    a *= 0.5
+    a += 0.5
+    return a
 
 
 def digest(form: Linear | Layers) -> str:

@@ -94,6 +94,11 @@ def layers(model: Path) -> Path:
     return model.with_suffix(".safetensors")
 
 
+def checkpoint(dataset: str, name: str, key: str) -> Path:
+    """The state of a training that is not over."""
+    return Path("data/checkpoints") / f"{dataset}-{name}-{key}.safetensors"
+
+
 def history(dataset: str, name: str) -> Path:
     """The training loss of every epoch."""
     return models(dataset) / f"{dataset}-{name}_history.csv"

@@ -66,11 +66,15 @@ class Stop:
     threshold, tolerance : float
     whole : bool
         Whether each step takes all rows.
+    lowest : float, optional
+        The least of the losses that it was not asked about.
     """
 
-    def __init__(self, threshold: float, tolerance: float, whole: bool) -> None:
+    def __init__(
+        self, threshold: float, tolerance: float, whole: bool, lowest: float = inf
+    ) -> None:
         self.threshold, self.tolerance, self.whole = threshold, tolerance, whole
-        self.lowest = inf
+        self.lowest = lowest
 
     def __call__(self, history: Losses) -> bool:
         """Whether the last loss ends it."""

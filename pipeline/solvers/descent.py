@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial, reduce
-from math import isfinite
+from math import inf, isfinite
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -118,7 +118,7 @@ class RowLoss(Objective[Array]):
 
     def __init__(self, rows: Rows, settings: Descent, loss: str, fit_intercept: bool) -> None:
         super().__init__(rows, settings)
-        self.loss = LOSSES[loss]
+        self.loss, self._over = LOSSES[loss], map_ordered
         self._by = np.append(rows.scale, 1.0)
         free = np.append(np.ones(rows.n_features), float(fit_intercept))
         self._factor = cache(lambda n_rows: free / (self._weight(n_rows) * self._by))
@@ -128,11 +128,11 @@ class RowLoss(Objective[Array]):
         u, n_rows = self._unscaled(theta), self.rows.n_rows if batch is None else len(batch)
 
         def of(block: Block) -> tuple[float, Array]:
-            z, gradient = decision_and_gradient(self.loss, u, block.X, block.y, block.weights)
+            z, gradient = self._sums(u, block)
             return float(self._losses(z, block.y, block.weights).sum()), gradient
 
         if batch is None:
-            parts = map_ordered(lambda part: of(self.rows.read(part)), self.rows.parts())
+            parts = self._over(lambda part: of(self.rows.read(part)), self.rows.parts())
             value, gradient = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), parts)
         else:
             value, gradient = of(batch)
@@ -148,7 +148,7 @@ class RowLoss(Objective[Array]):
         values, shares, met = list[float](), list[float](), list[Met]()
         for batch, share in self.batches():
             u = self._unscaled(theta)
-            z, gradient = decision_and_gradient(self.loss, u, batch.X, batch.y, batch.weights)
+            z, gradient = self._sums(u, batch)
             met.append((z, batch, self._penalty(theta)))
             shares.append(share)
             theta = step(theta, self._scaled(gradient, theta, len(batch)))
@@ -156,6 +156,10 @@ class RowLoss(Objective[Array]):
                 values += self._values(met)
                 met.clear()
         return Epoch(theta, values + self._values(met), shares, batch)
+
+    def _sums(self, u: Array, block: Block) -> tuple[Array, Array]:
+        """Z of the rows, and the gradient in u of the sum of their losses."""
+        return decision_and_gradient(self.loss, u, block.X, block.y, block.weights)
 
     def _unscaled(self, theta: Array) -> Array:
         """The weights (u, c) on raw rows."""
@@ -286,6 +290,8 @@ def train(
     bound: Callable[[], float | None],
     *,
     callback: Callback = no_callback,
+    after: Callable[[Theta, Sequence[float]], bool] = lambda theta, history: False,
+    before: Sequence[float] = (),
 ) -> tuple[Theta, Array]:
     """Step along the gradient, batch by batch, up to `epochs`, or until `convergence.Stop` ends it.
 
@@ -301,6 +307,10 @@ def train(
         Gives the largest stable lr, for the message when it was exceeded.
     callback : Callback
         Told every epoch: from 0, the loss before the first step; in batches from 1.
+    after : callable
+        Is given the weights after every epoch, and the history; says whether it ends the training.
+    before : sequence of float
+        The history of a training that goes on, from these weights.
 
     Returns
     -------
@@ -316,15 +326,16 @@ def train(
     """
     whole = objective.batch_size is None
     epochs = (_on_all_rows if whole else _in_batches)(objective, step, theta)
-    stop = Stop(settings.loss_threshold, settings.tolerance, whole)
-    history, most = list[float](), settings.epochs + whole
-    while not history or (len(history) < most and not stop(history)):
+    stop = Stop(settings.loss_threshold, settings.tolerance, whole, min(before, default=inf))
+    history, most, ended = [*before], settings.epochs + whole, False
+    while not history or not (ended or len(history) >= most or stop(history)):
         theta, loss, first, last = next(epochs)
         if not isfinite(loss):
-            before = not history and not isfinite(first)
-            raise Diverged(0 if before else len(history) + (not whole), settings.lr, bound)
+            at_once = not history and not isfinite(first)
+            raise Diverged(0 if at_once else len(history) + (not whole), settings.lr, bound)
         history.append(loss)
         callback(len(history) - whole, loss)
+        ended = after(theta, history)
     if not whole and not isfinite(objective.value_and_gradient(theta, last)[0]):
         raise Diverged(len(history), settings.lr, bound)  # by its last step
     return theta, np.array(history)

@@ -8,17 +8,23 @@ from pipeline.core.forms import Layers, Linear
 from pipeline.core.settings.descent import Descent
 from pipeline.core.settings.network import NetworkDescent, settings_form
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Callback, Value, logged, no_callback
+from pipeline.core.trainers import TRAINERS, Callback, Ending, Value, logged, no_callback
+from pipeline.solvers import network
 from pipeline.solvers.advice import advise, ending, stable_lr, trouble, warn_of
 from pipeline.solvers.descent import batch_size
+from pipeline.solvers.network import Kept
 from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
 Facts = Mapping[str, float | None]
-Fitted = tuple[Linear | Layers, Array, Facts]
+Fitted = tuple[Linear | Layers, Array, Facts, Ending]
 
 
 def fit(
-    trainer: str, params: Mapping[str, Value], rows: Rows, callback: Callback = no_callback
+    trainer: str,
+    params: Mapping[str, Value],
+    rows: Rows,
+    callback: Callback = no_callback,
+    kept: Kept | None = None,
 ) -> tuple[Model, Array]:
     """Train on standardized rows, of a logged target on its logarithm.
 
@@ -33,6 +39,8 @@ def fit(
         Those that the table says it takes.
     rows : Rows
     callback : callable, optional
+    kept : Kept, optional
+        Keeps the state of a network's training, and has that of one that was killed.
 
     Returns
     -------
@@ -57,9 +65,10 @@ def fit(
     else:
         settings = settings_form(trainer).of(**params)
         rows = balanced_rows(rows) if settings.class_weight == "balanced" else rows
-        descend = _network if isinstance(settings, NetworkDescent) else _single_layer
-        form, history, facts = descend(trainer, params, rows, settings, callback)
-        ended = ending(history, settings, whole=batch_size(rows, settings) is None)
+        if isinstance(settings, NetworkDescent):
+            form, history, facts, ended = _network(params, rows, settings, callback, kept)
+        else:
+            form, history, facts, ended = _single_layer(trainer, params, rows, settings, callback)
         warn_of(trouble(ended, history, params, facts.get("stable_lr")))
     return Model(trainer, dict(params), dict(facts), form, ended), history
 
@@ -72,18 +81,26 @@ def _single_layer(
     advise(rows, settings, stable)
     solve = import_module(f"pipeline.solvers.{trainer}").fit
     theta, history, _ = solve(rows, settings, callback=callback)
-    return _linear(theta), history, {"stable_lr": stable}
+    ended = ending(history, settings, batch_size(rows, settings) is None)
+    return _linear(theta), history, {"stable_lr": stable}, ended
 
 
 def _network(
-    trainer: str, params: Mapping[str, Value], rows: Rows, settings: Descent, callback: Callback
+    params: Mapping[str, Value],
+    rows: Rows,
+    settings: NetworkDescent,
+    callback: Callback,
+    kept: Kept | None,
 ) -> Fitted:
-    """Of classes the params have no loss, of a regression they have."""
-    advise(rows, settings, None)
+    """Of classes the params have no loss, of a regression they have.
+
+    A batch_size beyond the rows is no mistake: that of the block `network` is for tables of all
+    sizes.
+    """
     loss = settings.loss if "loss" in params else "cross_entropy"
-    solve = import_module(f"pipeline.solvers.{trainer}").fit
-    layers, history = solve(rows, settings, loss, callback=callback)
-    return layers, history, {}
+    fitted = network.fit(rows, settings, loss, callback=callback, kept=kept)
+    facts = {} if fitted.best_epoch is None else {"best_epoch": fitted.best_epoch}
+    return fitted.layers, fitted.history, facts, fitted.ended
 
 
 def _linear(theta: Array) -> Linear:

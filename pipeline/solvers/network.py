@@ -3,12 +3,26 @@
     a_0 = X;  z_k = a_{k-1} W_k + b_k;  a_k = activation(z_k);  z = z_K of the last layer
 
 (the chapter's fig. 3.3 has two hidden layers of n units). The loss of z is that of the trainers of
-a single layer: the squared or absolute error, the cross-entropy of two classes or more.
+a single layer: the squared or absolute error, the cross-entropy of two classes or more. With
+s_K = dl/dz of the rows, going back
+
+    dW_k = a_{k-1}' s_k;  db_k = 1' s_k;  s_{k-1} = (s_k W_k') * activation'(z_{k-1})
+
+A target of numbers is learned standardized, (y - mean) / scale, by the mean and standard deviation
+of the rows that train, so that a learning rate means the same whatever its units; both are folded
+into the last layer, and the losses of the history are in the target's units.
+
+Dropout leaves each hidden unit out with probability p, and divides the others by 1 - p: what a
+network answers after the training needs no correction (Srivastava et al. 2014).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
+from math import inf
+from operator import add
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,25 +30,65 @@ from pipeline.core.forms import Activation, Layers, activate
 from pipeline.core.preprocessing import standardized
 from pipeline.core.settings.network import NetworkDescent
 from pipeline.core.tables import Array
-from pipeline.core.trainers import Callback, no_callback
-from pipeline.solvers.blocks import map_ordered
-from pipeline.solvers.descent import Objective, train
-from pipeline.solvers.losses import LOSSES
-from pipeline.solvers.optimizers import optimizer
-from pipeline.solvers.rows import Block, Rows, class_counts
+from pipeline.core.trainers import Callback, Ending, no_callback
+from pipeline.solvers.advice import ending, warn_of
+from pipeline.solvers.blocks import blocks
+from pipeline.solvers.descent import Epoch, RowLoss, Step, train
+from pipeline.solvers.held_out import FEWEST, hold_out
+from pipeline.solvers.moments import column_spread
+from pipeline.solvers.optimizers import optimizer, restore, state_of
+from pipeline.solvers.rows import Block, ChangedRows, Rows, class_counts
 
-# The slope of each activation, from its value a.
-SLOPES: dict[Activation, Callable[[Array], Array]] = {
-    "relu": lambda a: (a > 0).astype(float),
-    "tanh": lambda a: 1 - a * a,
-    "sigmoid": lambda a: a * (1 - a),
-}
+CHUNK = 1024  # rows that go through the layers at once: what they leave there stays in the cache
+PATIENCE = 10  # epochs without a fall of the loss of the rows held out
+# Of the width of the first weights, for z to spread as much in each layer as in the one before.
+GAIN: dict[Activation, float] = {"relu": 2.0, "tanh": 1.0, "sigmoid": 4.0}
+
+
+class Fit(NamedTuple):
+    """A trained network.
+
+    Attributes
+    ----------
+    layers : Layers
+    history : ndarray
+        As `descent.Fit` has it; with dropout the losses that were met with units left out.
+    best_epoch : int or None
+        The epoch whose weights these are, by the rows held out. None: none were, and they are the
+        last.
+    ended : str
+        How the losses ended (`advice.ending`); `settled` where the rows held out ended it.
+    """
+
+    layers: Layers
+    history: Array
+    best_epoch: int | None
+    ended: Ending
+
+
+class Kept(Protocol):
+    """Keeps the state of a training for one that goes on where it was killed."""
+
+    def read(self) -> Mapping[str, Array] | None:
+        """The state that was kept, if one was."""
+
+    def write(self, state: Callable[[], Mapping[str, Array]]) -> None:
+        """Keep the state, if it is time to."""
 
 
 def fit(
-    rows: Rows, settings: NetworkDescent, loss: str, *, callback: Callback = no_callback
-) -> tuple[Layers, Array]:
+    rows: Rows,
+    settings: NetworkDescent,
+    loss: str,
+    *,
+    callback: Callback = no_callback,
+    kept: Kept | None = None,
+) -> Fit:
     """Train a network from weights drawn by `seed`.
+
+    With `early_stopping` a share of the rows is held out, at most 65,536, unless it is fewer than
+    10: the training ends where their loss has not fallen for 10 epochs, and the weights of its
+    lowest are kept.
 
     Parameters
     ----------
@@ -44,31 +98,80 @@ def fit(
         `mse`, `mae`, or `cross_entropy`: of labels 0 to K - 1, of two classes with one output.
     callback : callable, optional
         Is told the epochs, as in `descent.train`.
-
-    Returns
-    -------
-    layers : Layers
-    history : ndarray
-        As `descent.Fit` has it.
+    kept : Kept, optional
+        Has the state of the same training where it was killed, and is given the state of this one.
 
     Raises
     ------
     Diverged
         When the loss stops being finite.
     """
-    outputs = len(class_counts(rows)) if loss == "cross_entropy" else 1
-    if outputs == 2:
+    classes = loss == "cross_entropy"
+    outputs = len(class_counts(rows)) if classes else 1
+    if outputs <= 2 and classes:
         loss, outputs = "bce_with_logits", 1
-    objective = NetworkLoss(rows, settings, loss, outputs)
-    step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
+    held, draws = None, np.random.default_rng([settings.seed, 0])
+    if parted := hold_out(rows, settings.early_stopping, classes, draws):
+        rows, held = parted
+    elif settings.early_stopping:
+        warn_of(
+            f"{rows.n_rows} training rows are too few to hold out a share of "
+            f"{settings.early_stopping:g} to end the training by, which takes {FEWEST} rows: all "
+            "of them train, up to the last epoch (params.yaml: early_stopping)"
+        )
+    target = Target() if classes else Target.of(rows)
+    unit = target.scale ** {"mse": 2, "mae": 1}.get(loss, 0)
+    objective = NetworkLoss(ChangedRows(rows, target.change), settings, loss, outputs)
+    training = _Training(objective, settings, None if held is None else target.change(held), kept)
     theta, history = train(
-        objective, step, objective.first(), settings, lambda: None, callback=callback
+        objective,
+        training.optimizer.step,
+        training.start,
+        settings,
+        lambda: None,
+        callback=lambda epoch, value: callback(epoch, unit * value),
+        after=training.after,
+        before=training.before,
     )
-    return objective.layers(theta), history
+    best = training.best
+    history, ended = unit * history, ending(history, settings, objective.batch_size is None)
+    if best is None or best.theta is None:
+        return Fit(target.folded(objective.layers(theta)), history, None, ended)
+    if best.falls_no_more and ended != "grew":
+        ended = "settled"
+    return Fit(target.folded(objective.layers(best.theta)), history, best.epoch, ended)
 
 
-class NetworkLoss(Objective[Array]):
-    """The loss of a network over rows with its gradient; the weights are one array, laid in a row.
+@dataclass(frozen=True)
+class Target:
+    """How the target is standardized: (y - mean) / scale."""
+
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Target":
+        """The mean and the standard deviation of the target, 1 where it is constant."""
+        parts = map(rows.read, rows.parts())
+        found = reduce(add, (column_spread(one.y[:, None], one.weights) for one in parts))
+        return cls(float(found.mean[0]), float(found.scale()[0]))
+
+    def change(self, block: Block) -> Block:
+        """Rows with the target standardized."""
+        return Block(block.X, (block.y - self.mean) / self.scale, block.weights)
+
+    def folded(self, layers: Layers) -> Layers:
+        """The layers that give the target in its own units."""
+        weights = [*layers.weights[:-1], layers.weights[-1] * self.scale]
+        biases = [*layers.biases[:-1], layers.biases[-1] * self.scale + self.mean]
+        return Layers(weights, biases, layers.activation)
+
+
+class NetworkLoss(RowLoss):
+    """The loss of a network over rows with its gradient; all weights are one array, laid in a row.
+
+    What an epoch draws (the order of the rows, the units left out) hangs on `seed` and its number
+    alone.
 
     Parameters
     ----------
@@ -78,48 +181,65 @@ class NetworkLoss(Objective[Array]):
         A key of LOSSES.
     outputs : int
         Of the last layer.
+
+    Attributes
+    ----------
+    passed : int
+        Epochs begun.
     """
 
     def __init__(self, rows: Rows, settings: NetworkDescent, loss: str, outputs: int) -> None:
-        super().__init__(rows, settings)
-        self.loss, self.settings, self.outputs = LOSSES[loss], settings, outputs
-        sizes = [rows.n_features, *settings.hidden, outputs]
-        self.shapes = [*pairwise(sizes)]
+        super().__init__(rows, settings, loss, fit_intercept=True)
+        self.settings, self.outputs, self.passed = settings, outputs, 0
+        self.shapes = [*pairwise([rows.n_features, *settings.hidden, outputs])]
+        if settings.dropout:
+            self._over = lambda work, parts: map(work, parts)  # draws have an order
+        self._decays = np.zeros(sum((inputs + 1) * units for inputs, units in self.shapes))
+        for weights, _ in self._parts(self._decays):
+            weights += self.decay
 
     def first(self) -> Array:
-        """Weights and biases uniform within 1 / sqrt(inputs), as torch.nn.Linear draws them."""
-        generator = np.random.default_rng(self.settings.seed)
-        draws = (
-            generator.uniform(-(inputs**-0.5), inputs**-0.5, (inputs + 1) * units)
-            for inputs, units in self.shapes
-        )
-        return np.concatenate([*draws])
+        """Uniform, of mean 0 and variance GAIN / inputs, as He et al. (2015) draw weights.
+
+        Biases too: from zero, all kinks of relu would lie at the mean of a single feature.
+        """
+        theta, generator = np.empty_like(self._decays), np.random.default_rng(self.settings.seed)
+        for weights, bias in self._parts(theta):
+            bound = (3 * GAIN[self.settings.activation] / len(weights)) ** 0.5
+            for one in (weights, bias):
+                one[:] = generator.uniform(-bound, bound, one.shape)
+        return theta
 
     def layers(self, theta: Array) -> Layers:
         """The network that the weights are; of one output its last layer has a number a unit."""
-        parts = [*self._parts(theta)]
-        *hidden, (w, b) = parts
+        weights, biases = (list[Array](one) for one in zip(*self._parts(theta), strict=True))
         if self.outputs == 1:
-            w, b = w[:, 0], b[0, ...]
-        weights, biases = [*(w for w, _ in hidden), w], [*(b for _, b in hidden), b]
+            weights[-1], biases[-1] = weights[-1][:, 0], biases[-1][0, ...]
         return Layers(weights, biases, self.settings.activation)
 
-    def value_and_gradient(self, theta: Array, batch: Block | None) -> tuple[float, Array]:
+    def value_and_gradient(self, theta: Array, batch: Any) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
-        n_rows = self.rows.n_rows if batch is None else len(batch)
         if batch is None:
-            read = self.rows.read
-            parts = map_ordered(lambda part: self._of(theta, read(part)), self.rows.parts())
-            value, gradient = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), parts)
-        else:
-            value, gradient = self._of(theta, batch)
-        weight = self.rows.total_weight * n_rows / self.rows.n_rows
-        value, gradient = value / weight, gradient / weight
-        for (w, _), (slope, _) in zip(self._parts(theta), self._parts(gradient), strict=True):
-            if self.decay:
-                value += self.decay / 2 * float(np.vdot(w, w))
-                slope += self.decay * w
-        return value, gradient
+            self._begin_epoch()
+        return super().value_and_gradient(theta, batch)
+
+    def epoch(self, theta: Array, step: Step[Array]) -> Epoch[Array]:
+        """Step along the gradient of each batch in turn."""
+        self._begin_epoch()
+        return super().epoch(theta, step)
+
+    def mean_loss(self, theta: Array, block: Block) -> float:
+        """The mean loss of rows, without penalty and dropout."""
+        layers, total = [*self._parts(theta)], 0.0
+        for part in blocks(len(block), CHUNK):
+            one = block[part]
+            *_, z = self._forward(layers, one.X)
+            total += float(self._losses(self._flat(z), one.y, one.weights).sum())
+        return total / (len(block) if block.weights is None else float(block.weights.sum()))
+
+    def _begin_epoch(self) -> None:
+        self.passed += 1
+        self.generator = np.random.default_rng([self.settings.seed, self.passed])
 
     def _parts(self, theta: Array) -> Iterator[tuple[Array, Array]]:
         """Views of the weights and the biases of each layer."""
@@ -129,23 +249,155 @@ class NetworkLoss(Objective[Array]):
             yield theta[begin:end].reshape(inputs, units), theta[end : end + units]
             begin = end + units
 
-    def _of(self, theta: Array, block: Block) -> tuple[float, Array]:
-        """The sum of the rows' losses, and its gradient."""
-        layers = [*self._parts(theta)]
-        values: Sequence[Array] = [standardized(block.X, self.rows.mean, self.rows.scale)]
-        for w, b in layers[:-1]:
-            values = [*values, activate(self.settings.activation, values[-1] @ w + b)]
-        z = values[-1] @ layers[-1][0] + layers[-1][1]
-        if self.outputs == 1:
-            z = z[:, 0]
-        losses, slope = self.loss.value(z, block.y), self.loss.slope(z, block.y)
+    def _sums(self, u: Array, block: Block) -> tuple[Array, Array]:
+        """Z of the rows, and the gradient of the sum of their losses."""
+        if len(block) <= CHUNK:
+            return self._back_and_forth(u, block)
+        parts = [self._back_and_forth(u, block[part]) for part in blocks(len(block), CHUNK)]
+        return np.concatenate([z for z, _ in parts]), reduce(add, (one for _, one in parts))
+
+    def _back_and_forth(self, theta: Array, block: Block) -> tuple[Array, Array]:
+        layers, masks = [*self._parts(theta)], self._masks(len(block))
+        *values, z = self._forward(layers, block.X, masks)
+        z = self._flat(z)
+        slope = self.loss.slope(z, block.y)
         if block.weights is not None:
-            losses, slope = block.weights * losses, (block.weights * slope.T).T
+            slope = (block.weights * slope.T).T
+        slope, ones = slope.reshape(len(block), -1), np.ones(len(block))
         gradient = np.empty_like(theta)
-        slope = slope.reshape(len(block), -1)
-        for (w, _), a, (gw, gb) in zip(
-            layers[::-1], values[::-1], [*self._parts(gradient)][::-1], strict=True
-        ):
-            gw[:], gb[:] = a.T @ slope, slope.sum(axis=0)
-            slope = (slope @ w.T) * SLOPES[self.settings.activation](a)
-        return float(losses.sum()), gradient
+        of_layers = [*self._parts(gradient)]
+        for k in range(len(layers) - 1, -1, -1):
+            np.dot(values[k].T, slope, out=of_layers[k][0])
+            np.dot(ones, slope, out=of_layers[k][1])
+            if k:
+                slope = np.dot(slope, layers[k][0].T)
+                a = values[k]
+                if masks:
+                    slope *= masks[k - 1]
+                    a = a * (1 - self.settings.dropout)  # what is left out has no slope any more
+                _through(self.settings.activation, slope, a)
+        return z, gradient
+
+    def _forward(
+        self, layers: Sequence[tuple[Array, Array]], X: Array, masks: Sequence[Array] = ()
+    ) -> list[Array]:
+        """What each layer is given, and z."""
+        values = [standardized(X, self.rows.mean, self.rows.scale) if self.raw else X]
+        for k, (w, b) in enumerate(layers):
+            z = np.dot(values[-1], w)
+            z += b
+            if k < len(layers) - 1:
+                activate(self.settings.activation, z, out=z)
+                if masks:
+                    z *= masks[k]
+            values.append(z)
+        return values
+
+    def _masks(self, n_rows: int) -> list[Array]:
+        """What the values of the hidden units are multiplied by: 0, or 1 / (1 - dropout)."""
+        p = self.settings.dropout
+        if not p:
+            return []
+        draws = (self.generator.random((n_rows, n), np.float32) for n in self.settings.hidden)
+        return [(one >= p) / (1 - p) for one in draws]
+
+    def _flat(self, z: Array) -> Array:
+        return z[:, 0] if self.outputs == 1 else z
+
+    def _scaled(self, gradient: Array, theta: Array, n_rows: int) -> Array:
+        gradient /= self._weight(n_rows)
+        if self.decay:
+            gradient += self._decays * theta
+        return gradient
+
+    def _unscaled(self, theta: Array) -> Array:
+        return theta
+
+    def _penalty(self, theta: Array) -> float:
+        return float(np.dot(self._decays * theta, theta)) / 2 if self.decay else 0.0
+
+
+class _Best:
+    """Keeps the weights of the lowest loss of rows held out, and says when it falls no more."""
+
+    def __init__(self, objective: NetworkLoss, held: Block) -> None:
+        self._objective, self._held, self._whole = objective, held, objective.batch_size is None
+        self.lowest, self.epoch, self.falls_no_more = inf, 0, False
+        self.theta: Array | None = None
+
+    def __call__(self, theta: Array, history: Sequence[float]) -> bool:
+        """Judge the weights after an epoch, but for those of no step."""
+        epoch = len(history) - self._whole
+        if epoch == 0:
+            return False
+        loss = self._objective.mean_loss(theta, self._held)
+        if loss < self.lowest:
+            self.lowest, self.epoch, self.theta = loss, epoch, theta.copy()
+        self.falls_no_more = epoch - self.epoch >= PATIENCE
+        return self.falls_no_more
+
+
+class _Training:
+    """The state of a training: new, or one that was kept.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    start : ndarray
+        The weights that it goes on from.
+    before : list of float
+        The losses of the epochs that it has behind it.
+    best : _Best or None
+    """
+
+    def __init__(
+        self,
+        objective: NetworkLoss,
+        settings: NetworkDescent,
+        held: Block | None,
+        kept: Kept | None,
+    ) -> None:
+        self.optimizer = optimizer(settings.optimizer, settings.lr, settings.momentum)
+        self.start, self.before = objective.first(), list[float]()
+        self.best = None if held is None else _Best(objective, held)
+        self._kept = kept
+        if kept and (state := kept.read()):
+            self._take_up(objective, state)
+
+    def after(self, theta: Array, history: Sequence[float]) -> bool:
+        """Judge the weights after an epoch, and keep the state if it goes on."""
+        if self.best and self.best(theta, history):
+            return True
+        if self._kept:
+            self._kept.write(lambda: self._state(theta, history))
+        return False
+
+    def _state(self, theta: Array, history: Sequence[float]) -> dict[str, Array]:
+        state = {"theta": theta, "history": np.array(history)}
+        state |= {f"optimizer_{name}": one for name, one in state_of(self.optimizer).items()}
+        if self.best and self.best.theta is not None:
+            state["best"] = self.best.theta
+            state["best_loss_and_epoch"] = np.array([self.best.lowest, self.best.epoch])
+        return state
+
+    def _take_up(self, objective: NetworkLoss, state: Mapping[str, Array]) -> None:
+        self.start, self.before = state["theta"], state["history"].tolist()
+        of_optimizer = "optimizer_"
+        found = {k.removeprefix(of_optimizer): v for k, v in state.items() if of_optimizer in k}
+        restore(self.optimizer, found)
+        if self.best and "best" in state:
+            lowest, epoch = state["best_loss_and_epoch"].tolist()
+            self.best.theta, self.best.lowest, self.best.epoch = state["best"], lowest, int(epoch)
+        objective.passed = len(self.before)
+        if objective.batch_size is None:  # the state is that before the step
+            objective.passed -= 1
+            _, gradient = objective.value_and_gradient(self.start, None)
+            self.start = self.optimizer.step(self.start, gradient)
+
+
+def _through(activation: Activation, slope: Array, a: Array) -> None:
+    """Take the slope of a loss back through an activation, whose value is a; in place."""
+    if activation == "relu":
+        slope *= np.sign(a)
+    else:
+        slope *= 1 - a * a if activation == "tanh" else a * (1 - a)

@@ -1,5 +1,7 @@
 """Optimizers of the chapter, written out; each takes the steps of its namesake in torch.optim."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from pipeline.core.tables import Array
@@ -86,3 +88,14 @@ def optimizer(name: str, lr: float, momentum: float) -> Optimizer:
         return Momentum(lr, momentum)
     makers: dict[str, type[SGD | RMSProp | Adam]] = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam}
     return makers[name](lr)
+
+
+def state_of(one: Optimizer) -> dict[str, Array]:
+    """All that it remembers, and its params, by name."""
+    return {name: np.asarray(value, float) for name, value in vars(one).items()}
+
+
+def restore(one: Optimizer, state: Mapping[str, Array]) -> None:
+    """Put it where another was, whose state this is."""
+    for name in vars(one):
+        setattr(one, name, state[name])

@@ -104,6 +104,11 @@ class ArrayRows:
         """A view, not a copy."""
         return Block(self.X, self.y, self.weights)[part]
 
+    def part(self, kept: NDArray[np.bool_]) -> "ArrayRows":
+        """The rows that a mask names, in a copy."""
+        block = self._take(np.flatnonzero(kept))
+        return ArrayRows(block.X, block.y, block.weights, self.mean, self.scale)
+
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
         """A permutation of all rows, in blocks of about 16,384: what a cache holds twice.
 
@@ -133,6 +138,8 @@ class ParquetRows:
     ----------
     path : Path
         The Parquet file.
+    kept : ndarray of bool of shape (n_rows,), optional
+        Which of its rows these are; all unless given.
 
     Attributes
     ----------
@@ -145,21 +152,35 @@ class ParquetRows:
         0 and 1, since `split` has standardized the features.
     """
 
-    def __init__(self, path: Path) -> None:
-        names, self._ends = row_groups(path)
+    def __init__(self, path: Path, kept: NDArray[np.bool_] | None = None) -> None:
+        names, ends = row_groups(path)
+        begins = [0, *ends][:-1]
+        self._path, self._ends = path, ends
+        if kept is not None:
+            self._ends = np.cumsum(np.add.reduceat(kept, begins, dtype=np.intp)).tolist()
         self.features = names[:-1]
         self.n_rows, self.n_features = self._ends[-1], len(self.features)
         self.total_weight = float(self.n_rows)
         self.mean, self.scale = np.zeros(self.n_features), np.ones(self.n_features)
-        self._group = lru_cache(WINDOW)(lambda k: Block(*as_arrays(read_group(path, k))))
+
+        def group(k: int) -> Block:
+            X, y = as_arrays(read_group(path, k))
+            of_group = slice(None) if kept is None else kept[begins[k] : ends[k]]
+            return Block(X[of_group], y[of_group])
+
+        self._group = lru_cache(WINDOW)(group)
 
     def parts(self) -> list[slice]:
-        """The row groups, as slices of the rows."""
-        return [slice(a, b) for a, b in zip([0, *self._ends], self._ends, strict=False)]
+        """The row groups that have rows, as slices of the rows."""
+        return [slice(a, b) for a, b in zip([0, *self._ends], self._ends, strict=False) if a < b]
 
     def read(self, part: slice) -> Block:
         """Read one row group: X of shape (n, n_features), y of shape (n,)."""
         return self._group(self._ends.index(part.stop))
+
+    def part(self, kept: NDArray[np.bool_]) -> "ParquetRows":
+        """The rows that a mask of all names."""
+        return ParquetRows(self._path, kept)
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
         """Draw the row groups in a new order, two at a time, and within these the rows.
@@ -212,6 +233,13 @@ class ChangedRows:
     def read(self, part: slice) -> Block:
         """Read some rows, and change them."""
         return self._change(self._rows.read(part))
+
+    def part(self, kept: NDArray[np.bool_]) -> "ChangedRows":
+        """The rows that a mask names, changed alike."""
+        rows = ChangedRows(self._rows.part(kept), self._change)
+        weights = ((len(one), one.weights) for one in map(rows.read, rows.parts()))
+        rows.total_weight = float(sum(n if w is None else w.sum() for n, w in weights))
+        return rows
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
         """Draw the rows as they do."""

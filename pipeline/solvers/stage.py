@@ -3,18 +3,21 @@
 Ends with exit code 3, and no model, when the loss stops being finite.
 
 Warns of a learning rate above the largest stable one, which the model file records. A training of
-more than a few seconds has a progress bar, and a run in MLflow that grows.
+more than a few seconds has a progress bar, and a run in MLflow that grows. A network whose training
+was killed goes on where it was.
 
 Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
-weight_decay, loss, init, loss_threshold, tolerance, seed, device, and datasets.DATASET.split, which
-says whether the target is logged.
+weight_decay, loss, init, loss_threshold, tolerance, seed, device, class_weight, network, and
+datasets.DATASET.split, which says whether the target is logged.
 Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
-DATASET-MODEL_history.csv.
+DATASET-MODEL_history.csv; of a network also DATASET-MODEL.safetensors and, while it trains,
+data/checkpoints.
 """
 
 from contextlib import nullcontext
 
 from pipeline.core import layout
+from pipeline.core.artifacts.checkpoints import Checkpoint
 from pipeline.core.artifacts.models import write_model
 from pipeline.core.errors import naming
 from pipeline.core.files import md5, write_text
@@ -22,6 +25,7 @@ from pipeline.core.params import load_params
 from pipeline.core.settings.models import Wanted
 from pipeline.core.store.live import shown
 from pipeline.core.tables import Array
+from pipeline.core.trainers import TRAINERS
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ParquetRows
 
@@ -45,10 +49,17 @@ def train(dataset: str, *names: str) -> None:
     for one in wanted:
         about = naming(one.name) if len(wanted) > 1 else nullcontext()
         with about, shown(dataset, one) as callback:
-            model, history = fit(one.trainer, one.params, rows, callback)
+            kept = (
+                Checkpoint(dataset, one, train_md5)
+                if TRAINERS[one.trainer].form == "network"
+                else None
+            )
+            model, history = fit(one.trainer, one.params, rows, callback, kept)
             if len(history):
                 _write_history(dataset, one, history, rows.n_rows)
             write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
+            if kept:
+                kept.remove()
 
 
 def _write_history(dataset: str, one: Wanted, history: Array, n_rows: int) -> None:

@@ -6,6 +6,7 @@ dataset's metric. The test rows are never used: `dvc repro` has the last word.
 
   python -m pipeline sweep house torch_sgd lr=0.001,0.01,0.1 epochs=50,100
   python -m pipeline sweep breast_cancer bcpm lr=0.001..1 batch_size=16,full --trials 30
+  python -m pipeline sweep rings network 'hidden=[8],[16,8]' activation=relu,tanh
 
 Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
 
@@ -53,7 +54,8 @@ def sweep(
     trials : int or None
         How many points to draw from the ranges; None: every combination of the lists.
     apply : bool
-        Write the winner to the model's own line in params.yaml: models.gradient.DATASET-NAME.
+        Write the winner to the model's own line in params.yaml, such as
+        models.gradient.DATASET-NAME.
 
     Yields
     ------
@@ -71,7 +73,8 @@ def sweep(
     wanted = params.model_of(dataset, model)
     if TRAINERS[wanted.trainer].loss is None:
         raise PipelineError(
-            f"{model} has no params to sweep; those of {layout.PARAMS}: models.gradient have some"
+            f"{model} has no params to sweep; those of {layout.PARAMS}: models.gradient and "
+            "models.network have some"
         )
     wanted = wanted._replace(params=spelled_out(wanted.trainer, wanted.params))
     swept = {k: v for k, v in wanted.params.items() if k != TRANSFORM}

@@ -9,12 +9,12 @@ from pipeline.commands.params_text import Splice, safely, spliced
 from pipeline.commands.sweep.space import listed, shown
 from pipeline.core import layout
 from pipeline.core.files import write_text
-from pipeline.core.params import parse_params
+from pipeline.core.params import Params, parse_params
 from pipeline.core.trainers import Value
 
 
 def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
-    """Write params to the line models.gradient.KEY, and say so; other models keep theirs.
+    """Write params to the line of a model, and say so; other models keep theirs.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
     PipelineError
         As `edited`; params.yaml stays as it is.
     """
-    place = f"{layout.PARAMS}: models.gradient.{key}"
     if not changes:
         return f"{layout.PARAMS} stays as it is"
     text = layout.PARAMS.read_bytes().decode("utf-8")  # as bytes: line ends stay
     write_text(layout.PARAMS, edited(text, key, changes))
-    return f"{place} has {listed(changes)} now; `dvc repro` judges it"
+    group = _group(parse_params(text, str(layout.PARAMS)), key)
+    return f"{layout.PARAMS}: models.{group}.{key} has {listed(changes)} now; `dvc repro` judges it"
 
 
 def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
@@ -62,27 +62,32 @@ def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
     PipelineError
         Where that cannot be done safely (a tag, say); tells what to write by hand.
     """
-    expected = parse_params(text, str(layout.PARAMS)).model_dump()
-    expected["models"]["gradient"][key] |= changes
-    with safely(f"put {listed(changes)} in the line models.gradient.{key}"):
-        return spliced(text, _splices(text, key, changes), expected)
+    params = parse_params(text, str(layout.PARAMS))
+    group, expected = _group(params, key), params.model_dump()
+    expected["models"][group][key] |= changes
+    with safely(f"put {listed(changes)} in the line models.{group}.{key}"):
+        return spliced(text, _splices(text, group, key, changes), expected)
 
 
-def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
+def _group(params: Params, key: str) -> str:
+    return next(group for group, lines in params.models if key in lines)
+
+
+def _splices(text: str, group: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
     """New values in the place of old ones; what is new behind the last entry, in its style."""
     block: Any = YAML(typ="safe", pure=True).compose(text)
-    for step in ("models", "gradient", key):
+    for step in ("models", group, key):
         block = _entries(block)[step]
     entries = _entries(block)
     splices = [
-        Splice(entries[k].start_mark.index, entries[k].end_mark.index, shown(value))
+        Splice(entries[k].start_mark.index, _end(entries[k]), _written(value, entries[k], text))
         for k, value in changes.items()
         if k in entries
     ]
     new = {k: value for k, value in changes.items() if k not in entries}
     if not new:
         return splices
-    last = max(node.end_mark.index for node in entries.values())
+    last = max(map(_end, entries.values()))
     if block.flow_style:
         return [*splices, Splice(last, last, f", {listed(new)}")]
     line = text.find("\n", last) if "\n" in text[last:] else len(text)
@@ -90,6 +95,20 @@ def _splices(text: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
     line -= len(ends) - 1
     lines = [f"{ends}{' ' * block.start_mark.column}{listed({k: v})}" for k, v in new.items()]
     return [*splices, Splice(line, line, "".join(lines))]
+
+
+def _written(value: Value, node: Any, text: str) -> str:
+    """A value in the style of the one in whose place it stands."""
+    if not isinstance(value, list) or node.flow_style:
+        return shown(value)
+    ends = "\r\n" if "\r\n" in text else "\n"
+    return f"{ends}{' ' * node.start_mark.column}".join(f"- {one}" for one in value)
+
+
+def _end(node: Any) -> int:
+    """Where a value ends; of items below each other the mark is before the next key."""
+    below = isinstance(node.value, list) and not node.flow_style
+    return int((node.value[-1] if below else node).end_mark.index)
 
 
 def _entries(block: Any) -> dict[str, Any]:

@@ -39,24 +39,29 @@ def draw(ranking: Ranking, param: str) -> str:
         The param across.
     """
     bench, metric = ranking.bench, ranking.bench.metric
-    x_of = _places([point.params[param] for point in ranking.points])
+    values = [point.params[param] for point in ranking.points]
+    x_of = _places(values)
+
+    def place(point: Point) -> float:
+        return x_of[shown(point.params[param])]
+
     points = [point for point in ranking.points if point.folds]
-    x = np.array([x_of[point.params[param]] for point in points])
+    x = np.array([*map(place, points)])
     y = np.array([bench.sign * bench.loss(point) for point in points])
-    lost = [x_of[point.params[param]] for point in ranking.points if not point.folds]
+    lost = [place(point) for point in ranking.points if not point.folds]
     lines = _lines(ranking.space, param, points, x)
     current = [k for k, point in enumerate(points) if point is ranking.current]
     labels = [*filter(None, lines), "best", *["current"] * len(current)]
     with style():
         canvas, [axes] = panels(1, 190, labels=labels)
-        _draw_lines(axes, lines, x, y, "" if _are_words(x_of) else "-")
+        _draw_lines(axes, lines, x, y, "" if _are_words(values) else "-")
         if lines.keys() <= {BEST}:
             axes.plot(x, y, ".", color=COLOURS[-1], zorder=1)
         axes.plot(x[0], y[0], **STAR, zorder=4, label="best")
         for k in current:
             axes.plot(x[k], y[k], **RING, zorder=3, label="current")
         axes.plot(lost, [0.02] * len(lost), transform=axes.get_xaxis_transform(), **CROSS)
-        _scale(axes, param, x_of)
+        _scale(axes, param, values, x_of)
         if bench.sign == 1 and y.max() > WIDE * y.min() > 0:
             log_axis(axes, "y", y.min(), y.max())
         axes.set(xlabel=param, ylabel=metric)
@@ -66,31 +71,34 @@ def draw(ranking: Ranking, param: str) -> str:
     return alone(svg, finding + diverged)
 
 
-def _places(values: Iterable[Value]) -> dict[Value, float]:
+def _places(values: Sequence[Value]) -> dict[str, float]:
     """Where each value stands: numbers by size; with words among them, side by side."""
-    ordered = sorted({*values}, key=_size)
-    words = _are_words(ordered)
-    return {value: float(k if words else str(value)) for k, value in enumerate(ordered)}
+    by_text = {shown(value): value for value in values}
+    ordered = sorted(by_text, key=lambda text: _size(by_text[text]))
+    words = _are_words(values)
+    return {text: float(k if words else text) for k, text in enumerate(ordered)}
 
 
 def _are_words(values: Iterable[Value]) -> bool:
-    return any(isinstance(value, str) for value in values)
+    return any(isinstance(value, str | list) for value in values)
 
 
 def _size(value: Value) -> tuple[bool, Value]:
-    """Sorts numbers by size, then words."""
-    return isinstance(value, str), value
+    """Sorts numbers by size, then words, or lists."""
+    return isinstance(value, str | list), value
 
 
 def _lines(space: Space, param: str, points: Sequence[Point], x: Array) -> dict[str, list[int]]:
     """Which points are joined, by what the legend says of them; points are the best first."""
-    groups: dict[tuple[Value, ...], list[int]] = defaultdict(list)
+    groups, sizes = defaultdict[tuple[str, ...], list[int]](list), {}
     others = [name for name in space.axes if name != param]
     for k, point in enumerate(points):
         # current params that nobody asked for have a ring, not a line of one point
         if not others or space.asks_for(point.params):
-            groups[tuple(point.params[name] for name in others)].append(k)
-    keys = sorted(groups, key=lambda key: [*map(_size, key)])
+            key = tuple(shown(point.params[name]) for name in others)
+            groups[key].append(k)
+            sizes[key] = [_size(point.params[name]) for name in others]
+    keys = sorted(groups, key=lambda key: sizes[key])
     lines = {listed(dict(zip(others, key, strict=True))): groups[key] for key in keys}
     if len(lines) > len(MARKERS) or not lines:
         best = np.unique(x, return_index=True)[1].tolist()
@@ -108,13 +116,13 @@ def _draw_lines(
         axes.plot(x[line], y[line], **look, linestyle=joined, label=label)
 
 
-def _scale(axes: Axes, param: str, x_of: Mapping[Value, float]) -> None:
+def _scale(axes: Axes, param: str, values: Sequence[Value], x_of: Mapping[str, float]) -> None:
     """The x axis: words by name, rates by decade."""
     low, high = min(x_of.values()), max(x_of.values())
-    if _are_words(x_of):
-        axes.set_xticks([*x_of.values()], [shown(value) for value in x_of])
+    if _are_words(values):
+        axes.set_xticks([*x_of.values()], [*x_of])
     elif param in LOGARITHMIC and 0 < low < high:
         log_axis(axes, "x", low, high)
     else:
-        whole = all(isinstance(value, int) for value in x_of)
+        whole = all(isinstance(value, int) for value in values)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.commands.sweep.space import LOGARITHMIC, Range, Space
+from pipeline.commands.sweep.space import LOGARITHMIC, Range, Space, shown
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Scores
 from pipeline.core.artifacts.splits import read_split
@@ -94,7 +94,7 @@ class Bench:
         self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{self.metric}"
         self.sign = 1 if self.metric in LOWER_IS_BETTER else -1
         self.current = wanted.params
-        self.points: dict[tuple[Value, ...], Point] = {}
+        self.points: dict[tuple[str, ...], Point] = {}
 
     def loss(self, point: Point) -> float:
         """The score of a point as a loss: less is better, inf where it diverged."""
@@ -111,7 +111,7 @@ class Bench:
             before the same point again.
         """
         params = self.current | dict(changes)
-        key = tuple(params.values())
+        key = tuple(map(shown, params.values()))
         if key not in self.points:
             self.points[key] = Point(params, *self._judged(params))
         return self.points[key]

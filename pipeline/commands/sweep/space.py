@@ -9,8 +9,8 @@ from typing import NamedTuple
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.settings.descent import Descent
 from pipeline.core.settings.models import Wanted
+from pipeline.core.settings.network import settings_form
 from pipeline.core.text import load_yaml, nearest
 from pipeline.core.trainers import Value
 
@@ -89,7 +89,7 @@ def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = No
             again = "is given twice; write all of its values in one argument"
             raise _refusal(argument, f"{name} {again}")
         words[name] = text
-    size = trials or prod(text.count(",") + 1 for text in words.values())
+    size = trials or prod(len(_parts(text)) for text in words.values())
     if trials is not None and not 1 <= trials <= MOST:
         raise PipelineError(f"--trials {trials}: expected a whole number from 1 to {MOST:,}")
     if size > MOST:
@@ -112,8 +112,8 @@ def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = No
 def shown(value: Value) -> str:
     """A value as one would type it, exactly.
 
-    >>> [shown(v) for v in (10.0, 1e-05, 0.1, 0.123456789, 100, "full")]
-    ['10', '1e-05', '0.1', '0.123456789', '100', 'full']
+    >>> [shown(v) for v in (10.0, 1e-05, 0.1, 0.123456789, 100, "full", [16, 8])]
+    ['10', '1e-05', '0.1', '0.123456789', '100', 'full', '[16, 8]']
     """
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
@@ -138,11 +138,27 @@ def _axis(name: str, text: str, model: Wanted) -> Axis:
         if low >= high:
             raise _refusal(argument, "the lower end of a range comes first, as in lr=0.001..1")
         return Range(low, high)
-    values = tuple(_value(name, one, model, argument) for one in text.split(","))
+    values = tuple(_value(name, one, model, argument) for one in _parts(text))
     for k, value in enumerate(values):
         if value in values[:k]:
             raise _refusal(argument, f"{shown(value)} is given twice")
     return values
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the commas that are in no brackets.
+
+    >>> _parts("[8],[16,8]")
+    ['[8]', '[16,8]']
+    """
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign == "[") - (sign == "]")
+        if sign == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
 
 
 def _value(name: str, text: str, model: Wanted, argument: str) -> Value:
@@ -152,13 +168,17 @@ def _value(name: str, text: str, model: Wanted, argument: str) -> Value:
         raise _refusal(argument, f"{text}: one range, LOW..HIGH, or a list of values, not both")
     try:
         # as params.yaml would: 1e-3 is a number, full is a word
-        settings = Descent.of(**model.params | {name: load_yaml(text)})
+        form = settings_form(model.trainer)
+        settings = form.of(**model.params | {name: load_yaml(text)})
         value: Value = getattr(settings, name)
         return value
     except (YAMLError, RecursionError):
         raise _refusal(argument, f"{_short(text)} is no value") from None
     except ValueError as error:
-        raise _refusal(argument, str(error)) from None
+        hint = ""
+        if isinstance(model.params[name], list) and "[" not in text:
+            hint = f"; write {name}=[16,8] for one value, {name}=[8],[16,8] for two"
+        raise _refusal(argument, f"{error}{hint}") from None
 
 
 def _refusal(argument: str, problem: str) -> PipelineError:

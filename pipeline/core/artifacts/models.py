@@ -109,7 +109,8 @@ class Model:
         A key of TRAINERS.
     facts : dict
         What its trainer measured of the training rows: `rank` and `condition` of the closed form;
-        `stable_lr`, the largest stable rate of full-batch SGD. None: there is none, or inf.
+        `stable_lr`, the largest stable rate of full-batch SGD; `best_epoch` of a network, by the
+        rows held out. None: there is none, or inf.
     ending : str or None
         How its losses ended (`solvers.advice.ending`); None of a trainer that takes no steps.
     """

@@ -20,7 +20,8 @@ class Layered(Settings):
     dropout : float
         The share of each hidden layer's units that a step leaves out.
     early_stopping : float
-        The share of the training rows that is held out to end the training by; 0: none.
+        The share of the training rows that is held out to end the training by; 0: none. Of classes
+        each has that share.
     """
 
     activation: Activation

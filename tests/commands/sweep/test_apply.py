@@ -88,6 +88,46 @@ def test_layout_and_comments_stay(old: str, line: str, new: str) -> None:
     assert edited(before, key, {"lr": 1e-05, "epochs": 50}) == COMMITTED.replace(old, new)
 
 
+NETWORK = "  network: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "    house-deep: {dataset: house, trainer: network, hidden: [16, 8]}  # mine\n",
+            "    house-deep: {dataset: house, trainer: network, hidden: [4], lr: 0.1}  # mine\n",
+        ),
+        (
+            "    house-deep:\n      dataset: house\n      hidden:\n      - 16\n      - 8  # last\n"
+            "      trainer: network\n",
+            "    house-deep:\n      dataset: house\n      hidden:\n      - 4  # last\n"
+            "      trainer: network\n      lr: 0.1\n",
+        ),
+        (
+            "    house-deep:\n      dataset: house\n      trainer: network\n      hidden:\n"
+            "        - 16\n  # what follows\n",
+            "    house-deep:\n      dataset: house\n      trainer: network\n      hidden:\n"
+            "        - 4\n      lr: 0.1\n  # what follows\n",
+        ),
+        (
+            "    house-deep:\n      hidden: [16, 8]  # first\n      dataset: house\n"
+            "      trainer: network\n",
+            "    house-deep:\n      hidden: [4]  # first\n      dataset: house\n"
+            "      trainer: network\n      lr: 0.1\n",
+        ),
+    ],
+)
+def test_layers_are_written_to_the_line_of_the_network(before: str, after: str) -> None:
+    start = "  network:\n"
+    assert COMMITTED.count(NETWORK) == 1
+    text = COMMITTED.replace(NETWORK, start + before)
+    changes: dict[str, Value] = {"hidden": [4], "lr": 0.1}
+    assert edited(text, "house-deep", changes) == COMMITTED.replace(NETWORK, start + after)
+    longer = edited(text, "house-deep", {"hidden": [5, 4, 3]})
+    assert parse_params(longer, "").models.network["house-deep"].own["hidden"] == [5, 4, 3]
+
+
 def test_line_ends_stay(workspace: Path) -> None:
     params = workspace / "params.yaml"
     before = COMMITTED.replace(CANCER, BLOCK).replace("\n", "\r\n").encode()

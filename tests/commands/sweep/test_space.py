@@ -31,6 +31,46 @@ def test_values_are_read_as_from_params_yaml(argument: str, values: tuple[Value,
     assert [type(value) for value in values] == [type(value) for value in axis]
 
 
+LAYERS = Wanted("deep", "network", {"hidden": [16, 8], "activation": "relu", "dropout": 0.0})
+
+
+def of_network(*arguments: str, trials: int | None = None) -> Space:
+    rest = params_of("manual_gd", descent(loss="mse"))
+    rest |= {"early_stopping": 0.1, "class_weight": "none"}
+    return parse_space(arguments, LAYERS._replace(params=LAYERS.params | rest), trials)
+
+
+def test_lists_are_values_too() -> None:
+    space = of_network("hidden=[8],[16,8], [4, 4,4]", "activation=relu,tanh", "dropout=0,0.5")
+    assert space.axes["hidden"] == ([8], [16, 8], [4, 4, 4])
+    assert space.axes["activation"] == ("relu", "tanh")
+    assert space.size == 12 == len([*space.grid()])
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        (
+            "hidden=16,8",
+            r"^hidden=16,8: hidden: expected list, got 16; write hidden=\[16,8\] for one",
+        ),
+        ("hidden=[]", r"^hidden=\[\]: hidden: expected .*at least 1 item"),
+        ("hidden=[0]", r"^hidden=\[0\]: hidden\.0: expected greater than or equal to 1, got 0$"),
+        ("hidden=[[8],[16]]", r"^hidden=\[\[8\],\[16\]\]: hidden\.0: expected integer, got \[8\]"),
+        ("hidden=[8,[16", r"^hidden=\[8,\[16: \[8,\[16 is no value$"),
+        ("hidden=[8]]", r"^hidden=\[8\]\]: \[8\]\] is no value$"),
+        ("hidden=[8],", r"^hidden=\[8\],: a value is missing"),
+        ("hidden=[8],[8]", r"^hidden=\[8\],\[8\]: \[8\] is given twice$"),
+        ("hidden=[4]..[8]", r"^hidden=\[4\]\.\.\[8\]: a range is of numbers"),
+        ("activation=gelu", r"^activation=gelu: activation: expected 'relu', 'tanh' or 'sigmoid'"),
+        ("dropout=1", r"^dropout=1: dropout: expected less than 1, got 1$"),
+    ],
+)
+def test_a_bad_value_of_a_network_is_named(argument: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        of_network(argument)
+
+
 @pytest.mark.parametrize(
     ("argument", "axis"),
     [

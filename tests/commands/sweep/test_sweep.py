@@ -110,6 +110,37 @@ def test_a_higher_score_wins_and_what_cannot_be_told_apart_is_said(
     assert out.endswith("params.yaml stays as it is\n")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_store")
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own imports
+def test_layers_are_swept_shown_logged_and_applied(
+    sweep: Sweep, prepared: Prepare, workspace: Path
+) -> None:
+    prepared("synthetic")
+    params = workspace / "params.yaml"
+    line = "{dataset: synthetic, trainer: network, hidden: [1], epochs: 3}"
+    text = params.read_text().replace(
+        "  network: {}\n", f"  network:\n    synthetic-deep: {line}\n"
+    )
+    params.write_text(text)
+    code, out, err = sweep("synthetic deep hidden=[8],[8,4] activation=relu,tanh epochs=30 --apply")
+    assert (code, err) == (0, "")
+    found = rows("synthetic-deep")
+    assert {row["hidden"] for row in found} == {"[1]", "[8]", "[8, 4]"}
+    assert len(found) == 5
+    svg = Path("data/sweeps/synthetic-deep/1/hidden.svg").read_text()
+    assert all(text in svg for text in ("[8]", "[8, 4]", "[1]"))
+    assert "params.yaml: models.network.synthetic-deep has hidden: [8" in out
+    applied = load_params().model_of("synthetic", "deep").params
+    assert str(applied["hidden"]) == found[0]["hidden"]
+    with open_store(workspace) as store:
+        runs = store.client.search_runs([store.experiment("synthetic sweeps")])
+    assert "[8, 4]" in {run.data.params.get("hidden") for run in runs}
+    assert [run.data.params["best_hidden"] for run in runs if "best_hidden" in run.data.params] == [
+        found[0]["hidden"]
+    ]
+
+
 @pytest.mark.usefixtures("no_store")
 def test_where_all_diverge_the_exit_code_says_so(
     sweep: Sweep, prepared: Prepare, workspace: Path

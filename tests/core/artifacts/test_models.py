@@ -37,7 +37,7 @@ def test_every_trainer_fits_and_predicts(trainer: str, workspace: object) -> Non
     y = (x[:, 0] > 0).astype(float)
     params = load_params()
     if TRAINERS[trainer].form == "network":
-        line = {"dataset": "breast_cancer", "trainer": trainer, "hidden": [3], "batch_size": 10}
+        line = {"dataset": "breast_cancer", "trainer": trainer, "hidden": [3], "early_stopping": 0}
         params = params.descent(ModelLine.model_validate(line))
     model, history = fit(trainer, params_of(trainer, params, "classification"), ArrayRows(x, y))
     z, weight = model.predict(x), [*model.weights, 1.0][0]

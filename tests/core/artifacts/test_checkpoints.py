@@ -1,0 +1,168 @@
+"""A training that is killed goes on where it was, to the bytes of one that was not."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.core import layout
+from pipeline.core.artifacts.checkpoints import Checkpoint
+from pipeline.core.errors import PipelineWarning
+from pipeline.core.settings.models import Wanted
+from pipeline.solvers.network import Fit, fit
+from pipeline.solvers.rows import ArrayRows
+from tests.conftest import ROOT
+from tests.solvers.test_network import rows_for, settings
+
+ONE = Wanted("deep", "network", {"hidden": [16, 8], "lr": 0.1})
+STATE = {"theta": np.arange(5.0), "history": np.array([0.5])}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def checkpoint(**changes: Any) -> Checkpoint:
+    model = ONE._replace(params=ONE.params | changes)
+    return Checkpoint("rings", model, "0" * 32, every=0)
+
+
+def bytes_of(found: Fit) -> bytes:
+    arrays = [*found.layers.arrays.values(), found.history]
+    return b"".join(one.tobytes() for one in arrays) + str(found[2:]).encode()
+
+
+def test_a_state_is_read_as_it_was_written_by_the_same_training_alone(folder: Path) -> None:
+    checkpoint().write(lambda: STATE)
+    found = checkpoint().read()
+    assert found is not None
+    assert {name: one.tolist() for name, one in found.items()} == {
+        name: one.tolist() for name, one in STATE.items()
+    }
+    for other in (
+        checkpoint(lr=0.2),
+        Checkpoint("moons", ONE, "0" * 32),
+        Checkpoint("rings", ONE, "1" * 32),
+        Checkpoint("rings", ONE._replace(name="wide"), "0" * 32),
+    ):
+        assert other.read() is None
+
+
+def test_a_damaged_or_foreign_state_is_not_trusted(folder: Path) -> None:
+    checkpoint().write(lambda: STATE)
+    path, foreign = checkpoint().path, checkpoint(lr=0.2)
+    whole = path.read_bytes()
+    foreign.path.write_bytes(whole)
+    with pytest.warns(PipelineWarning, match="is damaged, or of another training"):
+        assert foreign.read() is None
+    for content in (b"", whole[:-1], whole[:-9] + b"\1" + whole[-8:], b"no safetensors" * 20):
+        path.write_bytes(content)
+        with pytest.warns(PipelineWarning, match="is damaged, or of another training"):
+            assert checkpoint().read() is None
+
+
+def test_no_state_is_written_before_its_time_and_the_end_removes_all(folder: Path) -> None:
+    seldom = Checkpoint("rings", ONE, "0" * 32, every=1000)
+    seldom.write(lambda: pytest.fail("it is not time yet"))
+    checkpoint().write(lambda: STATE)
+    checkpoint(lr=0.3).write(lambda: STATE)
+    other = Checkpoint("rings", ONE._replace(name="wide"), "0" * 32, every=0)
+    other.write(lambda: STATE)
+    checkpoint().remove()
+    assert [*layout.checkpoint("a", "b", "c").parent.iterdir()] == [other.path]
+
+
+def test_a_disk_that_refuses_does_not_end_the_training(folder: Path) -> None:
+    (folder / "data").write_text("no folder")
+    with pytest.warns(PipelineWarning, match="cannot be written.*the training goes on"):
+        checkpoint().write(lambda: STATE)
+
+
+@pytest.mark.parametrize(
+    ("size", "optimizer", "early_stopping"),
+    [*product([16, "full"], ["sgd", "momentum", "rmsprop", "adam"], [0.0, 0.2])],
+)
+def test_an_interrupted_training_goes_on_to_the_same_bytes(
+    folder: Path, size: int | str, optimizer: str, early_stopping: float
+) -> None:
+    rows = rows_for("cross_entropy", 120)
+    changes: dict[str, object] = {"batch_size": size, "optimizer": optimizer, "dropout": 0.2}
+    ours = settings(early_stopping=early_stopping, lr=0.02, epochs=40, **changes)
+    whole = fit(rows, ours, "cross_entropy")
+    assert len(whole.history) > 9
+
+    def killed(at: int) -> Callable[[int, float], None]:
+        def callback(epoch: int, loss: float) -> None:
+            if epoch == at:
+                raise KeyboardInterrupt
+
+        return callback
+
+    told: list[int] = []
+    for at in (3, 9):
+        with pytest.raises(KeyboardInterrupt):
+            fit(rows, ours, "cross_entropy", callback=killed(at), kept=checkpoint())
+    found = fit(
+        rows, ours, "cross_entropy", callback=lambda epoch, _: told.append(epoch), kept=checkpoint()
+    )
+    assert 1 < told[0] <= 9
+    assert bytes_of(found) == bytes_of(whole)
+
+
+def test_a_training_of_numbers_goes_on_too(folder: Path) -> None:
+    rows = rows_for("mse", 200)
+    rows = ArrayRows(rows.X, 1000 * rows.y)
+    ours = settings(epochs=30)
+    states: list[dict[str, np.ndarray]] = []
+
+    class Keeps:
+        def read(self) -> dict[str, np.ndarray] | None:
+            return states[12] if states else None
+
+        def write(self, state: Callable[[], dict[str, np.ndarray]]) -> None:
+            states.append({name: one.copy() for name, one in state().items()})
+
+    whole = fit(rows, ours, "mse", kept=Keeps())
+    assert bytes_of(fit(rows, ours, "mse", kept=Keeps())) == bytes_of(whole)
+
+
+@pytest.mark.slow
+def test_a_killed_stage_goes_on_where_it_was(
+    workspace: Path, prepared: Callable[[str], None]
+) -> None:
+    prepared("breast_cancer")
+    yaml = YAML()
+    content = yaml.load(layout.PARAMS.read_text())
+    line = {"dataset": "breast_cancer", "trainer": "network", "hidden": [64, 64], "epochs": 2000}
+    line |= {"early_stopping": 0, "batch_size": 32, "loss_threshold": 0}
+    content["models"]["network"] = {"breast_cancer-network": line}
+    yaml.dump(content, layout.PARAMS)
+    command = [sys.executable, "-m", "pipeline", "train", "breast_cancer", "network"]
+    env = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    model = layout.model("breast_cancer", "network")
+    outputs = [model, layout.layers(model), layout.history("breast_cancer", "network")]
+    subprocess.run(command, check=True, env=env)
+    whole = [path.read_bytes() for path in outputs]
+    kept = layout.checkpoint("breast_cancer", "network", "*")
+    assert [*Path().glob(str(kept))] == []
+    for path in outputs:
+        path.unlink()
+    with subprocess.Popen(command, env=env) as process:
+        while not [*Path().glob(str(kept))]:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert not model.exists()
+    subprocess.run(command, check=True, env=env)
+    assert [path.read_bytes() for path in outputs] == whole
+    assert [*Path().glob(str(kept))] == []
