@@ -135,8 +135,8 @@ def test_it_parts_rings_that_no_line_parts(activation: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("hidden", [[100], [64, 32]])
-def test_digits_as_well_as_scikit_learns_network(hidden: list[int]) -> None:
+@pytest.mark.parametrize(("hidden", "least"), [([100], 0.975), ([64, 32], 0.965)])
+def test_digits_as_well_as_scikit_learns_network(hidden: list[int], least: float) -> None:
     X, y = load_digits(return_X_y=True)
     ours, theirs = np.empty(len(y), bool), np.empty(len(y), bool)
     for train, out in StratifiedKFold(5, shuffle=True, random_state=0).split(X, y):
@@ -149,7 +149,7 @@ def test_digits_as_well_as_scikit_learns_network(hidden: list[int]) -> None:
         theirs[out] = (
             MLPClassifier(hidden, random_state=1).fit(seen, y[train]).predict(held) == y[out]
         )
-    assert ours.mean() >= 0.975
+    assert ours.mean() >= least
     assert ours.mean() >= theirs.mean() - 0.005
 
 
