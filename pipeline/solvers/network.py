@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.forms import Activation, Layers, activate
 from pipeline.core.preprocessing import standardized
 from pipeline.core.settings.network import NetworkDescent
@@ -33,7 +34,7 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, Ending, no_callback
 from pipeline.solvers.advice import ending, warn_of
 from pipeline.solvers.blocks import blocks
-from pipeline.solvers.descent import Epoch, RowLoss, Step, train
+from pipeline.solvers.descent import Epoch, RowLoss, Step, batch_size, train
 from pipeline.solvers.held_out import FEWEST, hold_out
 from pipeline.solvers.moments import column_spread
 from pipeline.solvers.optimizers import optimizer, restore, state_of
@@ -105,12 +106,15 @@ def fit(
     ------
     Diverged
         When the loss stops being finite.
+    PipelineError
+        When values of the target are too large.
     """
     classes = loss == "cross_entropy"
     outputs = len(class_counts(rows)) if classes else 1
     if outputs <= 2 and classes:
         loss, outputs = "bce_with_logits", 1
-    held, draws = None, np.random.default_rng([settings.seed, 0])
+    size, held = batch_size(rows, settings), None
+    draws = np.random.default_rng([settings.seed, 0])
     if parted := hold_out(rows, settings.early_stopping, classes, draws):
         rows, held = parted
     elif settings.early_stopping:
@@ -122,6 +126,7 @@ def fit(
     target = Target() if classes else Target.of(rows)
     unit = target.scale ** {"mse": 2, "mae": 1}.get(loss, 0)
     objective = NetworkLoss(ChangedRows(rows, target.change), settings, loss, outputs)
+    objective.batch_size = size  # of all rows: where it holds those that train, it is a batch still
     training = _Training(objective, settings, None if held is None else target.change(held), kept)
     theta, history = train(
         objective,
@@ -134,7 +139,7 @@ def fit(
         before=training.before,
     )
     best = training.best
-    history, ended = unit * history, ending(history, settings, objective.batch_size is None)
+    history, ended = unit * history, ending(history, settings, whole=size is None)
     if best is None or best.theta is None:
         return Fit(target.folded(objective.layers(theta)), history, None, ended)
     if best.falls_no_more and ended != "grew":
@@ -151,9 +156,18 @@ class Target:
 
     @classmethod
     def of(cls, rows: Rows) -> "Target":
-        """The mean and the standard deviation of the target, 1 where it is constant."""
+        """The mean and the standard deviation of the target, 1 where it is constant.
+
+        Raises
+        ------
+        PipelineError
+            When the squares overflow.
+        """
         parts = map(rows.read, rows.parts())
-        found = reduce(add, (column_spread(one.y[:, None], one.weights) for one in parts))
+        try:
+            found = reduce(add, (column_spread(one.y[:, None], one.weights) for one in parts))
+        except PipelineError:
+            raise PipelineError("values of the target are too large; rescale it") from None
         return cls(float(found.mean[0]), float(found.scale()[0]))
 
     def change(self, block: Block) -> Block:
