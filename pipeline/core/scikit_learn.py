@@ -176,6 +176,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     ),
 }
 _OTHERS = ("estimator", "estimators", "final_estimator", "regressor", "transformer")
+OF_OTHERS = "is made of other estimators, which a line cannot name; take one of those by itself"
 _PROBABLE = "LogisticRegression"
 
 
@@ -290,18 +291,17 @@ def problems(name: str, params: Mapping[str, Value], task: Task | None = None) -
     known = _signature(found)
     needed = [k for k, one in known.items() if one.default is Parameter.empty]
     if needed:
-        yield f"estimator: {name} is made of others ({', '.join(needed)}); take one of these itself"
+        yield f"estimator: {name} {OF_OTHERS}"
         return
     wrong = [*_unfit(name, found, params, known)]
     yield from wrong
     if wrong:
         return
     one = _made(found, params)
-    if task and task != _task(one):
+    if hasattr(one, "_validate_params") and (said := _refusal(one._validate_params)):
+        yield f"estimator: {name} {OF_OTHERS}" if "'fit'" in said else f"params: {said}"
+    elif task and task != _task(one):
         yield f"estimator: {name} cannot do task: {task}"
-    elif hasattr(one, "_validate_params") and (said := _refusal(one._validate_params)):
-        others = " it is made of others; take one of these itself"
-        yield f"estimator: {said};{others if 'estimator' in said else ' give it under params'}"
     elif _task(one) == "classification" and not hasattr(one, "predict_proba"):
         rest = " with these params" if hasattr(found, "predict_proba") else ""
         yield (

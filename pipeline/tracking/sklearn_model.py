@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 # What SimpleImputer keeps, and two functions of dates: they make arrays of arrays, no more.
 TRUSTED = ["numpy.asarray", "numpy.diff", "numpy.dtype"]
-VOTER = "estimator"
 NO_MOMENT = -(2.0**63)  # the float that numpy makes of NaT
 MISSING = "\ue000"  # of private use: no file has it
 NEEDS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
@@ -305,7 +304,6 @@ def _any(model: Fitted) -> "BaseEstimator":
     """An estimator of scikit-learn; a classifier votes alone, by its probabilities."""
     from sklearn.ensemble import VotingClassifier
     from sklearn.preprocessing import LabelEncoder
-    from sklearn.utils import Bunch
 
     name = model.estimator or ""
     one = read_estimator(name, b64decode(model.skops or "")).estimator
@@ -313,9 +311,8 @@ def _any(model: Fitted) -> "BaseEstimator":
         return one
     labels = LabelEncoder()
     labels.classes_ = np.array(_labels(model))
-    voting = VotingClassifier([(VOTER, one)], voting="soft")
-    learned = {"le_": labels, "classes_": labels.classes_, "estimators_": [one]}
-    return _fitted(voting, None, **learned, named_estimators_=Bunch(**{VOTER: one}))
+    voting = VotingClassifier([("estimator", one)], voting="soft")
+    return _fitted(voting, None, le_=labels, classes_=labels.classes_, estimators_=[one])
 
 
 def _linear(model: Fitted) -> "BaseEstimator":

@@ -38,7 +38,7 @@ from pipeline.core.store.connection import Store, StoreError, main_repository, o
 from pipeline.core.tables import Array, read_table
 from pipeline.core.target import label_names
 from pipeline.core.trainers import Task, logged
-from pipeline.tracking.sklearn_model import VOTER, trusted_types
+from pipeline.tracking.sklearn_model import trusted_types
 
 
 @dataclass(frozen=True)
@@ -278,7 +278,7 @@ def _form_of(estimator: Any, metadata: Metadata) -> Form:
     """The weights of scikit-learn's linear model, or of its MLP; or any estimator itself."""
     if metadata.estimator is not None:
         of_classes = metadata.task == "classification"
-        one = estimator.named_estimators_[VOTER] if of_classes else estimator
+        [one] = estimator.estimators_ if of_classes else [estimator]
         return Estimator(metadata.estimator, one)
     if not hasattr(estimator, "coefs_"):
         coef, intercept = np.atleast_2d(estimator.coef_), np.atleast_1d(estimator.intercept_)
