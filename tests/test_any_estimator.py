@@ -3,6 +3,7 @@
 Nightly every classifier and regressor of scikit-learn's list; in the suite a few of each kind.
 """
 
+import csv
 import hashlib
 import importlib
 import json
@@ -519,3 +520,74 @@ def test_a_champion_may_be_one_and_is_judged_by_folds(split_of: Any, run: Run) -
         code, text = run("evaluate many")
         assert code == 2
         assert said in text
+
+
+@pytest.mark.parametrize(
+    ("params", "after"),
+    [
+        ({"max_depth": 2}, "params: {max_depth: 4}"),
+        ({"min_samples_leaf": 2}, "params: {min_samples_leaf: 2, max_depth: 4}"),
+        ({}, "params: {max_depth: 4}"),
+    ],
+)
+def test_params_of_an_estimator_are_swept_and_the_winner_applied(
+    params: dict[str, Any],
+    after: str,
+    split_of: Any,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    split_of("number")
+    line("DecisionTreeRegressor", params)
+    text = layout.PARAMS.read_text()
+    at, _, behind = text.partition("  sklearn:\n")
+    shown = ", ".join(f"{k}: {v}" for k, v in params.items())
+    of_params = f", params: {{{shown}}}" if params else ""
+    one = "many-one: {dataset: many, trainer: sklearn, estimator: DecisionTreeRegressor"
+    rest = behind[behind.index("datasets:") :] if "datasets:" in behind else ""
+    layout.PARAMS.write_text(f"{at}  sklearn:\n    {one}{of_params}}}\n{rest}")
+    load_params()
+    code, said = run("sweep many one params.max_depth=1,4 --apply")
+    assert code == 0, said
+    assert f"{one}, {after}}}" in layout.PARAMS.read_text()
+    with Path("data/sweeps/many-one/1/table.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    assert rows[0]["params.max_depth"] == "4"
+    assert {row["params.max_depth"] for row in rows} >= {"1", "4"}
+    best = expected_in_training("DecisionTreeRegressor", params | {"max_depth": 4})
+    assert float(rows[0]["cv_mse"]) == pytest.approx(best, rel=1e-8)
+
+
+def expected_in_training(estimator: str, params: dict[str, Any]) -> float:
+    """The mean squared error over the folds of the training rows."""
+    split = read_split("many", load_params().dataset("many"), read_table(layout.ingested("many")))
+    rows = split.of_training()
+    cut = KFold(5, shuffle=True, random_state=np.random.RandomState(0))
+    found = []
+    for train, out in cut.split(rows.X, rows.y):
+        mean, scale = fit_scaler(rows.X[train])
+        one = CLASSES[estimator](random_state=0, **params)
+        one.fit(standardized(rows.X[train], mean, scale), rows.y[train])
+        answers = one.predict(standardized(rows.X[out], mean, scale))
+        found.append(metrics.mean_squared_error(rows.y[out], answers))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("params.max_dept=2,4", "one has no param 'params.max_dept' (did you mean params.max_de"),
+        ("params.max_depth=0,4", "expected an int in the range [1, inf) or None, got 0"),
+        ("estimator=Ridge,Lasso", "each estimator has a line of its own"),
+        ("params.max_depth=2..4", "a range needs --trials"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused(
+    argument: str, said: str, split_of: Any, run: Run
+) -> None:
+    split_of("number")
+    line("DecisionTreeRegressor", {})
+    code, text = run(f"sweep many one {argument}")
+    assert code == 2
+    assert said in text

@@ -125,8 +125,15 @@ class Estimator:
         Raises
         ------
         PipelineError
-            When it cannot predict these rows.
+            When it cannot predict these rows, or no number for some of them.
         """
+        z = self._z(X)
+        strange = int((~np.isfinite(z.reshape(len(z), -1))).any(axis=1).sum())
+        if strange:
+            raise PipelineError(f"{self.name} predicts no number for {strange} of {len(z)} rows")
+        return z
+
+    def _z(self, X: Array) -> Array:
         by_probability = hasattr(self.estimator, "classes_")
         ask = self.estimator.predict_proba if by_probability else self.estimator.predict
         with of_estimator(f"{self.name} cannot predict"), warnings.catch_warnings():
@@ -148,7 +155,7 @@ class Estimator:
             rows = known[begin : begin + AT_ONCE]
             block = np.zeros((AT_ONCE, X.shape[1]))
             block[: len(rows)] = X[rows]
-            found.append(self(block)[: len(rows)])
+            found.append(self._z(block)[: len(rows)])
         known_z = np.concatenate(found)
         z = np.full((len(X), *known_z.shape[1:]), np.nan)
         z[known] = known_z

@@ -74,12 +74,16 @@ def _places(values: Iterable[Value]) -> dict[Value, float]:
 
 
 def _are_words(values: Iterable[Value]) -> bool:
-    return any(isinstance(value, str) for value in values)
+    return any(map(_is_word, values))
+
+
+def _is_word(value: Value) -> bool:
+    return isinstance(value, bool) or not isinstance(value, int | float)
 
 
 def _size(value: Value) -> tuple[bool, Value]:
     """Sorts numbers by size, then words."""
-    return isinstance(value, str), value
+    return (True, shown(value)) if _is_word(value) else (False, value)
 
 
 def _lines(space: Space, param: str, points: Sequence[Point], x: Array) -> dict[str, list[int]]:
