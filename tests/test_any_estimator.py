@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import read_evaluated, read_verdicts
 from pipeline.core.artifacts.models import read_model, write_model
 from pipeline.core.artifacts.splits import read_split
+from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
 from pipeline.core.forms import Estimator
 from pipeline.core.params import load_params
@@ -591,3 +592,109 @@ def test_a_sweep_that_cannot_be_is_refused(
     code, text = run(f"sweep many one {argument}")
     assert code == 2
     assert said in text
+
+
+OWN = """
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+
+class Steps(RegressorMixin, BaseEstimator):
+    def __init__(self, at=0.0):
+        self.at = at
+
+    def fit(self, X, y):
+        self.n_features_in_ = X.shape[1]
+        self.means_ = np.array([y[X[:, 0] <= self.at].mean(), y[X[:, 0] > self.at].mean()])
+        return self
+
+    def predict(self, X):
+        return self.means_[(X[:, 0] > self.at).astype(int)]
+
+no_class = Steps()
+"""
+
+
+@pytest.fixture
+def own_package(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """An installed package `ownsteps`, and one that is not installed, `lying`."""
+    folder = tmp_path_factory.mktemp("site")
+    for name in ("ownsteps", "lying"):
+        (folder / f"{name}.py").write_text(OWN)
+    info = folder / "ownsteps-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own-steps\nVersion: 1.0\n")
+    (info / "RECORD").write_text("ownsteps.py,,\n")
+    monkeypatch.syspath_prepend(folder)
+    yield
+    for name in ("ownsteps", "lying"):
+        sys.modules.pop(name, None)
+
+
+def packages(*names: object) -> None:
+    yaml = YAML()
+    content = yaml.load(layout.PARAMS.read_text())
+    content["packages"] = [*names]
+    yaml.dump(content, layout.PARAMS)
+
+
+@pytest.mark.usefixtures("own_package")
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own imports
+def test_an_estimator_of_an_installed_package_that_is_named(
+    split_of: Any, run: Run, workspace: Path
+) -> None:
+    split_of("number")
+    line("ownsteps.Steps", {"at": 0.1})
+    code, said = run("params")
+    assert code == 2
+    assert "estimator: ownsteps.Steps is not under packages" in said
+    assert "ownsteps" not in sys.modules
+    packages("ownsteps.Steps")
+    for command in ("params", "train many one", "evaluate many", "report"):
+        code, said = run(command)
+        assert code == 0, said
+    table_of("number").drop(columns="y").to_csv("new.csv", index=False)
+    assert run("predict many new.csv --model one -o out.csv")[0] == 0
+    assert len({*pd.read_csv("out.csv")["predicted_y"]}) == 2
+    verdict = read_verdicts()["many"]
+    entries = _Collector("many", load_params(), verdict, origin(["many"])).entries()
+    [entry] = [one for one in entries if one.name.startswith("one")]
+    assert entry.model is not None
+    save_model(workspace / "saved", entry.model, {"dataset": "many"}, "m-1", "r" * 32)
+    assert "own-steps==1.0" in (workspace / "saved/requirements.txt").read_text().split()
+    _predictor(*_load(workspace / "saved", "r"), "r")
+    packages()  # taken away again: neither a model file nor a run names what is imported
+    yaml = YAML()
+    content = yaml.load(layout.PARAMS.read_text())
+    content["models"]["sklearn"]["many-one"]["estimator"] = "Ridge"
+    del content["models"]["sklearn"]["many-one"]["params"]
+    yaml.dump(content, layout.PARAMS)
+    code, said = run("evaluate many")
+    assert code == 2
+    assert "ownsteps.Steps: is neither scikit-learn's nor under packages of params.yaml" in said
+    with pytest.raises(PipelineError, match="neither scikit-learn's nor under packages"):
+        _load(workspace / "saved", "r")
+
+
+@pytest.mark.usefixtures("own_package")
+@pytest.mark.parametrize(
+    ("package", "said"),
+    [
+        ("lying.Steps", "packages: lying.Steps: no installed package has lying; install it"),
+        ("ownsteps.Stairs", "packages: ownsteps.Stairs: is no class with fit, predict"),
+        ("ownsteps.no_class", "packages: ownsteps.no_class: is no class with fit, predict"),
+        ("ownsteps", "packages.0: expected package.Class"),
+        ("own steps.Steps", "packages.0: expected package.Class"),
+    ],
+)
+def test_a_package_that_cannot_be_is_refused(
+    package: str, said: str, split_of: Any, run: Run
+) -> None:
+    split_of("number")
+    line(package, {})
+    packages(package)
+    code, text = run("params")
+    assert code == 2
+    assert said in text
+    assert "lying" not in sys.modules

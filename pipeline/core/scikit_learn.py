@@ -227,12 +227,17 @@ def _of_package(name: str) -> Any:
         raise PipelineError(f"{where}: no installed package has {top}; install it")
     try:
         found = getattr(import_module(module), of_class, None)
-    except ImportError as error:
+    except Exception as error:  # what a package does as it is imported is not foreseeable
         raise PipelineError(f"{where}: cannot be imported: {error}") from None
     needed = ("fit", "predict", "get_params", "set_params")
     if not isclass(found) or not all(hasattr(found, one) for one in needed):
         raise PipelineError(f"{where}: is no class with {', '.join(needed)}, as estimators have")
     return found
+
+
+def distribution(name: str) -> str:
+    """The installed package that an estimator is of."""
+    return packages_distributions()[name.partition(".")[0]][0] if "." in name else "scikit-learn"
 
 
 def params_of_estimator(params: Mapping[str, Value]) -> dict[str, Value]:
@@ -297,8 +302,12 @@ def problems(name: str, params: Mapping[str, Value], task: Task | None = None) -
     yield from wrong
     if wrong:
         return
-    one = _made(found, params)
-    if hasattr(one, "_validate_params") and (said := _refusal(one._validate_params)):
+    try:
+        one = _made(found, params)
+    except Exception as error:  # scikit-learn's own look at params in fit, others' as they are made
+        yield f"params: {' '.join(str(error).split())}"
+        return
+    if hasattr(one, "_parameter_constraints") and (said := _refusal(one._validate_params)):
         yield f"estimator: {name} {OF_OTHERS}" if "'fit'" in said else f"params: {said}"
     elif task and task != _task(one):
         yield f"estimator: {name} cannot do task: {task}"

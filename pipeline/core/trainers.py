@@ -64,7 +64,7 @@ class Trainer(NamedTuple):
     task : str or None
         `regression` or `classification`; None: both.
     params : tuple of str
-        The params that reach it; none where it solves directly.
+        The params that reach it; none where it solves directly. Of `sklearn` those of its line.
     loss : str or None
         The key of `solvers.losses.LOSSES` that it minimizes; `choice`: the param `loss` says it;
         `task`: of a regression the param, of classes their cross-entropy; None where it does not

@@ -26,7 +26,7 @@ from pipeline.core.columns import (
 )
 from pipeline.core.dates import A_DAY, CYCLES, MOMENT, Cycle
 from pipeline.core.forms import layers_of, read_estimator
-from pipeline.core.scikit_learn import trusted
+from pipeline.core.scikit_learn import distribution, trusted
 from pipeline.tracking.entry import Fitted
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def save_model(
         input_example=pd.DataFrame(model.example, columns=[*_columns(model)]),
         skops_trusted_types=trusted_types(model.estimator, _plain(model)),
         # MLflow would run the model in a process of its own to find these: 20 s a model
-        pip_requirements=[f"{name}=={version(name)}" for name in NEEDS],
+        pip_requirements=[f"{name}=={version(name)}" for name in _needs(model.estimator)],
         metadata=metadata
         | {
             "target": model.target,
@@ -82,6 +82,10 @@ def save_model(
             "ranges": {name: list(ends) for name, ends in model.ranges.items()},
         },
     )
+
+
+def _needs(estimator: str | None) -> list[str]:
+    return sorted({*NEEDS, *([distribution(estimator)] if estimator else [])})
 
 
 def trusted_types(estimator: str | None, plain: bool = False) -> list[str]:
