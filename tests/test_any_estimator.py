@@ -622,7 +622,7 @@ def own_package(
     folder = tmp_path_factory.mktemp("site")
     for name in ("ownsteps", "lying"):
         (folder / f"{name}.py").write_text(OWN)
-    info = folder / "ownsteps-1.0.dist-info"
+    info = folder / "own_steps-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own-steps\nVersion: 1.0\n")
     (info / "RECORD").write_text("ownsteps.py,,\n")
