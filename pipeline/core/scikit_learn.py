@@ -7,7 +7,6 @@ version of scikit-learn is a name in a table here; a test compares them with sci
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import packages_distributions
 from inspect import Parameter, isclass, signature
 from typing import Any
 
@@ -223,7 +222,7 @@ def _of_package(name: str) -> Any:
     module, _, of_class = name.rpartition(".")
     top = module.partition(".")[0]
     where = f"params.yaml: packages: {name}"
-    if top not in packages_distributions():
+    if top not in _installed():
         raise PipelineError(f"{where}: no installed package has {top}; install it")
     try:
         found = getattr(import_module(module), of_class, None)
@@ -237,7 +236,14 @@ def _of_package(name: str) -> Any:
 
 def distribution(name: str) -> str:
     """The installed package that an estimator is of."""
-    return packages_distributions()[name.partition(".")[0]][0] if "." in name else "scikit-learn"
+    return _installed()[name.partition(".")[0]][0] if "." in name else "scikit-learn"
+
+
+def _installed() -> Mapping[str, list[str]]:
+    """The installed packages by the modules that they have."""
+    from importlib.metadata import packages_distributions  # slow, and for few
+
+    return packages_distributions()
 
 
 def params_of_estimator(params: Mapping[str, Value]) -> dict[str, Value]:
