@@ -10,6 +10,7 @@ from pipeline.core import layout
 from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.params import Params, load_params
+from pipeline.core.scikit_learn import params_of_estimator, problems
 
 
 def params() -> None:
@@ -21,9 +22,18 @@ def params() -> None:
         Names all faults of the keys, or else all files that are not there.
     """
     found = load_params()
-    if problems := [*absent(found)]:
-        raise PipelineError(listed(problems))
+    if faults := [*absent(found), *unfit(found)]:
+        raise PipelineError(listed(faults))
     remove_strangers(found)
+
+
+def unfit(found: Params) -> Iterator[str]:
+    """What scikit-learn refuses of a model's params; only lines with an estimator import it."""
+    for key, line in found.models.sklearn.items():
+        wanted = found.model_of(line.dataset, key.partition("-")[2])
+        name, params = str(wanted.params["estimator"]), params_of_estimator(wanted.params)
+        for problem in problems(name, params, found.dataset(line.dataset).task):
+            yield f"{layout.PARAMS}: models.sklearn.{key}.{problem}"
 
 
 def absent(found: Params) -> Iterator[str]:

@@ -17,6 +17,7 @@ models:
   gradient:
     small-bcpm: {dataset: small, trainer: bcpm, epochs: 10}
   network: {}
+  sklearn: {}
 datasets:
   house:
     task: regression

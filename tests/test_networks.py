@@ -82,6 +82,7 @@ def declare(kind: str, **line: object) -> pd.DataFrame:
         }
     }
     content["models"] = {"direct": {}, "gradient": {}, "network": {"many-network": LINE | line}}
+    content["models"]["sklearn"] = {}
     content["cross_validation"]["repeats"] = 1
     yaml.dump(content, layout.PARAMS)
     return table
@@ -173,7 +174,7 @@ def test_the_report_draws_it(evaluated: pd.DataFrame, kind: str, run: Run) -> No
 
 @pytest.mark.parametrize("kind", ["two"], indirect=True)
 def test_layers_that_are_not_those_of_the_model_file_are_refused(evaluated: pd.DataFrame) -> None:
-    path = layout.layers(layout.model("many", "network"))
+    path = layout.beside(layout.model("many", "network"), "network")
     whole = path.read_bytes()
     assert trained().trainer == "network"
     for content, said in (
@@ -193,7 +194,7 @@ def test_layers_that_are_not_those_of_the_model_file_are_refused(evaluated: pd.D
 def test_layers_of_a_model_that_is_none_any_more_are_removed(
     evaluated: pd.DataFrame, run: Run
 ) -> None:
-    path = layout.layers(layout.model("many", "network"))
+    path = layout.beside(layout.model("many", "network"), "network")
     yaml = YAML()
     content = yaml.load(layout.PARAMS.read_text())
     content["models"]["network"] = {}

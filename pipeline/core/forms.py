@@ -1,15 +1,25 @@
-"""What a trained model computes of standardized features: linear weights, or layers of them."""
+"""What a trained model computes of standardized features.
+
+Linear weights, layers of them, or an estimator of scikit-learn.
+"""
 
 import hashlib
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from functools import cached_property
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
+from pipeline.core.errors import PipelineError
+from pipeline.core.skops_bytes import dumped, loaded
 from pipeline.core.tables import Array
 
 Activation = Literal["relu", "tanh", "sigmoid"]
+EPS = float(np.finfo(float).eps)
+AT_ONCE = 1024  # rows that an estimator predicts together
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,113 @@ class Layers:
         return _by_feature(X, self.weights[-1]) + self.biases[-1]
 
 
+@dataclass(frozen=True)
+class Estimator:
+    """A fitted estimator of scikit-learn.
+
+    Attributes
+    ----------
+    name : str
+        As params.yaml names it.
+    estimator : object
+        Of classes, it was fitted to labels from 0 to K - 1.
+    """
+
+    name: str
+    estimator: Any
+
+    @cached_property
+    def content(self) -> bytes:
+        """The bytes of its file, in skops' format: the same for the same fitted estimator.
+
+        Raises
+        ------
+        PipelineError
+            When skops cannot hold it, or its types are not those that are known of it.
+        """
+        return dumped(self.name, self.estimator)
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """None: it holds what only its own class knows."""
+        return {}
+
+    def __call__(self, X: Array) -> Array:
+        """The target, the logit of label 1, or the logarithms of the probabilities of several.
+
+        Probabilities are clipped to [eps, 1 - eps], as scikit-learn's `log_loss` clips them.
+
+        Raises
+        ------
+        PipelineError
+            When it cannot predict these rows, or no number for some of them.
+        """
+        z = self._z(X)
+        strange = int((~np.isfinite(z.reshape(len(z), -1))).any(axis=1).sum())
+        if strange:
+            raise PipelineError(f"{self.name} predicts no number for {strange} of {len(z)} rows")
+        return z
+
+    def _z(self, X: Array) -> Array:
+        by_probability = hasattr(self.estimator, "classes_")
+        ask = self.estimator.predict_proba if by_probability else self.estimator.predict
+        with of_estimator(f"{self.name} cannot predict"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as that a row is far from all others: it is no number
+            found: Array = np.asarray(ask(X), dtype=float)
+        if not by_probability:
+            return found.reshape(len(X))
+        z: Array = np.log(np.clip(found, EPS, 1 - EPS))
+        return z if z.shape[1] > 2 else z[:, 1] - z[:, 0]
+
+    def by_row(self, X: Array) -> Array:
+        """z, whose digits do not hang on how many rows there are; nan of rows not finite.
+
+        Rows are predicted so many at a time, with zeros behind the last.
+        """
+        known = np.flatnonzero(np.isfinite(X).all(axis=1))
+        found = []
+        for begin in range(0, max(len(known), 1), AT_ONCE):
+            rows = known[begin : begin + AT_ONCE]
+            block = np.zeros((AT_ONCE, X.shape[1]))
+            block[: len(rows)] = X[rows]
+            found.append(self._z(block)[: len(rows)])
+        known_z = np.concatenate(found)
+        z = np.full((len(X), *known_z.shape[1:]), np.nan)
+        z[known] = known_z
+        return z
+
+
+Form = Linear | Layers | Estimator
+
+
+def read_estimator(name: str, content: bytes) -> Estimator:
+    """The estimator of the bytes that `Estimator.content` gives.
+
+    Raises
+    ------
+    ValueError
+        When they are damaged, or hold another type than those that are known of it.
+    """
+    form = Estimator(name, loaded(name, content))
+    vars(form)["content"] = content
+    return form
+
+
+@contextmanager
+def of_estimator(what: str) -> Iterator[None]:
+    """Compute on one thread, whose sums have one order; what is raised ends with one message."""
+    from threadpoolctl import threadpool_limits
+
+    try:
+        with threadpool_limits(1):
+            yield
+    except (PipelineError, MemoryError):
+        raise
+    except Exception as error:  # what an estimator raises is not foreseeable
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise PipelineError(f"{what}: {said[:300]}") from None
+
+
 def layers_of(arrays: dict[str, Array], activation: str) -> Layers:
     """The network of the arrays that `Layers.arrays` gives.
 
@@ -112,8 +229,10 @@ def activate(activation: Activation, z: Array, out: Array | None = None) -> Arra
     return a
 
 
-def digest(form: Linear | Layers) -> str:
+def digest(form: Form) -> str:
     """The SHA-256 of all numbers of a model."""
+    if isinstance(form, Estimator):
+        return hashlib.sha256(form.content).hexdigest()
     found = hashlib.sha256()
     for one in form.arrays.values():
         found.update(np.ascontiguousarray(one).tobytes())

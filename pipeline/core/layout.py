@@ -89,9 +89,13 @@ def model(dataset: str, name: str) -> Path:
     return evaluated(dataset).with_name(f"{role}.json")
 
 
-def layers(model: Path) -> Path:
-    """The weights of a network, beside its model file."""
-    return model.with_suffix(".safetensors")
+# What the file beside a model file is called, of a trainer whose models have one.
+BESIDE = {"network": ".safetensors", "sklearn": ".skops"}
+
+
+def beside(model: Path, trainer: str) -> Path:
+    """What a model computes, beside the file of one that is not linear."""
+    return model.with_suffix(BESIDE[TRAINERS[trainer].form])
 
 
 def checkpoint(dataset: str, name: str, key: str) -> Path:

@@ -10,12 +10,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from pipeline.core import layout
 from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, listed
+from pipeline.core.scikit_learn import of_line, unknown
 from pipeline.core.settings.block import Name, Settings, fault, faults
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.descent import Descent, params_of
 from pipeline.core.settings.evaluate import CrossValidation, Intervals
 from pipeline.core.settings.models import ASKED_FOR, ModelLine, Models, Wanted, cannot_do
 from pipeline.core.settings.network import Network, NetworkDescent, settings_form
+from pipeline.core.settings.scikit_learn import EstimatorLine, Package
 from pipeline.core.text import load_yaml, nearest
 from pipeline.core.trainers import TRAINERS, Value, measures
 
@@ -42,6 +44,7 @@ class Params(Descent):
     """All of params.yaml."""
 
     network: Network
+    packages: list[Package]
     cross_validation: CrossValidation
     intervals: Intervals
     verdict: VerdictRule
@@ -105,14 +108,20 @@ class Params(Descent):
         found = {}
         for key, line in self.models.lines.items():
             if line.dataset == dataset:
-                name, settings = key.partition("-")[2], self.descent(line)
-                of_line = params_of(line.trainer, settings, self.dataset(dataset).task)
-                found[name] = self._wanted(dataset, name, line.trainer, of_line)
+                name = key.partition("-")[2]
+                found[name] = self._wanted(dataset, name, line.trainer, self._given(line))
         return found
 
-    def _wanted(self, dataset: str, name: str, trainer: str, of_line: dict[str, Value]) -> Wanted:
-        given = self.dataset(dataset).of_models if TRAINERS[trainer].transforms else {}
-        return Wanted(name, trainer, of_line | given)
+    def _given(self, line: ModelLine) -> dict[str, Value]:
+        """The params of a model that its line, or else the top level, has."""
+        if TRAINERS[line.trainer].form == "sklearn":
+            own = EstimatorLine.model_validate(line.own)
+            return of_line(own.estimator, own.params)
+        return params_of(line.trainer, self.descent(line), self.dataset(line.dataset).task)
+
+    def _wanted(self, dataset: str, name: str, trainer: str, given: dict[str, Value]) -> Wanted:
+        of_dataset = self.dataset(dataset).of_models if TRAINERS[trainer].transforms else {}
+        return Wanted(name, trainer, given | of_dataset)
 
     def model_of(self, dataset: str, name: str) -> Wanted:
         """One model of a dataset.
@@ -244,15 +253,21 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
         if param not in trainer.params:
             hint, taken = nearest(param, trainer.params), ", ".join(trainer.params) or "no params"
             yield f"{key}.{param}: unknown key{hint}; {line.trainer} takes {taken}"
+    of_library = trainer.form == "sklearn"
+    form = EstimatorLine if of_library else settings_form(line.trainer)
     try:
-        params.descent(line)
+        if not of_library:
+            params.descent(line)
+        elif settings and (problem := _unknown(line, settings, params)):
+            yield f"{key}.estimator: {problem}"
     except ValidationError as error:
         found = error.errors()
-        yield from (
-            fault(one, settings_form(line.trainer), f"{key}.")
-            for one in found
-            if one["loc"][0] in trainer.params
-        )
+        yield from (fault(one, form, f"{key}.") for one in found if one["loc"][0] in trainer.params)
+
+
+def _unknown(line: ModelLine, settings: Dataset, params: Params) -> str:
+    own = EstimatorLine.model_validate(line.own)
+    return unknown(own.estimator, settings.task, params.packages)
 
 
 def _of_before(content: Any) -> str:

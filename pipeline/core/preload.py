@@ -86,6 +86,8 @@ LEVEL_OF = {
     "ingest": 1,
     "train_direct": 1,
     "train_gradient": 2,
+    "train_network": 1,
+    "train_sklearn": 3,
     "split": 3,
     "evaluate": 3,
     "validate": 4,

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 Task = Literal["regression", "classification"]
-Value = float | int | str | list[int]  # of a param
+# Of a param.
+Value = bool | float | int | str | None | list[int] | list[float] | list[str]
 Role = Literal["trainer", "reference", "baseline"]
 Classes = Literal["two", "several"]  # more than two
-Form = Literal["linear", "network"]  # of what a trainer gives: core.forms
-Group = Literal["direct", "gradient", "network"]  # of lines under `models`
+Form = Literal["linear", "network", "sklearn"]  # of what a trainer gives: core.forms
+Group = Literal["direct", "gradient", "network", "sklearn"]  # of lines under `models`
 Ending = Literal["settled", "falling", "unconverged", "unmoved", "grew"]  # of a training's losses
 # Is told an epoch, numbered as in the history, and its loss.
 Callback = Callable[[int, float], None]
@@ -45,6 +46,8 @@ LAYERS = (
 UNLESS_NAMED: dict[str, Value] = {"class_weight": "none"}
 # Params of one task alone, which a trainer of both has for that one.
 OF_TASK: dict[str, Task] = {"loss": "regression", "class_weight": "classification"}
+# What stands before a param of an estimator among those of its model.
+OF_ESTIMATOR = "params."
 # The one param that the dataset says (datasets.NAME.split), for all of its models alike.
 TRANSFORM = "target_transform"
 
@@ -61,7 +64,7 @@ class Trainer(NamedTuple):
     task : str or None
         `regression` or `classification`; None: both.
     params : tuple of str
-        The params that reach it; none where it solves directly.
+        The params that reach it; none where it solves directly. Of `sklearn` those of its line.
     loss : str or None
         The key of `solvers.losses.LOSSES` that it minimizes; `choice`: the param `loss` says it;
         `task`: of a regression the param, of classes their cross-entropy; None where it does not
@@ -72,7 +75,7 @@ class Trainer(NamedTuple):
     classes : str or None
         Of which classifications it is, where it is not of all: of `two` classes, or of `several`.
     form : str
-        Whether it gives linear weights, or layers of them.
+        Whether it gives linear weights, layers of them, or an estimator of scikit-learn.
     """
 
     task: Task | None
@@ -107,6 +110,7 @@ TRAINERS: dict[str, Trainer] = {
         "classification", (*DESCENT, "device", "class_weight"), "cross_entropy", classes="several"
     ),
     "network": Trainer(None, LAYERS, "task", form="network"),
+    "sklearn": Trainer(None, ("estimator", "params"), None, form="sklearn"),
     "linear_regression": Trainer("regression", (), None, "reference"),
     "mean": Trainer("regression", (), None, "baseline"),
     "logistic_regression": Trainer("classification", (), None, "reference"),
@@ -119,6 +123,8 @@ def takes(trainer: str, params: Mapping[str, Value]) -> bool:
     one = TRAINERS[trainer]
     every, of_dataset = {*one.params}, {TRANSFORM} if one.transforms and logged(params) else set()
     optional = {*UNLESS_NAMED, *(() if one.task else OF_TASK)}
+    if one.form == "sklearn":  # `params` of its line, one by one
+        every, optional = {k for k in params if k.startswith(OF_ESTIMATOR)} | {"estimator"}, set()
     return every - optional <= params.keys() - of_dataset <= every
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from importlib import import_module
 
+import numpy as np
+
 from pipeline.core.artifacts.models import Model
-from pipeline.core.forms import Layers, Linear
+from pipeline.core.forms import Form, Linear
 from pipeline.core.settings.descent import Descent
 from pipeline.core.settings.network import NetworkDescent, settings_form
 from pipeline.core.tables import Array
@@ -16,7 +18,7 @@ from pipeline.solvers.network import Kept
 from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
 Facts = Mapping[str, float | None]
-Fitted = tuple[Linear | Layers, Array, Facts, Ending]
+Fitted = tuple[Form, Array, Facts, Ending]
 
 
 def fit(
@@ -56,9 +58,13 @@ def fit(
         When a target that is to be logged is not above 0, or a trainer cannot be fitted.
     """
     one, ended = TRAINERS[trainer], None
-    form: Linear | Layers
+    form: Form
+    facts: Facts
     rows = logged_rows(rows) if logged(params) else rows
-    if one.loss is None:
+    if one.form == "sklearn":
+        form = import_module(f"pipeline.solvers.{trainer}").fit(rows, params)
+        history, facts = np.empty(0), {}
+    elif one.loss is None:
         module, function = (trainer, "fit") if one.role == "trainer" else ("references", trainer)
         fitted = getattr(import_module(f"pipeline.solvers.{module}"), function)(rows)
         form, history, facts = _linear(fitted.theta), fitted.history, fitted.facts

@@ -1,6 +1,7 @@
 """What is on disk about the models of a dataset, as entries for MLflow."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pipeline.core.artifacts.evaluated import (
 from pipeline.core.artifacts.models import Model, read_history, read_model
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.files import md5, missing
-from pipeline.core.forms import Layers, Linear
+from pipeline.core.forms import Estimator, Form, Layers
 from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
 from pipeline.core.store.connection import identity_hash, in_main_repository, training_key
@@ -200,12 +201,14 @@ class _Collector:
         )
 
 
-def _numbers(form: Linear | Layers) -> dict[str, Any]:
-    """What an entry has of a model's weights."""
+def _numbers(form: Form) -> dict[str, Any]:
+    """What an entry has of what a model computes."""
+    if isinstance(form, Estimator):
+        return {"estimator": form.name, "skops": b64encode(form.content).decode()}
     arrays = {name: one.tolist() for name, one in form.arrays.items()}
-    if isinstance(form, Linear):
-        return arrays
-    return {"layers": arrays, "activation": form.activation}
+    if isinstance(form, Layers):
+        return {"layers": arrays, "activation": form.activation}
+    return arrays
 
 
 def _report(where: Origin) -> Entry:

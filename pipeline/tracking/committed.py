@@ -12,7 +12,7 @@ from pipeline.core.params import Params, parse_params
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.descent import Descent
 from pipeline.core.settings.network import settings_form
-from pipeline.core.trainers import Value
+from pipeline.core.trainers import TRAINERS, Value
 
 # Of all settings those that change a run and are no params of its trainer.
 JUDGING = {"seed", "cross_validation", "intervals"}
@@ -92,9 +92,12 @@ def given_params(dataset: str, name: str, committed: Params) -> dict[str, Value]
     Returns
     -------
     params : dict
-        Every param of a descent: what the model's line sets, and else the value at the top.
+        Every param of a descent: what the model's line sets, and else the value at the top. Of an
+        estimator of scikit-learn what its line sets.
     """
     line = committed.models.lines.get(f"{dataset}-{name}")
+    if line and TRAINERS[line.trainer].form == "sklearn":
+        return committed.model_of(dataset, name).params
     descent = committed.descent(line) if line else committed
     form = settings_form(line.trainer) if line else Descent
     return {name: getattr(descent, name) for name in form.model_fields}

@@ -38,11 +38,15 @@ class Fitted(Settings):
         One for each feature.
     coef, intercept
         A number of each feature, and one; or of each a list, with one number for each of several
-        classes. None of a network.
+        classes. None of what is not linear.
     layers : dict or None
         The arrays of a network (`forms.Layers.arrays`).
     activation : str or None
         Of its hidden layers.
+    estimator : str or None
+        The name of an estimator of scikit-learn.
+    skops : str or None
+        Its file, in base64.
     threshold : float or None
         Label 1 of two from this probability on; None elsewhere.
     ranges : dict
@@ -66,6 +70,8 @@ class Fitted(Settings):
     intercept: float | Numbers | None = None
     layers: dict[str, float | Numbers | list[Numbers]] | None = None
     activation: Activation | None = None
+    estimator: str | None = None
+    skops: str | None = None
     n_train: int
     ranges: dict[str, tuple[float, float]]
     example: list[list[float | str | None]]

@@ -2,9 +2,10 @@
 
 The model is a plain Pipeline of scikit-learn: it loads where this package is not installed and
 takes raw rows. skops trusts every type in it; of columns with gaps or dates, TRUSTED beside its
-own. No pickle is written.
+own, and of an estimator of scikit-learn those that it holds. No pickle is written.
 """
 
+from base64 import b64decode
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,8 @@ from pipeline.core.columns import (
     known,
 )
 from pipeline.core.dates import A_DAY, CYCLES, MOMENT, Cycle
-from pipeline.core.forms import layers_of
+from pipeline.core.forms import layers_of, read_estimator
+from pipeline.core.scikit_learn import distribution, trusted
 from pipeline.tracking.entry import Fitted
 
 if TYPE_CHECKING:
@@ -65,12 +67,13 @@ def save_model(
         serialization_format="skops",
         signature=_signature(model),
         input_example=pd.DataFrame(model.example, columns=[*_columns(model)]),
-        skops_trusted_types=[] if _plain(model) else TRUSTED,
+        skops_trusted_types=trusted_types(model.estimator, _plain(model)),
         # MLflow would run the model in a process of its own to find these: 20 s a model
-        pip_requirements=[f"{name}=={version(name)}" for name in NEEDS],
+        pip_requirements=[f"{name}=={version(name)}" for name in _needs(model.estimator)],
         metadata=metadata
         | {
             "target": model.target,
+            "estimator": model.estimator,
             "task": model.task,
             "classes": model.classes,
             "labels": model.labels,
@@ -81,15 +84,26 @@ def save_model(
     )
 
 
+def _needs(estimator: str | None) -> list[str]:
+    return sorted({*NEEDS, *([distribution(estimator)] if estimator else [])})
+
+
+def trusted_types(estimator: str | None, plain: bool = False) -> list[str]:
+    """The types that a model may hold: of its columns, and of an estimator."""
+    return [*([] if plain else TRUSTED), *(trusted(estimator) if estimator else ())]
+
+
 def as_estimator(model: Fitted) -> "BaseEstimator":
     """Give the numbers of a fitted model to scikit-learn's estimators.
 
     Returns
     -------
     Pipeline or FixedThresholdClassifier
-        Pipeline(StandardScaler, a linear model or an MLP) on raw units, with a ColumnTransformer in
-        front where columns are more than plain numbers. A threshold other than
-        0.5 is kept by a FixedThresholdClassifier around it; of a logged target the last step is a
+        Pipeline(StandardScaler, a linear model, an MLP or an estimator of any kind) on raw units,
+        with a ColumnTransformer in front where columns are more than plain numbers. A classifier of
+        any kind stands in a VotingClassifier, whose only voter it is, and which has the names of
+        the classes. A threshold other than 0.5, which many of those meet exactly, is kept by a
+        FixedThresholdClassifier around it; of a logged target the last step is a
         TransformedTargetRegressor.
     """
     from sklearn.frozen import FrozenEstimator
@@ -99,7 +113,7 @@ def as_estimator(model: Fitted) -> "BaseEstimator":
     columns, plain = _columns(model), _plain(model)
     before = [] if plain else [encoder_of(columns)]
     pipeline = make_pipeline(*before, _scaler(model, named=plain), _last(model))
-    if model.threshold in (None, 0.5):
+    if model.threshold is None or (model.threshold == 0.5 and model.estimator is None):
         return pipeline
     frozen = FrozenEstimator(pipeline)
     around = FixedThresholdClassifier(
@@ -286,8 +300,23 @@ def _scaler(model: Fitted, named: bool) -> "BaseEstimator":
 
 def _last(model: Fitted) -> "BaseEstimator":
     """The last step; it takes the scaler's arrays and so knows no names of features."""
-    last = _linear(model) if model.layers is None else _network(model)
-    return _of_logarithm(last) if model.logged else last
+    make = _any if model.estimator else _linear if model.layers is None else _network
+    return _of_logarithm(make(model)) if model.logged else make(model)
+
+
+def _any(model: Fitted) -> "BaseEstimator":
+    """An estimator of scikit-learn; a classifier votes alone, by its probabilities."""
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.preprocessing import LabelEncoder
+
+    name = model.estimator or ""
+    one = read_estimator(name, b64decode(model.skops or "")).estimator
+    if model.task == "regression":
+        return one
+    labels = LabelEncoder()
+    labels.classes_ = np.array(_labels(model))
+    voting = VotingClassifier([("estimator", one)], voting="soft")
+    return _fitted(voting, None, le_=labels, classes_=labels.classes_, estimators_=[one])
 
 
 def _linear(model: Fitted) -> "BaseEstimator":

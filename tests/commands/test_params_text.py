@@ -19,6 +19,7 @@ TOP = re.sub(r"(?m)^ *#.*\n|^\n", "", COMMITTED.partition("# The models to train
 SMALL = f"""{TOP}
 models:
   network: {{}}
+  sklearn: {{}}
   direct:
     # its own
     a-closed_form: {{dataset: a, trainer: closed_form}}

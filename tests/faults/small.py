@@ -10,6 +10,7 @@ models:
     small-closed_form: {dataset: small, trainer: closed_form}
   gradient: {}
   network: {}
+  sklearn: {}
 datasets:
   small:
     task: regression
@@ -23,6 +24,7 @@ models:
   gradient:
     small-bcpm: {dataset: small, trainer: bcpm}
   network: {}
+  sklearn: {}
 datasets:
   small:
     task: classification

@@ -58,6 +58,7 @@ def write_sample(language: str = "en", rows: int = 30) -> None:
             "wide-bcpm": {"dataset": "wide", "trainer": "bcpm"},
         },
         "network": {},
+        "sklearn": {},
     }
     datasets = {"line": line, "wide": wide}
     params |= {"report": {"language": language}, "datasets": datasets, "models": models}

@@ -30,7 +30,7 @@ from pipeline.core.columns import (
 )
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import md5
-from pipeline.core.forms import Layers, Linear, layers_of
+from pipeline.core.forms import Estimator, Form, Linear, layers_of
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.models import Wanted
@@ -38,7 +38,7 @@ from pipeline.core.store.connection import Store, StoreError, main_repository, o
 from pipeline.core.tables import Array, read_table
 from pipeline.core.target import label_names
 from pipeline.core.trainers import Task, logged
-from pipeline.tracking.sklearn_model import TRUSTED
+from pipeline.tracking.sklearn_model import trusted_types
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Predictor:
     encoding : dict
         By name the columns that features are made of, and what training rows taught of them.
     mean, scale : ndarray of shape (n_features,)
-    form : Linear or Layers
+    form : Linear, Layers or Estimator
         What it computes of standardized features.
     ranges : dict
         Smallest and largest value of each column of numbers over the training rows.
@@ -65,7 +65,7 @@ class Predictor:
     encoding: Encoding
     mean: Array
     scale: Array
-    form: Linear | Layers
+    form: Form
     ranges: Mapping[str, tuple[float, float]]
     threshold: float
     labels: Sequence[str | int] = (0, 1)
@@ -123,6 +123,7 @@ class Metadata(Settings):
     dataset: str
     task: Task
     target: str
+    estimator: str | None = None
     classes: list[str] | None
     threshold: float | None
     labels: list[str] | None = None
@@ -235,15 +236,16 @@ def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
         model = mlflow.models.Model.load(str(path))
         if model.flavors["sklearn"]["serialization_format"] != "skops":
             raise ValueError("it is not a skops file")
-        estimator = skops.io.load(path / "model.skops", trusted=TRUSTED)
-        return estimator, Metadata.model_validate(model.metadata)
+        metadata = Metadata.model_validate(model.metadata)
+        types = trusted_types(metadata.estimator)
+        return skops.io.load(path / "model.skops", trusted=types), metadata
     except Exception as error:  # what a damaged file raises is not foreseeable
         reason = " ".join(str(error).split())[:200]
         raise PipelineError(f"--run {run_id}: its model cannot be used: {reason}") from None
 
 
 def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
-    """Take the numbers out of scikit-learn's Pipeline(..., StandardScaler, linear model or MLP).
+    """Take the model out of scikit-learn's Pipeline(..., StandardScaler, model).
 
     Of a logged target a TransformedTargetRegressor stands around the last step.
     """
@@ -262,7 +264,7 @@ def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
             raise ValueError("its columns make other features than it takes")
         labels = metadata.labels or [*range(len(metadata.classes or []))]
         return Predictor(
-            encoding, scaler.mean_, scaler.scale_, _form_of(inner), ranges,
+            encoding, scaler.mean_, scaler.scale_, _form_of(inner, metadata), ranges,
             metadata.threshold or 0.5, labels, log,
         )  # fmt: skip
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -272,8 +274,12 @@ def _predictor(estimator: Any, metadata: Metadata, run_id: str) -> Predictor:
         ) from None
 
 
-def _form_of(estimator: Any) -> Linear | Layers:
-    """The weights of scikit-learn's linear model, or of its MLP."""
+def _form_of(estimator: Any, metadata: Metadata) -> Form:
+    """The weights of scikit-learn's linear model, or of its MLP; or any estimator itself."""
+    if metadata.estimator is not None:
+        of_classes = metadata.task == "classification"
+        [one] = estimator.estimators_ if of_classes else [estimator]
+        return Estimator(metadata.estimator, one)
     if not hasattr(estimator, "coefs_"):
         coef, intercept = np.atleast_2d(estimator.coef_), np.atleast_1d(estimator.intercept_)
         if len(coef) > 1:

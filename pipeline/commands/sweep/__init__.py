@@ -7,6 +7,7 @@ dataset's metric. The test rows are never used: `dvc repro` has the last word.
   python -m pipeline sweep house torch_sgd lr=0.001,0.01,0.1 epochs=50,100
   python -m pipeline sweep breast_cancer bcpm lr=0.001..1 batch_size=16,full --trials 30
   python -m pipeline sweep rings network 'hidden=[8],[16,8]' activation=relu,tanh
+  python -m pipeline sweep breast_cancer boosted params.max_depth=2,4,null
 
 Ctrl-C ends the search; what was found by then is shown and kept, and the exit code is 130.
 
@@ -27,8 +28,9 @@ from pipeline.core import layout
 from pipeline.core.errors import Diverged, PipelineError, PipelineWarning
 from pipeline.core.params import load_params
 from pipeline.core.run import say
+from pipeline.core.scikit_learn import defaults
 from pipeline.core.store.connection import StoreError
-from pipeline.core.trainers import TRAINERS, TRANSFORM, spelled_out
+from pipeline.core.trainers import OF_ESTIMATOR, TRAINERS, TRANSFORM, spelled_out
 
 if TYPE_CHECKING:
     from pipeline.commands.sweep.table import Ranking
@@ -48,14 +50,13 @@ def sweep(
     dataset : str
         A key of `datasets` in params.yaml.
     model : str
-        The name of one of its models that descends.
+        The name of one of its models that has params.
     arguments : list of str
         PARAM=VALUE,VALUE or, with `trials`, PARAM=LOW..HIGH.
     trials : int or None
         How many points to draw from the ranges; None: every combination of the lists.
     apply : bool
-        Write the winner to the model's own line in params.yaml, such as
-        models.gradient.DATASET-NAME.
+        Write the winner to the model's own line in params.yaml.
 
     Yields
     ------
@@ -71,14 +72,20 @@ def sweep(
     """
     params = load_params()
     wanted = params.model_of(dataset, model)
-    if TRAINERS[wanted.trainer].loss is None:
+    if not TRAINERS[wanted.trainer].params:
         raise PipelineError(
             f"{model} has no params to sweep; those of {layout.PARAMS}: models.gradient and "
             "models.network have some"
         )
-    wanted = wanted._replace(params=spelled_out(wanted.trainer, wanted.params))
-    swept = {k: v for k, v in wanted.params.items() if k != TRANSFORM}
+    every = spelled_out(wanted.trainer, wanted.params)
+    if TRAINERS[wanted.trainer].form == "sklearn":
+        of_estimator = defaults(str(wanted.params["estimator"]))
+        every = {f"{OF_ESTIMATOR}{k}": v for k, v in of_estimator.items()} | every
+    swept = {k: v for k, v in every.items() if k != TRANSFORM}
     space = parse_space(arguments, wanted._replace(params=swept), trials)
+    if TRAINERS[wanted.trainer].form == "sklearn":  # the rest stays as the estimator has it
+        every = {k: v for k, v in every.items() if k in {*wanted.params, *space.axes}}
+    wanted = wanted._replace(params=every)
     with tqdm(None, "sweep", space.size + 1, leave=False, unit="point", disable=None) as bar:
         from pipeline.commands.sweep.search import Bench, search  # they import half of scipy
         from pipeline.commands.sweep.table import Ranking
@@ -122,7 +129,7 @@ def _results(ranking: "Ranking", interrupted: bool, apply: bool) -> Iterator[str
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `sweep`."""
     parser.add_argument("DATASET", help="a name under params.yaml: datasets")
-    parser.add_argument("MODEL", help="a model of DATASET that descends")
+    parser.add_argument("MODEL", help="a model of DATASET that has params")
     values = "values lr=0.001,0.01 or, with --trials, a range lr=0.001..1"
     parser.add_argument("arguments", nargs="+", metavar="PARAM=VALUES", help=values)
     trials = "draw N points, each where those before were good (Optuna), instead of a grid"

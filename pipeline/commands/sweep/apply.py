@@ -5,12 +5,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.commands.params_text import Splice, safely, spliced
+from pipeline.commands.params_text import Place, Splice, safely, spliced
 from pipeline.commands.sweep.space import listed, shown
 from pipeline.core import layout
 from pipeline.core.files import write_text
 from pipeline.core.params import Params, parse_params
-from pipeline.core.trainers import Value
+from pipeline.core.scikit_learn import params_of_estimator
+from pipeline.core.trainers import TRAINERS, Value
 
 
 def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
@@ -32,8 +33,8 @@ def apply_winner(key: str, changes: Mapping[str, Value]) -> str:
         return f"{layout.PARAMS} stays as it is"
     text = layout.PARAMS.read_bytes().decode("utf-8")  # as bytes: line ends stay
     write_text(layout.PARAMS, edited(text, key, changes))
-    group = _group(parse_params(text, str(layout.PARAMS)), key)
-    return f"{layout.PARAMS}: models.{group}.{key} has {listed(changes)} now; `dvc repro` judges it"
+    place = ".".join(_line(parse_params(text, str(layout.PARAMS)), key))
+    return f"{layout.PARAMS}: {place} has {listed(changes)} now; `dvc repro` judges it"
 
 
 def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
@@ -63,37 +64,48 @@ def edited(text: str, key: str, changes: Mapping[str, Value]) -> str:
         Where that cannot be done safely (a tag, say); tells what to write by hand.
     """
     params = parse_params(text, str(layout.PARAMS))
-    group, expected = _group(params, key), params.model_dump()
-    expected["models"][group][key] |= changes
-    with safely(f"put {listed(changes)} in the line models.{group}.{key}"):
-        return spliced(text, _splices(text, group, key, changes), expected)
+    place, expected = _line(params, key), params.model_dump()
+    line = expected["models"][place[1]][key]
+    values = {**changes}
+    with safely(f"put {listed(changes)} in the line {'.'.join(place)}"):
+        if own := params_of_estimator(changes):
+            values = own
+            if line.get("params"):
+                place = *place, "params"
+            else:
+                values = {"params": f"{{{listed(own)}}}"}
+            line["params"] = line.get("params", {}) | own
+        else:
+            line |= changes
+        return spliced(text, _splices(text, place, values), expected)
 
 
-def _group(params: Params, key: str) -> str:
-    return next(group for group, lines in params.models if key in lines)
+def _line(params: Params, key: str) -> Place:
+    """Where the line of a model stands."""
+    return "models", TRAINERS[params.models.lines[key].trainer].group, key
 
 
-def _splices(text: str, group: str, key: str, changes: Mapping[str, Value]) -> list[Splice]:
+def _splices(text: str, place: Place, values: Mapping[str, Value]) -> list[Splice]:
     """New values in the place of old ones; what is new behind the last entry, in its style."""
     block: Any = YAML(typ="safe", pure=True).compose(text)
-    for step in ("models", group, key):
+    for step in place:
         block = _entries(block)[step]
     entries = _entries(block)
     splices = [
         Splice(entries[k].start_mark.index, _end(entries[k]), _written(value, entries[k], text))
-        for k, value in changes.items()
+        for k, value in values.items()
         if k in entries
     ]
-    new = {k: value for k, value in changes.items() if k not in entries}
+    new = [f"{k}: {shown(value)}" for k, value in values.items() if k not in entries]
     if not new:
         return splices
     last = max(map(_end, entries.values()))
     if block.flow_style:
-        return [*splices, Splice(last, last, f", {listed(new)}")]
+        return [*splices, Splice(last, last, f", {', '.join(new)}")]
     line = text.find("\n", last) if "\n" in text[last:] else len(text)
     ends = "\r\n" if text[:line].endswith("\r") else "\n"
     line -= len(ends) - 1
-    lines = [f"{ends}{' ' * block.start_mark.column}{listed({k: v})}" for k, v in new.items()]
+    lines = [f"{ends}{' ' * block.start_mark.column}{one}" for one in new]
     return [*splices, Splice(line, line, "".join(lines))]
 
 

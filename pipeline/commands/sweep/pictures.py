@@ -80,12 +80,18 @@ def _places(values: Sequence[Value]) -> dict[str, float]:
 
 
 def _are_words(values: Iterable[Value]) -> bool:
-    return any(isinstance(value, str | list) for value in values)
+    return any(map(_is_word, values))
 
 
-def _size(value: Value) -> tuple[bool, Value]:
-    """Sorts numbers by size, then words, or lists."""
-    return isinstance(value, str | list), value
+def _is_word(value: Value) -> bool:
+    return isinstance(value, bool) or not isinstance(value, int | float)
+
+
+def _size(value: Value) -> tuple[int, Value]:
+    """Sorts numbers by size, then lists, then words."""
+    if isinstance(value, list):
+        return 1, value
+    return (2, shown(value)) if _is_word(value) else (0, value)
 
 
 def _lines(space: Space, param: str, points: Sequence[Point], x: Array) -> dict[str, list[int]]:

@@ -9,14 +9,18 @@ from typing import NamedTuple
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.scikit_learn import params_of_estimator, problems
 from pipeline.core.settings.models import Wanted
 from pipeline.core.settings.network import settings_form
 from pipeline.core.text import load_yaml, nearest
-from pipeline.core.trainers import Value
+from pipeline.core.trainers import OF_ESTIMATOR, TRAINERS, Value
 
 MOST = 10_000  # points
 # Their size is not known: a decade is as likely as another.
-LOGARITHMIC = ("lr", "weight_decay", "tolerance")
+LOGARITHMIC = (
+    *("lr", "weight_decay", "tolerance"),
+    *(f"{OF_ESTIMATOR}{name}" for name in ("C", "alpha", "gamma", "learning_rate", "tol")),
+)
 EXAMPLE = "lr=0.001,0.01,0.1"
 
 
@@ -112,9 +116,12 @@ def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = No
 def shown(value: Value) -> str:
     """A value as one would type it, exactly.
 
-    >>> [shown(v) for v in (10.0, 1e-05, 0.1, 0.123456789, 100, "full", [16, 8])]
-    ['10', '1e-05', '0.1', '0.123456789', '100', 'full', '[16, 8]']
+    >>> values = 10.0, 1e-05, 0.1, 0.123456789, 100, "full", [16, 8], None, True
+    >>> [shown(v) for v in values]
+    ['10', '1e-05', '0.1', '0.123456789', '100', 'full', '[16, 8]', 'null', 'true']
     """
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return str(value)
@@ -168,10 +175,7 @@ def _value(name: str, text: str, model: Wanted, argument: str) -> Value:
         raise _refusal(argument, f"{text}: one range, LOW..HIGH, or a list of values, not both")
     try:
         # as params.yaml would: 1e-3 is a number, full is a word
-        form = settings_form(model.trainer)
-        settings = form.of(**model.params | {name: load_yaml(text)})
-        value: Value = getattr(settings, name)
-        return value
+        return _checked(name, load_yaml(text), model)
     except (YAMLError, RecursionError):
         raise _refusal(argument, f"{_short(text)} is no value") from None
     except ValueError as error:
@@ -179,6 +183,26 @@ def _value(name: str, text: str, model: Wanted, argument: str) -> Value:
         if isinstance(model.params[name], list) and "[" not in text:
             hint = f"; write {name}=[16,8] for one value, {name}=[8],[16,8] for two"
         raise _refusal(argument, f"{error}{hint}") from None
+
+
+def _checked(name: str, value: Value, model: Wanted) -> Value:
+    """A value that a param may have.
+
+    Raises
+    ------
+    ValueError
+        When it may not.
+    """
+    if TRAINERS[model.trainer].form != "sklearn":
+        settings = settings_form(model.trainer).of(**model.params | {name: value})
+        of: Value = getattr(settings, name)
+        return of
+    if name == "estimator":
+        raise ValueError("each estimator has a line of its own under models.sklearn")
+    estimator = str(model.params["estimator"])
+    for problem in problems(estimator, params_of_estimator(model.params | {name: value})):
+        raise ValueError(problem)
+    return value
 
 
 def _refusal(argument: str, problem: str) -> PipelineError:

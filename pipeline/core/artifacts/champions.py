@@ -41,14 +41,15 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, read_as, read_json, write_json
 from pipeline.core.forms import digest
 from pipeline.core.params import load_params
+from pipeline.core.scikit_learn import params_of_estimator, problems, unknown
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
-from pipeline.core.settings.descent import Descent
 from pipeline.core.settings.evaluate import Goal
 from pipeline.core.settings.models import TrainerName, cannot_do
+from pipeline.core.settings.network import settings_form
 from pipeline.core.tables import column_values, read_table
 from pipeline.core.text import nearest
-from pipeline.core.trainers import TRAINERS, Value, takes
+from pipeline.core.trainers import TRAINERS, Task, Value, takes
 
 
 class Champion(Settings):
@@ -119,16 +120,28 @@ def _misfits(champion: Champion, settings: Dataset, columns: Sequence[str]) -> I
         yield f".kinds: {', '.join(strange)} is none of features"
     if len(set(features)) < len(features) or settings.target in features:
         yield ".features: a name stands twice, or is that of the target"
-    if not takes(champion.trainer, champion.params):
-        yield f".params: {champion.trainer} takes {', '.join(sorted(trainer.params)) or 'none'}"
     if (champion.threshold is None) != (settings.evaluate.threshold is None):
         several = " into several classes" * settings.evaluate.several
         yield f".threshold: does not go with task: {settings.task}{several}"
-    try:
-        if trainer.params:
-            Descent.of(**champion.params)
-    except ValueError as error:
-        yield f".params: {error}"
+    if not takes(champion.trainer, champion.params):
+        yield f".params: {champion.trainer} takes {', '.join(sorted(trainer.params)) or 'none'}"
+    elif trainer.form == "sklearn":
+        yield from (f".params: {problem}" for problem in _unfit(champion, settings.task))
+    else:
+        try:
+            if trainer.params:
+                settings_form(champion.trainer).of(**champion.params)
+        except ValueError as error:
+            yield f".params: {error}"
+
+
+def _unfit(champion: Champion, task: Task) -> Iterator[str]:
+    """What is wrong with the estimator of a champion."""
+    name = str(champion.params["estimator"])
+    if problem := unknown(name, task, load_params().packages):
+        yield problem
+    else:
+        yield from problems(name, params_of_estimator(champion.params), task)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The files of data/4_models: a model as exact numbers, and the loss of each of its epochs.
 
 A model file is readable JSON with the params that made it, never a pickle; the layers of a network
-are a file of safetensors beside it. They are exactly what was written, or refused.
+are a file of safetensors beside it, an estimator of scikit-learn one of skops. They are exactly
+what was written, or refused.
 """
 
 import hashlib
@@ -26,11 +27,11 @@ from pipeline.core.files import (
     read_json,
     write_json,
 )
-from pipeline.core.forms import Layers, Linear, digest, layers_of
+from pipeline.core.forms import Estimator, Form, Layers, Linear, digest, layers_of, read_estimator
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.models import Wanted
 from pipeline.core.tables import Array
-from pipeline.core.trainers import Ending, Value, logged, takes
+from pipeline.core.trainers import TRAINERS, Ending, Value, logged, takes
 
 FORMAT = 5
 AGAIN = "`dvc repro` trains it again"
@@ -82,13 +83,13 @@ class LinearFile(ModelFile):
         return self
 
 
-class NetworkFile(ModelFile):
-    """What it holds of a network.
+class OtherFile(ModelFile):
+    """What it holds of a network, or of an estimator of scikit-learn.
 
     Attributes
     ----------
     weights_sha256 : str
-        Of the numbers in the file of safetensors beside it (`forms.digest`).
+        Of the numbers, or the estimator, in the file beside it (`forms.digest`).
     """
 
     features: list[str]
@@ -101,7 +102,7 @@ class Model:
 
     Attributes
     ----------
-    form : Linear or Layers
+    form : Linear, Layers or Estimator
         What it computes.
     params : dict
         The params that made it, and no others.
@@ -118,7 +119,7 @@ class Model:
     trainer: str
     params: dict[str, Value]
     facts: dict[str, float | int | None]
-    form: Linear | Layers
+    form: Form
     ending: Ending | None = None
 
     @property
@@ -140,7 +141,13 @@ class Model:
 
 
 def write_model(path: Path, features: Sequence[str], model: Model, train_md5: str) -> None:
-    """Write the weights, on standardized features; of a network beside the file."""
+    """Write what a model computes of standardized features; what is not linear beside the file.
+
+    Raises
+    ------
+    PipelineError
+        When weights are not finite, or skops cannot hold the estimator; nothing is written.
+    """
     form = model.form
     if not all(np.isfinite(one).all() for one in form.arrays.values()):
         raise PipelineError(f"{path}: the weights of {model.trainer} are not finite; not written")
@@ -156,7 +163,8 @@ def write_model(path: Path, features: Sequence[str], model: Model, train_md5: st
         content["coef"] = dict(zip(features, form.coef.tolist(), strict=True))
     else:
         content |= {"features": [*features], "weights_sha256": digest(form)}
-        _write_layers(layout.layers(path), form)
+        with atomic_write(layout.beside(path, model.trainer)) as part:
+            part.write_bytes(_bytes_of(form))
     write_json(path, _sealed(content))
 
 
@@ -176,8 +184,8 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
             f"{path}: has format {format_}, and this code reads {FORMAT}: another version of it "
             "trained the model; `dvc repro` trains it again"
         )
-    layered = isinstance(found, dict) and "weights_sha256" in found
-    content = read_as(path, NetworkFile) if layered else read_as(path, LinearFile)
+    other = isinstance(found, dict) and "weights_sha256" in found
+    content = read_as(path, OtherFile) if other else read_as(path, LinearFile)
     written = as_json(_sealed(content.model_dump(exclude={"format", "sha256"})))
     if path.read_bytes() != written.encode():
         raise damaged(path, "its content is not that of its sha256", AGAIN)
@@ -190,44 +198,63 @@ def read_model(path: Path, trainer: str, features: Sequence[str], train_md5: str
             f"{path}: was trained on other rows, or rows scaled otherwise, than train.parquet and "
             "scaler.json of the split are of; run `dvc repro`"
         )
-    form: Linear | Layers
+    form: Form
     if isinstance(content, LinearFile):
         form = Linear(np.array(list(content.coef.values())), np.array(content.intercept))
     else:
-        form = _read_layers(layout.layers(path), content)
+        form = _read_beside(layout.beside(path, trainer), content)
     return Model(trainer, content.params, content.facts, form, content.ending)
 
 
-def _write_layers(path: Path, layers: Layers) -> None:
+def _bytes_of(form: Layers | Estimator) -> bytes:
+    if isinstance(form, Estimator):
+        return form.content
     from safetensors.numpy import save  # what few models need
 
     # safetensors writes an array as it lies in memory; ascontiguousarray would give () a length
-    arrays = {name: np.array(one, order="C") for name, one in layers.arrays.items()}
-    with atomic_write(path) as part:
-        part.write_bytes(save(arrays))
+    return save({name: np.array(one, order="C") for name, one in form.arrays.items()})
 
 
-def _read_layers(path: Path, content: NetworkFile) -> Layers:
-    """The layers beside a model file.
+def _read_beside(path: Path, content: OtherFile) -> Layers | Estimator:
+    """The layers, or the estimator, beside a model file.
 
     Raises
     ------
     PipelineError
         When they are missing, damaged or of another model.
     """
+    refuse_altered(path)
+    read = _layers if TRAINERS[content.trainer].form == "network" else _estimator
+    try:
+        form = read(path.read_bytes(), content)
+    except FileNotFoundError:
+        raise missing(path) from None
+    except PipelineError:
+        raise
+    except (OSError, ValueError) as error:
+        raise damaged(path, str(error), AGAIN) from None
+    if form is None:
+        raise damaged(path, "it is not that of the model file beside it", AGAIN)
+    return form
+
+
+def _layers(found: bytes, content: OtherFile) -> Layers | None:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    refuse_altered(path)
     try:
-        layers = layers_of(load(path.read_bytes()), str(content.params["activation"]))
-    except FileNotFoundError:
-        raise missing(path) from None
-    except (OSError, SafetensorError, ValueError) as error:
-        raise damaged(path, str(error), AGAIN) from None
-    if digest(layers) != content.weights_sha256 or len(layers.weights[0]) != len(content.features):
-        raise damaged(path, "its numbers are not those of the model file beside it", AGAIN)
-    return layers
+        layers = layers_of(load(found), str(content.params["activation"]))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    ours = digest(layers) == content.weights_sha256
+    return layers if ours and len(layers.weights[0]) == len(content.features) else None
+
+
+def _estimator(found: bytes, content: OtherFile) -> Estimator | None:
+    """Looks at the checksum before anything is loaded."""
+    if hashlib.sha256(found).hexdigest() != content.weights_sha256:
+        return None
+    return read_estimator(str(content.params["estimator"]), found)
 
 
 def _sealed(content: dict[str, Any]) -> dict[str, Any]:

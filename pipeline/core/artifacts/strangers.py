@@ -78,13 +78,16 @@ def _models(params: Params) -> Iterator[Path]:
     for dataset in params.datasets:
         wanted = params.models_of(dataset)
         ours = {of(dataset, name) for name in wanted for of in (layout.model, layout.history)}
-        networks = [name for name, one in wanted.items() if TRAINERS[one.trainer].form == "network"]
-        ours |= {layout.layers(layout.model(dataset, name)) for name in networks}
+        ours |= {
+            layout.beside(layout.model(dataset, name), one.trainer)
+            for name, one in wanted.items()
+            if TRAINERS[one.trainer].form in layout.BESIDE
+        }
         yield from (path for path in _models_of(dataset) if path not in ours)
 
 
 def _models_of(dataset: str) -> Iterator[Path]:
     folder = layout.models(dataset)
-    for kind in ("json", "safetensors"):
-        yield from folder.glob(f"{dataset}-*.{kind}")
+    for suffix in (".json", *layout.BESIDE.values()):
+        yield from folder.glob(f"{dataset}-*{suffix}")
     yield from folder.glob(f"{dataset}-*_history.csv")

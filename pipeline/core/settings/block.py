@@ -51,6 +51,8 @@ def fault(error: ErrorDetails, form: type[Settings], file: str) -> str:
             none = "; where there is none, write {}" if error["input"] is None else ""
             return f"{where}: expected keys and values, got {shown(error['input'])}{none}"
         case "string_pattern_mismatch" | "invalid_key":
+            if keys[:1] == ["packages"]:
+                return f"{where}: expected package.Class, got {shown(error['input'])}"
             name = "DATASET-NAME, each" if keys[:1] == ["models"] else "a name"
             return f"{where}: expected {name} of a-z, 0-9 and _, with a letter at the beginning"
         case _:

@@ -40,18 +40,19 @@ class ModelLine(Settings):
 class Models(Settings):
     """The models to train, by DATASET-NAME.
 
-    Those that are solved directly, single layers that descend, and networks stand apart because DVC
-    retrains those alone of which a param changes.
+    Those that are solved directly, single layers that descend, networks and estimators of
+    scikit-learn stand apart because DVC retrains those alone of which a param changes.
     """
 
     direct: dict[ModelKey, ModelLine]
     gradient: dict[ModelKey, ModelLine]
     network: dict[ModelKey, ModelLine]
+    sklearn: dict[ModelKey, ModelLine]
 
     @property
     def lines(self) -> dict[str, ModelLine]:
         """All of them, by DATASET-NAME."""
-        return self.direct | self.gradient | self.network
+        return self.direct | self.gradient | self.network | self.sklearn
 
 
 class Wanted(NamedTuple):

@@ -144,7 +144,7 @@ def test_line_ends_stay(workspace: Path) -> None:
 def test_a_file_may_end_with_the_block() -> None:
     head, start, rest = COMMITTED.partition("\nmodels:")
     block, data, rest = rest.partition("\ndatasets:")
-    block = "\n  network: {}" + block.partition(CANCER)[0]
+    block = "\n  network: {}\n  sklearn: {}" + block.partition(CANCER)[0]
     last = head + data + rest.rstrip("\n") + start + block + BLOCK.rstrip("\n")
     assert edited(last, "breast_cancer-bcpm", {"lr": 0.2}) == last + "\n      lr: 0.2"
 

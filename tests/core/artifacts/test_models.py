@@ -39,7 +39,10 @@ def test_every_trainer_fits_and_predicts(trainer: str, workspace: object) -> Non
     if TRAINERS[trainer].form == "network":
         line = {"dataset": "breast_cancer", "trainer": trainer, "hidden": [3], "early_stopping": 0}
         params = params.descent(ModelLine.model_validate(line))
-    model, history = fit(trainer, params_of(trainer, params, "classification"), ArrayRows(x, y))
+    given = {"estimator": "GaussianNB"}
+    if trainer != "sklearn":
+        given = params_of(trainer, params, "classification")
+    model, history = fit(trainer, given, ArrayRows(x, y))
     z, weight = model.predict(x), [*model.weights, 1.0][0]
     if trainer == "softmax":
         assert weight.shape == (2,)
