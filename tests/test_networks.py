@@ -179,7 +179,7 @@ def test_layers_that_are_not_those_of_the_model_file_are_refused(evaluated: pd.D
     assert trained().trainer == "network"
     for content, said in (
         (whole[:-1], "damaged"),
-        (whole[:-1] + bytes([whole[-1] ^ 1]), "are not those of the model file beside it"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), "is not that of the model file beside it"),
         (b"", "damaged"),
     ):
         path.write_bytes(content)
