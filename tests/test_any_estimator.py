@@ -413,7 +413,7 @@ def test_a_file_that_is_not_the_models_is_refused_before_it_is_loaded(
     assert run("train many one")[0] == 0
     path = layout.beside(layout.model("many", "one"), "sklearn")
     whole = path.read_bytes()
-    monkeypatch.setattr(skops.io, "loads", None)
+    monkeypatch.setattr(skops.io, "load", None)
     for content in (whole[:-1], whole.replace(b"max_depth", b"max_depth "), b""):
         path.write_bytes(content)
         code, said = run("evaluate many")

@@ -52,9 +52,10 @@ def loaded(name: str, content: bytes) -> Any:
     """
     import skops.io
 
-    types = trusted(name)
     try:
-        return skops.io.loads(content, trusted=types)
+        return skops.io.load(io.BytesIO(content), trusted=trusted(name))
+    except PipelineError:
+        raise
     except Exception as error:  # what a damaged file raises is not foreseeable
         raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from None
 

@@ -237,8 +237,8 @@ def _load(path: Path, run_id: str) -> tuple[Any, Metadata]:
         if model.flavors["sklearn"]["serialization_format"] != "skops":
             raise ValueError("it is not a skops file")
         metadata = Metadata.model_validate(model.metadata)
-        types = trusted_types(metadata.estimator)
-        return skops.io.load(path / "model.skops", trusted=types), metadata
+        file = path / "model.skops"
+        return skops.io.load(file, trusted=trusted_types(metadata.estimator)), metadata
     except Exception as error:  # what a damaged file raises is not foreseeable
         reason = " ".join(str(error).split())[:200]
         raise PipelineError(f"--run {run_id}: its model cannot be used: {reason}") from None
