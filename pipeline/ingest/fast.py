@@ -190,19 +190,29 @@ def look(text: bytes, dialect: Dialect) -> Look | None:
         return None
     quotes, newlines, returns = (_bits(text, one) for one in (dialect.quote or "", "\n", "\r"))
     inside, lone = parity(quotes), returns & ~before(newlines)
-    records, torn = newlines & ~inside, (newlines | lone) & inside
-    blank = behind(records, 1) & (newlines | returns)
-    odd = blank | lone & ~inside
-    if quoted := bool(quotes.any()):
-        apart, closes = _bits(text, dialect.delimiter) | newlines, quotes & ~inside
-        opens = quotes & inside  # or is, with one that closes, one of two within a cell
-        odd |= opens & ~behind(apart | closes, 1) | closes & ~before(apart | returns | opens)
+    quoted = bool(quotes.any())
+    if quoted and not _well_quoted(
+        quotes, inside, _bits(text, dialect.delimiter), newlines, returns
+    ):
+        return None
+    torn, records = (newlines | lone) & inside, newlines & ~inside
+    odd = lone & ~inside | behind(records, 1) & (newlines | returns)  # or a blank line
     # to 64 bytes, and with care: `records` tells exactly
     longest = 64 * (1 + np.diff(np.flatnonzero(records), prepend=-1).max(initial=0))
-    if odd.any() or inside[-1] >> 63 or longest > LONGEST_CELL:
+    if odd.any() or longest > LONGEST_CELL:
         return None
     lines = _lines(places(records), places(torn)) if torn.any() else [(0, count(records))]
-    return Look(lines, count(newlines | lone), bool(torn.any()), quoted)
+    return Look(lines, count(records) + count(torn), bool(torn.any()), quoted)
+
+
+def _well_quoted(
+    quotes: Bits, inside: Bits, delimiters: Bits, newlines: Bits, returns: Bits
+) -> bool:
+    """Whether each quote opens or closes a cell, or is one of two within."""
+    opens, closes = quotes & inside, quotes & ~inside
+    begin, end = delimiters | newlines | closes, delimiters | newlines | returns | opens
+    odd = opens & ~behind(begin, 1) | closes & ~before(end)
+    return not (odd.any() or inside[-1] >> 63)
 
 
 def _bits(text: bytes, mark: str) -> Bits:
