@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import reduce
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.dialect import COMMENTED, WHITESPACE, Dialect
 from pipeline.core.text import is_number
+from pipeline.ingest.bits import TILE, Bits, before, behind, bits, count, parity, places
 from pipeline.ingest.cells import FLOAT, INT, NULL, TEXT, Kind, column, texts
 from pipeline.ingest.records import LONGEST_CELL, Place, Record, counted
 from pipeline.ingest.table_file import Batch
@@ -32,15 +32,14 @@ BLOCK = 2**21  # bytes
 WORKERS = 2
 AHEAD = 8  # blocks that are parsed, or wait, while rows are written
 PIECE = 2**20  # bytes that Arrow parses at once
-TILE = 2**17  # bytes that stay in the processor's cache
 SOME = 64  # cells that are tried before all are
-NEWLINE, RETURN, PLUS, MINUS, ZERO = b"\n\r+-0"
+NEWLINE, PLUS, MINUS, ZERO = b"\n+-0"
 GOES_ON = np.isin(np.arange(256), [*b"0123456789xX"])  # behind a zero: no number then
 SERVED = ("delimiter", "quote", "missing", "quoted_missing", "header", "skip_lines", "dates")
 PLAIN = Dialect().model_dump(exclude={*SERVED, "bad_records"})
 Codes = NDArray[np.uint8]
 Places = NDArray[np.intp]
-NOWHERE: Places = np.empty(0, np.intp)
+NOWHERE: Bits = np.zeros(1, np.uint64)
 
 
 def serves(dialect: Dialect, header: Sequence[str]) -> bool:
@@ -60,26 +59,20 @@ class Look(NamedTuple):
 
     Attributes
     ----------
-    ends : ndarray of shape (n_records,)
-        Where each ends.
-    inner : ndarray of shape (n_line_ends,)
-        Where lines end inside of quotes.
+    lines : list of (int, int)
+        Lines, from 0, and the number of records that begin there and on the lines behind.
+    length : int
+        How many lines there are.
+    torn : bool
+        Whether lines end inside of quotes.
     quoted : bool
         Whether there are quotes.
     """
 
-    ends: Places
-    inner: Places
+    lines: list[tuple[int, int]]
+    length: int
+    torn: bool
     quoted: bool
-
-    @property
-    def lines(self) -> list[tuple[int, int]]:
-        """Lines, from 0, and the number of records that begin there and on the lines behind."""
-        torn, more = np.unique(np.searchsorted(self.ends, self.inner), return_counts=True)
-        first = np.append(0, torn + 1)
-        lines = first + np.append(0, np.cumsum(more))
-        counts = np.diff(first, append=len(self.ends))
-        return [(k, n) for k, n in zip(lines.tolist(), counts.tolist(), strict=True) if n]
 
 
 class Parsed(NamedTuple):
@@ -193,47 +186,48 @@ def _count(text: bytes, mark: bytes) -> int:
 
 def look(text: bytes, dialect: Dialect) -> Look | None:
     """Look at some lines; None where Arrow and `records` might cut them otherwise."""
-    quote, delimiter = (dialect.quote or "").encode(), ord(dialect.delimiter)
     if text.startswith(codecs.BOM_UTF8) or b"\0" in text:
         return None
-    codes = np.frombuffer(text, np.uint8)
-    found = _places(codes, NEWLINE, *(quote if quote in text else b""))
-    of_lines = codes[found] == NEWLINE
-    lines, marks = found[of_lines], found[~of_lines]
-    if not _well_quoted(codes, marks, delimiter):
+    quotes, newlines, returns = (_bits(text, one) for one in (dialect.quote or "", "\n", "\r"))
+    inside, lone = parity(quotes), returns & ~before(newlines)
+    quoted = bool(quotes.any())
+    if quoted and not _well_quoted(
+        quotes, inside, _bits(text, dialect.delimiter), newlines, returns
+    ):
         return None
-    returns = _places(codes, RETURN) if b"\r" in text else NOWHERE
-    lone = returns[codes[returns + 1] != NEWLINE]
-    lines = np.sort(np.concatenate([lines, lone])) if len(lone) else lines
-    inside = np.searchsorted(marks, lines) % 2 == 1
-    ends, inner = lines[~inside], lines[inside]
-    first = codes[np.concatenate([[0], ends[:-1] + 1])]
-    odd = (first == NEWLINE) | (first == RETURN) | (codes[ends] == RETURN)
-    too_long = np.diff(ends, prepend=-1).max(initial=0) > LONGEST_CELL
-    return None if too_long or odd.any() else Look(ends, inner, len(marks) > 0)
+    torn, records = (newlines | lone) & inside, newlines & ~inside
+    odd = lone & ~inside | behind(records, 1) & (newlines | returns)  # or a blank line
+    # to 64 bytes, and with care: `records` tells exactly
+    longest = 64 * (1 + np.diff(np.flatnonzero(records), prepend=-1).max(initial=0))
+    if odd.any() or longest > LONGEST_CELL:
+        return None
+    lines = _lines(places(records), places(torn)) if torn.any() else [(0, count(records))]
+    return Look(lines, count(records) + count(torn), bool(torn.any()), quoted)
 
 
-def _places(codes: Codes, *wanted: int) -> Places:
-    """Where some bytes stand."""
-    found = []
-    for k in range(0, len(codes), TILE):
-        tile = codes[k : k + TILE]
-        found.append(np.flatnonzero(reduce(np.logical_or, (tile == one for one in wanted))) + k)
-    return np.concatenate(found)
-
-
-def _well_quoted(codes: Codes, marks: Places, delimiter: int) -> bool:
+def _well_quoted(
+    quotes: Bits, inside: Bits, delimiters: Bits, newlines: Bits, returns: Bits
+) -> bool:
     """Whether each quote opens or closes a cell, or is one of two within."""
-    opens, closes = marks[::2], marks[1::2]
-    if len(opens) != len(closes):
-        return False
-    doubled = opens[1:] == closes[:-1] + 1
-    before, behind = codes[opens - 1], codes[closes + 1]  # the last byte is a newline
-    begin = (before == delimiter) | (before == NEWLINE)
-    end = (behind == delimiter) | (behind == NEWLINE) | (behind == RETURN)
-    return bool(
-        (begin | np.append(False, doubled)).all() and (end | np.append(doubled, False)).all()
-    )
+    opens, closes = quotes & inside, quotes & ~inside
+    begin, end = delimiters | newlines | closes, delimiters | newlines | returns | opens
+    odd = opens & ~behind(begin, 1) | closes & ~before(end)
+    return not (odd.any() or inside[-1] >> 63)
+
+
+def _bits(text: bytes, mark: str) -> Bits:
+    """Where a mark stands."""
+    codes = np.frombuffer(text, np.uint8)
+    return bits(codes, ord(mark)) if mark and mark.encode() in text else NOWHERE
+
+
+def _lines(ends: Places, within: Places) -> list[tuple[int, int]]:
+    """Lines, and the number of records from there on; some lines end within a record."""
+    torn, more = np.unique(np.searchsorted(ends, within), return_counts=True)
+    first = np.append(0, torn + 1)
+    lines = first + np.append(0, np.cumsum(more))
+    counts = np.diff(first, append=len(ends))
+    return [(k, n) for k, n in zip(lines.tolist(), counts.tolist(), strict=True) if n]
 
 
 def _parsed(
@@ -243,7 +237,7 @@ def _parsed(
     if (seen := look(text, dialect)) is None:
         return None
     if arrays := _arrays(text, dialect, header, kinds, seen):
-        return Parsed(seen.lines, arrays, [], len(seen.ends) + len(seen.inner))
+        return Parsed(seen.lines, arrays, [], seen.length)
     torn = dialect.bad_share and not seen.quoted
     return _without_torn(text, dialect, header, kinds) if torn else None
 
@@ -298,7 +292,7 @@ def sure(text: bytes, dialect: Dialect) -> bool:
     if b" " in text or (b"\t" in text and dialect.delimiter != "\t"):
         return False
     codes, delimiter = np.frombuffer(text, np.uint8), ord(dialect.delimiter)
-    plus = _places(codes, PLUS) if b"+" in text else NOWHERE
+    plus = places(_bits(text, "+"))
     if _ends(codes[plus - 1], delimiter).any():
         return False
     zeros = _leading_zeros(codes, delimiter)
@@ -351,7 +345,8 @@ def _typed(values: pa.ChunkedArray, kind: Kind, dialect: Dialect, name: str) -> 
         return pa.nulls(len(values))
     for wanted in (INT, FLOAT) if kind != FLOAT else (FLOAT,):
         with suppress(pa.ArrowInvalid):
-            values.slice(0, SOME).cast(wanted)  # of text each cell costs a message of its own
+            if kind == NULL:
+                values.slice(0, SOME).cast(wanted)  # of text each cell costs its own message
             found = values.cast(wanted)
             if all(map(_certain, values.chunks, found.chunks)):
                 return found
@@ -363,17 +358,16 @@ def _certain(texts: pa.Array, numbers: pa.Array) -> bool:
     if numbers.type == FLOAT and not _all_finite(numbers):
         return False
     _, offsets, text = texts.buffers()
-    places = np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.intp)
-    begin, codes = places[:-1], np.frombuffer(text, np.uint8)
+    ends = np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.intp)
+    begin, codes = ends[:-1], np.frombuffer(text, np.uint8)
     if not len(codes):  # all of these cells are empty
         return True
     first = codes.take(begin, mode="clip")  # of an empty cell at the end
     digit = begin + (first == MINUS)
-    zero = codes.take(digit, mode="clip") == ZERO
-    second = digit[zero] + 1
-    odd = GOES_ON.take(codes.take(second, mode="clip"))
+    second = codes.take(digit + 1, mode="clip")  # of all cells: cheaper than of some
+    odd = (codes.take(digit, mode="clip") == ZERO) & (second >= ZERO)
     if odd.any():
-        odd &= second < places[1:][zero]
+        odd &= GOES_ON[second] & (digit + 1 < ends[1:])
     return not (odd.any() or (first == PLUS).any())
 
 
@@ -410,7 +404,7 @@ def _read(
             arrow_csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char=seen.quoted and dialect.quote,
-                newlines_in_values=len(seen.inner) > 0,
+                newlines_in_values=seen.torn,
                 ignore_empty_lines=False,
             ),
             arrow_csv.ConvertOptions(
