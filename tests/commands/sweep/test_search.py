@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from pipeline.commands.sweep.search import Bench, search
-from pipeline.commands.sweep.space import parse_space
+from pipeline.commands.sweep.space import parse_space, shown
 from pipeline.core import layout
 from pipeline.core.artifacts.splits import read_split
 from pipeline.core.files import read_json
@@ -51,7 +51,7 @@ def test_the_committed_params_score_as_the_pipeline_scores_them(
     held = cross_validate(trainer, own, raw, y, cuts, threshold, classes)
     expected = fold_scores(held, y, settings)
     for lrs in ("lr=0.1", "lr=0.5,0.1"):
-        found = bench(dataset, trainer, lrs, "epochs=100").points[tuple(own.values())]
+        found = bench(dataset, trainer, lrs, "epochs=100").points[tuple(map(shown, own.values()))]
         assert found.folds == expected
     key = f"{'cv' if len(y) > 30 else 'loo'}_{settings.evaluate.metric}"
     assert found.scores[key] == pytest.approx(np.mean(expected[settings.evaluate.metric]))
