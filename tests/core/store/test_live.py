@@ -224,7 +224,7 @@ def lasting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], No
 
     def last(true: Callable[[], Any]) -> None:
         def longer(*arguments: Any) -> Any:
-            result, callback = fit(*arguments), arguments[-1]
+            result, callback = fit(*arguments), arguments[3]
             epoch = iter(range(1000, 10**9))
 
             def also() -> Any:
