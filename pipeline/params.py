@@ -10,7 +10,7 @@ from pipeline.core import layout
 from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.params import Params, load_params
-from pipeline.core.scikit_learn import params_of_estimator, problems
+from pipeline.core.scikit_learn import estimator_class, params_of_estimator, problems
 
 
 def params() -> None:
@@ -28,7 +28,12 @@ def params() -> None:
 
 
 def unfit(found: Params) -> Iterator[str]:
-    """What scikit-learn refuses of a model's params; only lines with an estimator import it."""
+    """What scikit-learn refuses of a model's params; only lines with an estimator import it.
+
+    And packages that are none, also where no line names them.
+    """
+    for package in found.packages:
+        estimator_class(package)
     for key, line in found.models.sklearn.items():
         wanted = found.model_of(line.dataset, key.partition("-")[2])
         name, params = str(wanted.params["estimator"]), params_of_estimator(wanted.params)

@@ -63,7 +63,7 @@ class Diverged(PipelineError):
         known = f"; the largest stable lr {rows} is {bound:.6g}" if bound else ""
         super().__init__(
             f"diverged at epoch {epoch}: the loss is no longer finite with lr {lr:g}{known}. "
-            "Lower it (params.yaml: lr, or the model's own)."
+            "Lower it (params.yaml: lr, of a network network.lr, or the model's own)."
         )
 
 

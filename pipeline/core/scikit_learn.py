@@ -223,7 +223,7 @@ def _of_package(name: str) -> Any:
     top = module.partition(".")[0]
     where = f"params.yaml: packages: {name}"
     if top not in _installed():
-        raise PipelineError(f"{where}: no installed package has {top}; install it")
+        raise PipelineError(f"{where}: {top} is of no installed package; install it, or remove it")
     try:
         found = getattr(import_module(module), of_class, None)
     except Exception as error:  # what a package does as it is imported is not foreseeable

@@ -113,7 +113,7 @@ def trouble(
     if ended == "grew":
         return (
             f"the training failed: the loss grew from {history[0]:.6g} to {history[-1]:.6g}; "
-            "lower lr (params.yaml: lr, or the model's own)"
+            "lower lr (params.yaml: lr, of a network network.lr, or the model's own)"
         )
     if ended == "unmoved":
         return f"the training took no step: the loss is {history[0]:.6g} before the first"

@@ -86,21 +86,24 @@ def committed_scores(commit: str, dataset: str) -> dict[str, dict[str, float | N
     return {model: scores for model, scores in blocks if isinstance(scores, dict)}
 
 
-def given_params(dataset: str, name: str, committed: Params) -> dict[str, Value]:
+def given_params(
+    dataset: str, name: str, committed: Params, network: bool = False
+) -> dict[str, Value]:
     """Give what a params.yaml says of a model.
 
     Returns
     -------
     params : dict
-        Every param of a descent: what the model's line sets, and else the value at the top. Of an
-        estimator of scikit-learn what its line sets.
+        Every param of a descent: what the model's line sets, and else the value at the top, or in
+        the block of networks. Of an estimator of scikit-learn what its line sets.
     """
     line = committed.models.lines.get(f"{dataset}-{name}")
     if line and TRAINERS[line.trainer].form == "sklearn":
         return committed.model_of(dataset, name).params
     descent = committed.descent(line) if line else committed
     form = settings_form(line.trainer) if line else Descent
-    return {name: getattr(descent, name) for name in form.model_fields}
+    of_block = committed.network.model_dump() if network and not line else {}
+    return {name: getattr(descent, name) for name in form.model_fields} | of_block
 
 
 def settings_of(dataset: str, params: Mapping[str, Value], of: Params) -> dict[str, Value]:
@@ -144,12 +147,14 @@ def differing(
     """
     if committed is None:
         return {}
-    before = settings_of(dataset, given_params(dataset, name, committed), committed)
+    before = settings_of(
+        dataset, given_params(dataset, name, committed, "hidden" in settings), committed
+    )
     known = dataset in committed.datasets
     return {
         key: value
         for key, value in settings.items()
-        if before.get(key) != value and (known or key in before)
+        if before.get(key) != value and (known or key in before or key == "hidden")
     }
 
 

@@ -193,3 +193,17 @@ def test_a_model_that_is_not_committed_differs_from_the_params_at_the_top(
 def test_errors_name_the_file_that_was_read(workspace: Path) -> None:
     with pytest.raises(ValueError, match=r"HEAD:\./params\.yaml, line 1, column 2"):
         parse_params("[", "HEAD:./params.yaml")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_network_that_is_not_committed_differs_from_the_block_of_networks(
+    workspace: Path, known: bool
+) -> None:
+    line = {"dataset": "house", "trainer": "network", "hidden": [4], "epochs": 7}
+    committed = load_params()
+    now = changed(committed, {"models.network.house-network": line})
+    if not known:
+        others = {name: one for name, one in committed.datasets.items() if name != "house"}
+        committed = committed.model_copy(update={"datasets": others})
+    settings = settings_of("house", now.model_of("house", "network").params, now)
+    assert differing("house", "network", settings, committed) == {"hidden": [4], "epochs": 7}
