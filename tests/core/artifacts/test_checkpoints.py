@@ -15,7 +15,9 @@ from ruamel.yaml import YAML
 
 from pipeline.core import layout
 from pipeline.core.artifacts.checkpoints import Checkpoint
+from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineWarning
+from pipeline.core.params import parse_params
 from pipeline.core.settings.models import Wanted
 from pipeline.solvers.network import Fit, fit
 from pipeline.solvers.rows import ArrayRows
@@ -80,6 +82,20 @@ def test_no_state_is_written_before_its_time_and_the_end_removes_all(folder: Pat
     other.write(lambda: STATE)
     checkpoint().remove()
     assert [*layout.checkpoint("a", "b", "c").parent.iterdir()] == [other.path]
+
+
+def test_states_of_models_without_a_line_are_removed(workspace: Path) -> None:
+    line = "    house-deep: {dataset: house, trainer: network, hidden: [2]}\n"
+    text = layout.PARAMS.read_text().replace("  network: {}\n", f"  network:\n{line}")
+    ours, gone = (Checkpoint("house", ONE._replace(name=n), "0" * 32, 0) for n in ("deep", "wide"))
+    foreign = layout.checkpoint("nobody", "deep", "0")
+    for one in (ours, gone):
+        one.write(lambda: STATE)
+    foreign.write_bytes(b"")
+    mine = foreign.with_name("notes.txt")
+    mine.write_text("mine")
+    remove_strangers(parse_params(text, "params.yaml"))
+    assert {*mine.parent.iterdir()} == {mine, ours.path}
 
 
 def test_a_disk_that_refuses_does_not_end_the_training(folder: Path) -> None:
