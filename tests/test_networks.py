@@ -106,6 +106,26 @@ def trained() -> Model:
     return read_model(layout.model("many", "network"), "network", split.features, train)
 
 
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("group", "of groups whose other rows train"), ("time", "from before others that train")],
+)
+def test_rows_that_end_a_training_and_belong_to_others_are_warned_of(
+    workspace: Path, run: Run, key: str, words: str
+) -> None:
+    for share in (0.2, 0):
+        declare("number", early_stopping=share)
+        yaml = YAML()
+        content = yaml.load(layout.PARAMS.read_text())
+        content["datasets"]["many"]["split"] = {key: "x", "columns": {"x": "number"}}
+        yaml.dump(content, layout.PARAMS)
+        for stage in ("ingest many", "validate many", "split many"):
+            assert run(stage)[0] == 0
+        code, said = run("train many network")
+        assert code == 0
+        assert (f"also {words} (split.{key}: x)" in said) == (share > 0)
+
+
 @pytest.mark.filterwarnings("ignore")  # of MLflow's own imports, and of a training that goes on
 def test_every_door_gives_the_same_answer(
     evaluated: pd.DataFrame, workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch

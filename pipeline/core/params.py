@@ -19,7 +19,7 @@ from pipeline.core.settings.models import ASKED_FOR, ModelLine, Models, Wanted, 
 from pipeline.core.settings.network import Network, NetworkDescent, settings_form
 from pipeline.core.settings.scikit_learn import EstimatorLine, Package
 from pipeline.core.text import load_yaml, nearest
-from pipeline.core.trainers import TRAINERS, Value, measures
+from pipeline.core.trainers import OF_TASK, TRAINERS, Value, measures
 
 # Names of files beside those of a dataset.
 NAMES_TAKEN = ("textbook", "champion", "verdict", "summary", "report")
@@ -253,6 +253,11 @@ def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[
         if param not in trainer.params:
             hint, taken = nearest(param, trainer.params), ", ".join(trainer.params) or "no params"
             yield f"{key}.{param}: unknown key{hint}; {line.trainer} takes {taken}"
+        elif settings and OF_TASK.get(param, settings.task) != settings.task:
+            yield (
+                f"{key}.{param}: is of task: {OF_TASK[param]} alone, and {line.dataset} is of "
+                f"task: {settings.task}; remove it"
+            )
     of_library = trainer.form == "sklearn"
     form = EstimatorLine if of_library else settings_form(line.trainer)
     try:

@@ -291,6 +291,7 @@ def train(
     *,
     callback: Callback = no_callback,
     after: Callable[[Theta, Sequence[float]], bool] = lambda theta, history: False,
+    keep: Callable[[Theta, Sequence[float]], None] = lambda theta, history: None,
     before: Sequence[float] = (),
 ) -> tuple[Theta, Array]:
     """Step along the gradient, batch by batch, up to `epochs`, or until `convergence.Stop` ends it.
@@ -309,6 +310,8 @@ def train(
         Told every epoch: from 0, the loss before the first step; in batches from 1.
     after : callable
         Is given the weights after every epoch, and the history; says whether it ends the training.
+    keep : callable
+        Is given them where the training goes on.
     before : sequence of float
         The history of a training that goes on, from these weights.
 
@@ -328,14 +331,16 @@ def train(
     epochs = (_on_all_rows if whole else _in_batches)(objective, step, theta)
     stop = Stop(settings.loss_threshold, settings.tolerance, whole, min(before, default=inf))
     history, most, ended = [*before], settings.epochs + whole, False
-    while not history or not (ended or len(history) >= most or stop(history)):
+    while not ended:
         theta, loss, first, last = next(epochs)
         if not isfinite(loss):
             at_once = not history and not isfinite(first)
             raise Diverged(0 if at_once else len(history) + (not whole), settings.lr, bound)
         history.append(loss)
         callback(len(history) - whole, loss)
-        ended = after(theta, history)
+        ended = after(theta, history) or len(history) >= most or stop(history)
+        if not ended:
+            keep(theta, history)
     if not whole and not isfinite(objective.value_and_gradient(theta, last)[0]):
         raise Diverged(len(history), settings.lr, bound)  # by its last step
     return theta, np.array(history)

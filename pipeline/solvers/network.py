@@ -136,6 +136,7 @@ def fit(
         lambda: None,
         callback=lambda epoch, value: callback(epoch, unit * value),
         after=training.after,
+        keep=training.keep,
         before=training.before,
     )
     best = training.best
@@ -379,12 +380,13 @@ class _Training:
             self._take_up(objective, state)
 
     def after(self, theta: Array, history: Sequence[float]) -> bool:
-        """Judge the weights after an epoch, and keep the state if it goes on."""
-        if self.best and self.best(theta, history):
-            return True
+        """Judge the weights after an epoch, by the rows held out."""
+        return self.best is not None and self.best(theta, history)
+
+    def keep(self, theta: Array, history: Sequence[float]) -> None:
+        """Keep the state of a training that goes on; what has ended could not be taken up."""
         if self._kept:
             self._kept.write(lambda: self._state(theta, history))
-        return False
 
     def _state(self, theta: Array, history: Sequence[float]) -> dict[str, Array]:
         state = {"theta": theta, "history": np.array(history)}

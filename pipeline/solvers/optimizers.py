@@ -96,6 +96,9 @@ def state_of(one: Optimizer) -> dict[str, Array]:
 
 
 def restore(one: Optimizer, state: Mapping[str, Array]) -> None:
-    """Put it where another was, whose state this is."""
+    """Put it where another was, whose state this is.
+
+    Numbers become floats again: numpy rounds powers of an array otherwise than Python does.
+    """
     for name in vars(one):
-        setattr(one, name, state[name])
+        setattr(one, name, state[name] if state[name].ndim else state[name].item())

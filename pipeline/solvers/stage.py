@@ -23,9 +23,11 @@ from pipeline.core.errors import naming
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
 from pipeline.core.settings.models import Wanted
+from pipeline.core.settings.split import SplitRows
 from pipeline.core.store.live import shown
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS
+from pipeline.solvers.advice import warn_of
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ParquetRows
 
@@ -49,6 +51,7 @@ def train(dataset: str, *names: str) -> None:
     for one in wanted:
         about = naming(one.name) if len(wanted) > 1 else nullcontext()
         with about, shown(dataset, one) as callback:
+            warn_of(_parted(one, params.dataset(dataset).split))
             kept = (
                 Checkpoint(dataset, one, train_md5)
                 if TRAINERS[one.trainer].form == "network"
@@ -60,6 +63,23 @@ def train(dataset: str, *names: str) -> None:
             write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
             if kept:
                 kept.remove()
+
+
+def _parted(one: Wanted, split: SplitRows) -> str | None:
+    """That the rows which end a network's training are parted from others that they belong to."""
+    key = "group" if split.group is not None else "time"
+    column = getattr(split, key)
+    if column is None or not one.params.get("early_stopping"):
+        return None
+    others = (
+        "of groups whose other rows train" if key == "group" else "from before others that train"
+    )
+    return (
+        f"early_stopping holds out rows drawn one by one, also {others} (split.{key}: {column}): "
+        "their loss may fall where that of new rows rises, and the training end late. Scores are "
+        "not touched, whose rows are parted as split says; early_stopping: 0 trains up to the "
+        "last epoch"
+    )
 
 
 def _write_history(dataset: str, one: Wanted, history: Array, n_rows: int) -> None:

@@ -136,6 +136,28 @@ def test_impossible_value_is_refused_by_name(
             r"house-x: closed_form belongs under models\.direct; move the line there",
         ),
         ("trainer: closed_form}", "trainer: closed_form, lr: 1}", r"lr: unknown key; closed_form"),
+        (
+            "network: {}",
+            "network: {house-deep: {dataset: house, trainer: network, hidden: []}}",
+            r"network\.house-deep\.hidden: expected at least 1 item, got \[\]$",
+        ),
+        (
+            "network: {}",
+            "network: {house-d: {dataset: house, trainer: network, hidden: [" + 101 * "1," + "]}}",
+            r"network\.house-d\.hidden: expected at most 100 items, got \[1",
+        ),
+        (
+            "network: {}",
+            "network: {house-d: {dataset: house, trainer: network, hidden: [1], "
+            "class_weight: none}}",
+            r"house-d\.class_weight: is of task: classification alone, and house is of task: regr",
+        ),
+        (
+            "network: {}",
+            "network: {breast_cancer-d: {dataset: breast_cancer, trainer: network, hidden: [1], "
+            "loss: mae}}",
+            r"breast_cancer-d\.loss: is of task: regression alone.*; remove it",
+        ),
         ("batch_size: 32}", "loss: mse}", r"bcpm\.loss: unknown key.*; bcpm takes lr, epochs"),
         ("models:", "moddels:", r"moddels: unknown key \(did you mean models\?\)"),
         ("  direct:", "  directt:", r"directt: unknown key \(did you mean direct\?\)"),

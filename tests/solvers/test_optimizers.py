@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.solvers.optimizers import optimizer
+from pipeline.solvers.optimizers import optimizer, restore, state_of
 from pipeline.solvers.torch_sgd import TorchOptimizer
 from tests.conftest import descent
 
@@ -48,3 +48,13 @@ def test_a_step_changes_no_input(name: str) -> None:
         assert (ours.step(theta, gradient) < theta).all()
     assert theta.tolist() == [1, 1, 1]
     assert gradient.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_one_that_is_restored_takes_the_same_steps_to_the_bit(name: str) -> None:
+    whole, generator = optimizer(name, 0.01, 0.7), np.random.default_rng(0)
+    for gradient in generator.normal(size=(300, 5)):
+        restored = optimizer(name, 0.01, 0.7)
+        restore(restored, {key: one.copy() for key, one in state_of(whole).items()})
+        step = whole.step(np.zeros(5), gradient)
+        assert restored.step(np.zeros(5), gradient).tobytes() == step.tobytes()

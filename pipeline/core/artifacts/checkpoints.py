@@ -1,8 +1,9 @@
 """The state of a training that lasts, kept on disk: a killed one goes on where it was.
 
-A file of safetensors in data/checkpoints, sealed with what determines the training: its dataset,
-name, trainer, params, training rows and code, and the version of numpy. What is not sealed so is
-not read. Git and DVC do not see it, and it goes when the training has ended.
+A file of safetensors in data/checkpoints, named after what determines the training and sealed with
+it: its dataset, name, trainer, params, training rows and code, and the version of numpy. A state of
+another training is not looked at. Git and DVC do not see it; it goes when a training of its model
+has ended, or when params.yaml has no line for it any more.
 """
 
 import hashlib
@@ -54,7 +55,8 @@ class Checkpoint:
     def read(self) -> State | None:
         """The state that an earlier process has left; None where there is none.
 
-        One that is damaged, or of another training, is warned of and not used.
+        One that is damaged, or put there from another training, is warned of and not used. That of
+        other params, rows or code has another name, and is not looked at.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load  # what few models need

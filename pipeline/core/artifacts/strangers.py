@@ -46,7 +46,7 @@ def remove_strangers(params: Params) -> None:
                 with suppress(OSError):  # it is not there, or holds something else
                     path.parent.with_name(dataset).rmdir()
         former = (Path(of.format(dataset)) for dataset in params.datasets for of in FORMER)
-        for path in (*_models(params), *former):
+        for path in (*_models(params), *_states(params), *former):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise PipelineError(
@@ -84,6 +84,14 @@ def _models(params: Params) -> Iterator[Path]:
             if TRAINERS[one.trainer].form in layout.BESIDE
         }
         yield from (path for path in _models_of(dataset) if path not in ours)
+
+
+def _states(params: Params) -> Iterator[Path]:
+    """The states of trainings that were killed, of models that are gone."""
+    networks = params.models.network
+    for path in Path().glob(str(layout.checkpoint("*", "*", "*"))):
+        if path.stem.rpartition("-")[0] not in networks:
+            yield path
 
 
 def _models_of(dataset: str) -> Iterator[Path]:

@@ -55,6 +55,11 @@ def fault(error: ErrorDetails, form: type[Settings], file: str) -> str:
                 return f"{where}: expected package.Class, got {shown(error['input'])}"
             name = "DATASET-NAME, each" if keys[:1] == ["models"] else "a name"
             return f"{where}: expected {name} of a-z, 0-9 and _, with a letter at the beginning"
+        case "too_short" | "too_long":
+            few = error["type"] == "too_short"
+            count = error["ctx"]["min_length" if few else "max_length"]
+            expected = f"at {'least' if few else 'most'} {count} item{'s' * (count != 1)}"
+            return f"{where}: expected {expected}, got {shown(error['input'])}"
         case _:
             expected = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
             return f"{where}: expected {expected}, got {shown(error['input'])}"

@@ -15,7 +15,9 @@ from ruamel.yaml import YAML
 
 from pipeline.core import layout
 from pipeline.core.artifacts.checkpoints import Checkpoint
+from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.errors import PipelineWarning
+from pipeline.core.params import parse_params
 from pipeline.core.settings.models import Wanted
 from pipeline.solvers.network import Fit, fit
 from pipeline.solvers.rows import ArrayRows
@@ -82,6 +84,20 @@ def test_no_state_is_written_before_its_time_and_the_end_removes_all(folder: Pat
     assert [*layout.checkpoint("a", "b", "c").parent.iterdir()] == [other.path]
 
 
+def test_states_of_models_without_a_line_are_removed(workspace: Path) -> None:
+    line = "    house-deep: {dataset: house, trainer: network, hidden: [2]}\n"
+    text = layout.PARAMS.read_text().replace("  network: {}\n", f"  network:\n{line}")
+    ours, gone = (Checkpoint("house", ONE._replace(name=n), "0" * 32, 0) for n in ("deep", "wide"))
+    foreign = layout.checkpoint("nobody", "deep", "0")
+    for one in (ours, gone):
+        one.write(lambda: STATE)
+    foreign.write_bytes(b"")
+    mine = foreign.with_name("notes.txt")
+    mine.write_text("mine")
+    remove_strangers(parse_params(text, "params.yaml"))
+    assert {*mine.parent.iterdir()} == {mine, ours.path}
+
+
 def test_a_disk_that_refuses_does_not_end_the_training(folder: Path) -> None:
     (folder / "data").write_text("no folder")
     with pytest.warns(PipelineWarning, match="cannot be written.*the training goes on"):
@@ -119,21 +135,56 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
     assert bytes_of(found) == bytes_of(whole)
 
 
-def test_a_training_of_numbers_goes_on_too(folder: Path) -> None:
-    rows = rows_for("mse", 200)
+class Keeps:
+    """Keeps the state of every epoch; the training that comes after takes up one of them."""
+
+    def __init__(self) -> None:
+        self.states: list[dict[str, np.ndarray]] = []
+        self.taken: dict[str, np.ndarray] | None = None
+
+    def read(self) -> dict[str, np.ndarray] | None:
+        return self.taken
+
+    def write(self, state: Callable[[], dict[str, np.ndarray]]) -> None:
+        if self.taken is None:
+            self.states.append({name: one.copy() for name, one in state().items()})
+
+
+@pytest.mark.parametrize(
+    ("size", "changes"),
+    [
+        *product(
+            [16, "full"],
+            [
+                {},
+                {"early_stopping": 0.2, "lr": 0.1, "epochs": 60},
+                {"loss_threshold": 0.7},
+                {"tolerance": 0.01},
+            ],
+        )
+    ],
+)
+def test_a_training_goes_on_from_any_of_its_states_also_from_the_last(
+    size: int | str, changes: dict[str, Any]
+) -> None:
+    rows, kept, told = rows_for("cross_entropy", 120), Keeps(), list[int]()
+    ours = settings(**{"lr": 0.02, "epochs": 25, "batch_size": size} | changes)
+    whole = fit(rows, ours, "cross_entropy", kept=kept)
+    assert len(kept.states) == len(whole.history) - 1  # what has ended is not kept
+    for state in kept.states:
+        kept.taken = state
+        told.clear()
+        found = fit(rows, ours, "cross_entropy", callback=lambda *of: told.append(1), kept=kept)
+        assert len(told) == len(whole.history) - len(state["history"])
+        assert bytes_of(found) == bytes_of(whole)
+
+
+def test_a_training_of_numbers_goes_on_too() -> None:
+    rows, kept = rows_for("mse", 200), Keeps()
     rows = ArrayRows(rows.X, 1000 * rows.y)
-    ours = settings(epochs=30)
-    states: list[dict[str, np.ndarray]] = []
-
-    class Keeps:
-        def read(self) -> dict[str, np.ndarray] | None:
-            return states[12] if states else None
-
-        def write(self, state: Callable[[], dict[str, np.ndarray]]) -> None:
-            states.append({name: one.copy() for name, one in state().items()})
-
-    whole = fit(rows, ours, "mse", kept=Keeps())
-    assert bytes_of(fit(rows, ours, "mse", kept=Keeps())) == bytes_of(whole)
+    whole = fit(rows, settings(epochs=30), "mse", kept=kept)
+    kept.taken = kept.states[12]
+    assert bytes_of(fit(rows, settings(epochs=30), "mse", kept=kept)) == bytes_of(whole)
 
 
 @pytest.mark.slow
