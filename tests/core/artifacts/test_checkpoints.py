@@ -201,7 +201,7 @@ def test_a_killed_stage_goes_on_where_it_was(
     command = [sys.executable, "-m", "pipeline", "train", "breast_cancer", "network"]
     env = {"PYTHONPATH": str(ROOT), "PATH": ""}
     model = layout.model("breast_cancer", "network")
-    outputs = [model, layout.layers(model), layout.history("breast_cancer", "network")]
+    outputs = [model, layout.beside(model, "network"), layout.history("breast_cancer", "network")]
     subprocess.run(command, check=True, env=env)
     whole = [path.read_bytes() for path in outputs]
     kept = layout.checkpoint("breast_cancer", "network", "*")
