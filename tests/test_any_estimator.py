@@ -73,6 +73,13 @@ def table_of(kind: str) -> pd.DataFrame:
         X, y = load_iris(return_X_y=True)
         names = np.array(["virginica", "setosa", "versicolor"])
         table = pd.DataFrame(X, columns=[*"dbca"]).assign(y=names[y]).drop_duplicates()
+    elif kind == "apart":  # two clusters, and nothing between them
+        y = np.repeat([0, 1], 60)
+        X = np.random.default_rng(0).normal(size=(120, 2)) / 20 + np.where(y, 1, -1)[:, None]
+        table = pd.DataFrame(X, columns=[*"ba"]).assign(y=np.array(["out", "in"])[y])
+    elif kind == "gap":
+        x = np.random.default_rng(0).permutation([*np.linspace(0, 1, 50), *np.linspace(9, 10, 50)])
+        table = pd.DataFrame({"a": x, "y": 3 + x**2})
     elif kind == "two":
         X, y = make_classification(
             120, 4, n_informative=3, n_redundant=0, class_sep=0.8, flip_y=0.1, random_state=3
@@ -88,7 +95,7 @@ def table_of(kind: str) -> pd.DataFrame:
 def declare(kind: str) -> None:
     table = table_of(kind)
     table.to_csv("data/raw/many.csv", index=False)
-    text = kind in ("several", "two")
+    text = kind in ("several", "two", "apart")
     columns = {name: {"dtype": "float64"} for name in table} | {
         "y": {"dtype": "str" if text else "float64"}
     }
@@ -98,7 +105,7 @@ def declare(kind: str) -> None:
     judged: dict[str, Any] = {"metric": "accuracy" if text else "mse"}
     if text:
         judged["classes"] = ["setosa", "versicolor", "virginica"]
-    if kind == "two":
+    if kind in ("two", "apart"):
         judged |= {"classes": ["out", "in"], "positive": "in", "threshold": 0.5}
     content = yaml.load(layout.PARAMS.read_text())
     content["datasets"] = {
@@ -284,6 +291,7 @@ def test_the_table_is_scikit_learns_list() -> None:
     [
         ("two", "AdaBoostClassifier", {"n_estimators": 10}),
         ("two", "KNeighborsClassifier", {"n_neighbors": 4}),  # ties at 0.5
+        ("two", "KNeighborsClassifier", {"n_neighbors": 20}),  # ties at 0.35
         ("several", "HistGradientBoostingClassifier", {"max_iter": 10}),
         ("number", "RandomForestRegressor", {"n_estimators": 10}),
         ("logged", "KernelRidge", {"kernel": "rbf"}),
@@ -294,6 +302,10 @@ def test_mlflows_model_says_what_predict_says(
 ) -> None:
     split_of(kind)
     line(estimator, params)
+    if params.get("n_neighbors") == 20:
+        text = layout.PARAMS.read_text()
+        assert text.count("threshold: 0.5") == 1
+        layout.PARAMS.write_text(text.replace("threshold: 0.5", "threshold: 0.35"))
     for command in ("train many one", "evaluate many", "report"):
         assert run(command)[0] == 0
     rows = table_of(kind).drop(columns="y")
@@ -312,6 +324,10 @@ def test_mlflows_model_says_what_predict_says(
     assert model.feature_names_in_.tolist() == [*rows]
     if "class" in out:
         assert model.predict(rows).tolist() == out["class"].tolist()
+        if params.get("n_neighbors") == 20:
+            ties = np.isclose(out["probability_in"], 0.35)
+            assert ties.sum() > 3
+            assert {*out["class"][ties]} == {"in"}
         assert sorted(model.classes_) == sorted({*table_of(kind)["y"]})
         of = ["in"] if kind == "two" else load_params().dataset("many").evaluate.classes or []
         for name in of:
@@ -351,6 +367,23 @@ def train_md5() -> str:
         ({"estimator": "BaggingRegressor", "params": {"estimator": "Ridge"}}, "another estimator"),
         ({"estimator": "StackingRegressor"}, "is made of other estimators"),
         ({"estimator": "VotingRegressor"}, "is made of other estimators"),
+        ({"estimator": "TransformedTargetRegressor"}, "is made of other estimators"),
+        ({"estimator": "GridSearchCV"}, "GridSearchCV is made of other estimators"),
+        ({"estimator": "sklearn.linear_model.Ridge"}, "expected its name alone; write Ridge"),
+        ({"estimator": "sklearn.svm.SVC"}, "SVC cannot do task: regression (did you mean SVR?)"),
+        ({"estimator": "LogisticRegression"}, "LogisticRegression cannot do task: regression\n"),
+        (
+            {"estimator": "KNeighborsRegressor", "params": {"algorithm": "x"}},
+            "expected a str among {'auto', 'ball_tree', 'brute', 'kd_tree'}, got 'x'",
+        ),
+        (
+            {"estimator": "KNeighborsRegressor", "params": {"weights": "x"}},
+            "params.weights: expected a str among {'distance', 'uniform'} or None, got 'x'",
+        ),
+        (
+            {"estimator": "LinearSVR", "params": {"fit_intercept": "x"}},
+            "params.fit_intercept: expected true or false, got 'x'",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_is_refused_with_its_key(
@@ -362,7 +395,7 @@ def test_a_line_that_cannot_be_is_refused_with_its_key(
     assert code == 2
     [text] = message.splitlines()
     assert text.startswith("error: params: params.yaml: models.sklearn.many-one.")
-    assert said in text
+    assert said in f"{text}\n"
 
 
 @pytest.mark.parametrize(
@@ -588,6 +621,66 @@ def test_a_sweep_that_cannot_be_is_refused(
     code, text = run(f"sweep many one {argument}")
     assert code == 2
     assert said in text
+
+
+def test_a_sweep_tells_whole_numbers_from_others_and_goes_on_past_what_fails(
+    split_of: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    split_of("number")
+    line("ExtraTreesRegressor", {"n_estimators": 10, "max_features": 1})
+    code, said = run("sweep many one params.max_features=1,1.0 --apply")
+    assert code == 0, said
+    with Path("data/sweeps/many-one/1/table.csv").open() as file:
+        rows = {row["params.max_features"]: row for row in csv.DictReader(file)}
+    assert {name: row["current"] for name, row in rows.items()} == {"1": "1", "1.0": "0"}
+    for value in (1, 1.0):
+        best = expected_in_training(
+            "ExtraTreesRegressor", {"n_estimators": 10, "max_features": value}
+        )
+        assert float(rows[str(value)]["cv_mse"]) == pytest.approx(best, rel=1e-8)
+    assert next(iter(rows)) == "1.0"
+    assert "max_features: 1.0" in layout.PARAMS.read_text()
+
+    line("KNeighborsRegressor", {})
+    code, said = run("sweep many one params.n_neighbors=3,5000")
+    assert code == 0, said
+    assert "params.n_neighbors: 5000: " in said
+    assert "give it other params, or take another estimator" in said
+    code, said = run("sweep many one params.n_neighbors=3..4000 --trials 3")
+    assert code == 0, said
+    line("KNeighborsRegressor", {"n_neighbors": 5000})
+    code, said = run("sweep many one params.n_neighbors=4000")
+    assert code == 2
+    assert said.endswith(
+        "error: sweep: every point failed, as the warnings say; take other values\n"
+    )
+
+    line("RidgeCV", {})
+    code, said = run("sweep many one params.alphas=[0.1,1.0],[1000.0] --apply")
+    assert code == 0, said
+    assert load_params().model_of("many", "one").params["params.alphas"] == [0.1, 1.0]
+
+
+@pytest.mark.parametrize("kind", ["apart", "gap"])
+def test_a_model_that_knows_nothing_far_from_its_rows_is_shown_and_predicts(
+    kind: str, split_of: Any, run: Run
+) -> None:
+    split_of(kind)
+    both = {"apart": "RadiusNeighborsClassifier", "gap": "RadiusNeighborsRegressor"}
+    line(both[kind], {"radius": 0.5})
+    for command in ("train many one", "evaluate many", "report"):
+        code, said = run(command)
+        assert code == 0, said
+    table_of(kind).drop(columns="y")[:3].to_csv("new.csv", index=False)
+    code, said = run("predict many new.csv --model one -o out.csv")
+    assert code == 0, said
+    assert len(pd.read_csv("out.csv")) == 3
+    line(both[kind], {"radius": 1e-9})
+    assert run("train many one")[0] == 0
+    code, said = run("evaluate many")
+    assert code == 2
+    assert said.endswith("; give it other params, or take another estimator\n")
 
 
 OWN = """

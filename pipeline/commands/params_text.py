@@ -148,9 +148,16 @@ def spliced(text: str, splices: Sequence[Splice], expected: Any) -> str:
     for start, end, new in sorted(splices, reverse=True):
         result = result[:start] + new + result[min(end, before) :]
         before = start
-    if parse_params(result, str(layout.PARAMS)).model_dump() != expected:
+    if _typed(parse_params(result, str(layout.PARAMS)).model_dump()) != _typed(expected):
         raise ValueError("it says something else")
     return result
+
+
+def _typed(content: Any) -> Any:
+    """The content with the type of each value beside it: 1, 1.0 and true are equal otherwise."""
+    if isinstance(content, dict):
+        return {key: _typed(value) for key, value in content.items()}
+    return [*map(_typed, content)] if isinstance(content, list) else (type(content), content)
 
 
 class _File:

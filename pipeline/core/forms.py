@@ -19,7 +19,9 @@ from pipeline.core.tables import Array
 
 Activation = Literal["relu", "tanh", "sigmoid"]
 EPS = float(np.finfo(float).eps)
+TIED = 64 * EPS  # of a probability: through a logit it loses up to 20 of these
 AT_ONCE = 1024  # rows that an estimator predicts together
+OTHERWISE = "give it other params, or take another estimator"
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ class Estimator:
         z = self._z(X)
         strange = int((~np.isfinite(z.reshape(len(z), -1))).any(axis=1).sum())
         if strange:
-            raise PipelineError(f"{self.name} predicts no number for {strange} of {len(z)} rows")
+            raise PipelineError(
+                f"{self.name} predicts no number for {strange} of {len(z)} rows; {OTHERWISE}"
+            )
         return z
 
     def _z(self, X: Array) -> Array:
@@ -147,22 +151,27 @@ class Estimator:
     def by_row(self, X: Array) -> Array:
         """z, whose digits do not hang on how many rows there are; nan of rows not finite.
 
-        Rows are predicted so many at a time, with zeros behind the last.
+        Rows are predicted so many at a time; of the last block some are predicted again.
         """
         known = np.flatnonzero(np.isfinite(X).all(axis=1))
-        found = []
-        for begin in range(0, max(len(known), 1), AT_ONCE):
+        classes = len(getattr(self.estimator, "classes_", ()))
+        z = np.full((len(X), classes) if classes > 2 else len(X), np.nan)
+        for begin in range(0, len(known), AT_ONCE):
             rows = known[begin : begin + AT_ONCE]
-            block = np.zeros((AT_ONCE, X.shape[1]))
-            block[: len(rows)] = X[rows]
-            found.append(self._z(block)[: len(rows)])
-        known_z = np.concatenate(found)
-        z = np.full((len(X), *known_z.shape[1:]), np.nan)
-        z[known] = known_z
+            z[rows] = self._z(X[np.resize(rows, AT_ONCE)])[: len(rows)]
         return z
 
 
 Form = Linear | Layers | Estimator
+
+
+def least(threshold: float) -> float:
+    """The least probability at which label 1 is predicted: a threshold, less what rounding takes.
+
+    Of an estimator's probabilities many meet a threshold exactly; as logits, or as a mean of votes,
+    they may come out some digits of the last place below it.
+    """
+    return threshold * (1 - TIED)
 
 
 def read_estimator(name: str, content: bytes) -> Estimator:
@@ -189,8 +198,8 @@ def of_estimator(what: str) -> Iterator[None]:
     except (PipelineError, MemoryError):
         raise
     except Exception as error:  # what an estimator raises is not foreseeable
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise PipelineError(f"{what}: {said[:300]}") from None
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise PipelineError(f"{what}: {said[:300]}; {OTHERWISE}") from None
 
 
 def layers_of(arrays: dict[str, Array], activation: str) -> Layers:

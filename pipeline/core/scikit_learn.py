@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from inspect import Parameter, isclass, signature
+from itertools import compress
+from numbers import Integral, Real
 from typing import Any
 
 from pipeline.core.errors import PipelineError
@@ -176,6 +178,13 @@ TYPES: dict[str, tuple[str, ...]] = {
 }
 _OTHERS = ("estimator", "estimators", "final_estimator", "regressor", "transformer")
 OF_OTHERS = "is made of other estimators, which a line cannot name; take one of those by itself"
+# Beside those whose signature says it; some are no estimators of the tables.
+_MADE_OF_OTHERS = (
+    *("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"),
+    *("Pipeline", "FeatureUnion", "ColumnTransformer", "FrozenEstimator"),
+    "TransformedTargetRegressor",
+)
+_BOOL = r"an instance of 'bool'( or an instance of 'numpy\.bool_?')?"  # as scikit-learn says it
 _PROBABLE = "LogisticRegression"
 
 
@@ -190,14 +199,28 @@ def trusted(name: str) -> list[str]:
 def unknown(name: str, task: Task, packages: Sequence[str]) -> str:
     """That there is no such estimator, or it is of the other task; or nothing. Imports nothing."""
     ours, other = MODULES[task], MODULES["regression" if task != "regression" else "classification"]
+    if name in _MADE_OF_OTHERS:
+        return f"{name} {OF_OTHERS}"
     if name in ours or name in packages:
         return ""
     if name in other:
-        return f"{name} cannot do task: {task}{nearest(name, ours)}"
+        return f"{name} cannot do task: {task}{_counterpart(name, ours)}"
+    last = name.rpartition(".")[2]
+    if name.startswith("sklearn.") and last in [*ours, *other, *_MADE_OF_OTHERS]:
+        return unknown(last, task, ()) or f"{name}: expected its name alone; write {last}"
     hint = nearest(name, [*ours, *packages])
     if re.fullmatch(DOTTED, name):
         return f"{name} is not under packages{hint}; add it there, or take one of scikit-learn's"
     return f"expected the name of an estimator of scikit-learn, got {name}{hint}"
+
+
+def _counterpart(name: str, ours: Mapping[str, str]) -> str:
+    """The estimator of the same method for the other task, as a hint; or nothing."""
+    for ends in (("Classifier", "Regressor"), ("SVC", "SVR")):
+        for of, to in (ends, ends[::-1]):
+            if name.endswith(of) and (found := name.removesuffix(of) + to) in ours:
+                return f" (did you mean {found}?)"
+    return ""
 
 
 def estimator_class(name: str) -> Any:
@@ -278,12 +301,13 @@ def made(params: Mapping[str, Value]) -> Any:
 def defaults(name: str) -> dict[str, Value]:
     """The params that a line may give an estimator, with what they are where it does not."""
     found = estimator_class(name)
-    plain = (bool, int, float, str, type(None))
-    return {
+    plain = (bool, int, float, str, tuple, type(None))
+    every = {
         param: 0 if param == "random_state" else one.default
         for param, one in _signature(found).items()
         if isinstance(one.default, plain) and param not in (*_OTHERS, "n_jobs")
     }
+    return {k: [*one] if isinstance(one, tuple) else one for k, one in every.items()}
 
 
 def problems(name: str, params: Mapping[str, Value], task: Task | None = None) -> Iterator[str]:
@@ -344,9 +368,18 @@ def _unfit(
         elif param in constraints:
             from sklearn.utils._param_validation import validate_parameter_constraints
 
-            one = {param: constraints[param]}, {param: value}
+            one = {param: _of_plain(constraints[param])}, {param: value}
             if said := _refusal(validate_parameter_constraints, *one, caller_name=name):
                 yield f"{where}: {said}"
+
+
+def _of_plain(constraints: Any) -> Any:
+    """Those of a param's constraints that a line can meet, which functions and classes cannot."""
+    if not isinstance(constraints, list):
+        return constraints
+    types = (Real, Integral, bool, str, list, tuple)
+    fit = (one in types or not (callable(one) or hasattr(one, "methods")) for one in constraints)
+    return [*compress(constraints, fit)] or constraints
 
 
 def _refusal(check: Any, *arguments: Any, **named: Any) -> str:
@@ -359,8 +392,16 @@ def _refusal(check: Any, *arguments: Any, **named: Any) -> str:
         if said is None:
             return text
         expected = re.sub(r"<class '([^']+)'>", r"\1", said[2])
+        expected = re.sub(r"\{([^{}]+)\}", _sorted, expected)  # of a set
+        expected = re.sub(_BOOL, "true or false", expected)
+        expected = re.sub(r"an instance of '(\w+)'", r"\1", expected)
+        expected = re.sub(r"an array-like|\btuple\b", "a list", expected)
         return f"expected {expected}, got {said[3]}"
     return ""
+
+
+def _sorted(braces: re.Match[str]) -> str:
+    return f"{{{', '.join(sorted(braces[1].split(', ')))}}}"
 
 
 def _signature(found: Any) -> dict[str, Parameter]:

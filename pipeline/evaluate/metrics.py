@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.artifacts.evaluated import Scores
+from pipeline.core.forms import least
 from pipeline.core.preprocessing import is_constant
 from pipeline.core.settings.evaluate import Metric
 from pipeline.core.tables import Array
@@ -59,7 +60,7 @@ def classification_scores(
     dict
         `recall_NAME` is None where y has no row of the class, roc_auc where it has one class only.
     """
-    label = (sigmoid(z) >= threshold).astype(float)
+    label = predicted_labels(z, threshold).astype(float)
     found = int(np.sum((y == positive) & (label == positive)))
     said, is_ = int(np.sum(label == positive)), int(np.sum(y == positive))
     return {
@@ -89,7 +90,7 @@ def predicted_labels(z: Array, threshold: float | None) -> NDArray[np.intp]:
     if z.ndim == 2:
         best: NDArray[np.intp] = z.argmax(axis=1)
         return best
-    return (sigmoid(z) >= (threshold or 0.5)).astype(np.intp)
+    return (sigmoid(z) >= least(threshold or 0.5)).astype(np.intp)
 
 
 def scores_of_several(y: Array, z: Array, classes: Sequence[str]) -> Scores:

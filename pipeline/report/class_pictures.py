@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.preprocessing import standardized, thinned
 from pipeline.core.tables import Array
 from pipeline.core.text import escape_formula
@@ -46,10 +47,16 @@ def draw_boundary(d: Gathered, t: Texts) -> Drawn:
 
 
 def _border(d: Gathered, name: str, ends: Sequence[Array], axes: Axes) -> tuple[Array, Array]:
-    """The points of the lines on which a model changes its answer, nan between two lines."""
+    """The points of the lines on which a model changes its answer, nan between two lines.
+
+    A model without an answer somewhere on the grid has no line.
+    """
     x, y = np.meshgrid(*ends)
     grid = np.column_stack([x.ravel(), y.ravel()])
-    z = d.models[name].predict(standardized(grid, d.mean, d.scale))
+    try:
+        z = d.models[name].predict(standardized(grid, d.mean, d.scale))
+    except PipelineError:  # some point is too far from all rows for it
+        return np.full(1, np.nan), np.full(1, np.nan)
     threshold = d.judged[name].threshold or 0.5
     margins = [z - np.log(threshold / (1 - threshold))]
     if z.ndim == 2:

@@ -8,6 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.preprocessing import standardized, thinned
 from pipeline.core.tables import Array
 from pipeline.figures.canvas import Drawn, add_legend, near, panels, short
@@ -114,10 +115,13 @@ def _lines(d: Gathered) -> list[str]:
 
 
 def _curve(d: Gathered, name: str, ends: Array) -> tuple[Array, Array]:
-    """What a model says of the one feature between two ends."""
+    """What a model says of the one feature between two ends; nan where it has none for some."""
     model = d.models[name]
     x = np.linspace(ends[0], ends[-1], 2 if len(model.weights) and not d.learned else CURVE)
-    return x, model.predict(standardized(x[:, None], d.mean, d.scale))
+    try:
+        return x, model.predict(standardized(x[:, None], d.mean, d.scale))
+    except PipelineError:  # some point is too far from all rows for it
+        return x, np.full(len(x), np.nan)
 
 
 def _equation(t: Texts, d: Gathered, name: str) -> str:

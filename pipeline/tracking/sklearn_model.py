@@ -25,7 +25,7 @@ from pipeline.core.columns import (
     known,
 )
 from pipeline.core.dates import A_DAY, CYCLES, MOMENT, Cycle
-from pipeline.core.forms import layers_of, read_estimator
+from pipeline.core.forms import layers_of, least, read_estimator
 from pipeline.core.scikit_learn import distribution, trusted
 from pipeline.tracking.entry import Fitted
 
@@ -118,7 +118,7 @@ def as_estimator(model: Fitted) -> "BaseEstimator":
     frozen = FrozenEstimator(pipeline)
     around = FixedThresholdClassifier(
         frozen,
-        threshold=model.threshold,
+        threshold=least(model.threshold) if model.estimator else model.threshold,
         pos_label=_labels(model)[1],
         response_method="predict_proba",
     )

@@ -4,10 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from pipeline.core.forms import Layers, Linear, digest, layers_of
+from pipeline.core.forms import Estimator, Layers, Linear, digest, layers_of, least
 from pipeline.core.tables import Array
+from pipeline.evaluate.metrics import predicted_labels
 
 ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 
@@ -50,6 +52,36 @@ def test_digits_of_a_row_do_not_hang_on_the_rows_beside_it(
         assert together.shape == (101, *outputs)
         for rows in (slice(0, 1), slice(7, 9), slice(50, 101)):
             assert form.by_row(X[rows]).tobytes() == together[rows].tobytes()
+
+
+@pytest.mark.parametrize("threshold", np.arange(1, 20) / 20)
+@pytest.mark.parametrize("n", [10, 20, 7])
+def test_label_1_is_predicted_from_the_threshold_on(threshold: float, n: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 2))
+    one = KNeighborsClassifier(n).fit(X, (X[:, 0] + rng.normal(size=1000) > 0).astype(int))
+    rows = rng.normal(size=(1000, 2))
+    votes = np.rint(one.predict_proba(rows)[:, 1] * n)
+    form = Estimator("KNeighborsClassifier", one)
+    expected = 20 * votes >= round(20 * threshold) * n  # in whole numbers
+    for z in (form(rows), form.by_row(rows)):
+        np.testing.assert_array_equal(predicted_labels(z, threshold), expected)
+    np.testing.assert_array_equal(one.predict_proba(rows)[:, 1] >= least(threshold), expected)
+
+
+def test_rows_are_predicted_beside_rows_alone() -> None:
+    """No row of another place is asked for, of which an estimator may know nothing."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 40)
+    X = rng.normal(size=(120, 2)) / 20 + np.array([[-1, -1], [1, 1], [1, -1]])[y]
+    form = Estimator("", RadiusNeighborsClassifier(0.5).fit(X, y))
+    expected = form(X)
+    assert form.by_row(X).tobytes() == form.by_row(np.tile(X, (20, 1)))[:120].tobytes()
+    np.testing.assert_allclose(form.by_row(X), expected, rtol=1e-12)
+    unknown = np.full((2, 2), np.nan)
+    assert np.isnan(form.by_row(unknown)).all()
+    assert form.by_row(unknown).shape == (2, 3)
+    assert form.by_row(X[:0]).shape == (0, 3)
 
 
 def test_arrays_make_the_same_network_again() -> None:

@@ -99,6 +99,8 @@ def sweep(
     if interrupted:
         raise KeyboardInterrupt
     if ranking.best is None:
+        if TRAINERS[wanted.trainer].form == "sklearn":
+            raise PipelineError("every point failed, as the warnings say; take other values")
         failure = PipelineError("every point diverged; lower lr")
         failure.exit_code = Diverged.exit_code
         raise failure

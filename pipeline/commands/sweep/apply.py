@@ -111,7 +111,7 @@ def _splices(text: str, place: Place, values: Mapping[str, Value]) -> list[Splic
 
 def _written(value: Value, node: Any, text: str) -> str:
     """A value in the style of the one in whose place it stands."""
-    if not isinstance(value, list) or node.flow_style:
+    if not isinstance(value, list) or not isinstance(node.value, list) or node.flow_style:
         return shown(value)
     ends = "\r\n" if "\r\n" in text else "\n"
     return f"{ends}{' ' * node.start_mark.column}".join(f"- {one}" for one in value)

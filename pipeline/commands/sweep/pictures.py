@@ -67,7 +67,7 @@ def draw(ranking: Ranking, param: str) -> str:
         axes.set(xlabel=param, ylabel=metric)
         svg = finish(canvas, f"{bench.dataset}-{bench.model}-{param}")
     finding = f"{metric} by {param}: best {y[0]:.4g} at {listed(ranking.swept(points[0]))}"
-    diverged = f"; {len(lost)} of {len(ranking.points)} points diverged" if lost else ""
+    diverged = f"; {len(lost)} of {len(ranking.points)} points {bench.lost}" if lost else ""
     return alone(svg, finding + diverged)
 
 

@@ -1,6 +1,7 @@
 """The points of a sweep, each measured on the same folds of the training rows."""
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -9,16 +10,16 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.commands.sweep.space import LOGARITHMIC, Range, Space, shown
+from pipeline.commands.sweep.space import LOGARITHMIC, Range, Space, listed, shown
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, Scores
 from pipeline.core.artifacts.splits import read_split
-from pipeline.core.errors import Diverged, PipelineError
+from pipeline.core.errors import Diverged, PipelineError, PipelineWarning
 from pipeline.core.files import md5
 from pipeline.core.params import Params
 from pipeline.core.settings.models import Wanted
 from pipeline.core.tables import Array, read_table
-from pipeline.core.trainers import Value
+from pipeline.core.trainers import TRAINERS, Value
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.judge import Judge
 from pipeline.evaluate.scores import Folds, compared_by, cross_validated, fold_scores
@@ -39,7 +40,7 @@ class Point:
     params : dict
         All that reach the trainer.
     folds : dict
-        The score of each fold, by metric; empty where it diverged.
+        The score of each fold, by metric; empty where it diverged, or an estimator failed.
     scores : dict
         Mean, sd and interval over the folds, as evaluate names them (cv_mse, cv_mse_sd, ...).
     units : ndarray
@@ -50,6 +51,11 @@ class Point:
     folds: Folds
     scores: Scores
     units: Array
+
+
+def key_of(params: Mapping[str, Value]) -> tuple[str, ...]:
+    """What tells params apart: 1 is not 1.0."""
+    return tuple(map(shown, params.values()))
 
 
 class Bench:
@@ -111,10 +117,20 @@ class Bench:
             before the same point again.
         """
         params = self.current | dict(changes)
-        key = tuple(map(shown, params.values()))
+        key = key_of(params)
         if key not in self.points:
             self.points[key] = Point(params, *self._judged(params))
         return self.points[key]
+
+    def named(self, params: Mapping[str, Value]) -> str:
+        """What of these params is not current; or the current ones."""
+        changed = {k: v for k, v in params.items() if shown(v) != shown(self.current[k])}
+        return listed(changed) or "the current params"
+
+    @property
+    def lost(self) -> str:
+        """What is said of a point without scores."""
+        return "failed" if TRAINERS[self.trainer].form == "sklearn" else "diverged"
 
     @np.errstate(over="ignore", invalid="ignore")  # judged where scores are rounded
     def _judged(self, params: Mapping[str, Value]) -> tuple[Folds, Scores, Array]:
@@ -123,9 +139,12 @@ class Bench:
         try:
             held = cross_validate(self.trainer, params, raw, y, self.cuts, wanted, classes)
         except PipelineError as error:
-            if error.exit_code == Diverged.exit_code:
-                return {}, {}, np.empty(0)
-            raise
+            if error.exit_code != Diverged.exit_code:
+                if TRAINERS[self.trainer].form != "sklearn":
+                    raise
+                # it takes no more than some of its values with each other, or with these rows
+                warnings.warn(f"{self.named(params)}: {error}", PipelineWarning, stacklevel=2)
+            return {}, {}, np.empty(0)
         sure = self.params.intervals.confidence
         try:
             by_fold = fold_scores(held, y, settings)

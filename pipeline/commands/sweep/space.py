@@ -6,12 +6,15 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from pydantic import ValidationError
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.scikit_learn import params_of_estimator, problems
+from pipeline.core.settings.block import faults
 from pipeline.core.settings.models import Wanted
 from pipeline.core.settings.network import settings_form
+from pipeline.core.settings.scikit_learn import EstimatorLine
 from pipeline.core.text import load_yaml, nearest
 from pipeline.core.trainers import OF_ESTIMATOR, TRAINERS, Value
 
@@ -61,7 +64,10 @@ class Space(NamedTuple):
 
     def asks_for(self, params: Mapping[str, Value]) -> bool:
         """Whether each param that has a list of values has one of them."""
-        return all(isinstance(a, Range) or params[name] in a for name, a in self.axes.items())
+        return all(
+            isinstance(axis, Range) or shown(params[name]) in map(shown, axis)
+            for name, axis in self.axes.items()
+        )
 
 
 def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = None) -> Space:
@@ -114,16 +120,14 @@ def parse_space(arguments: Sequence[str], model: Wanted, trials: int | None = No
 
 
 def shown(value: Value) -> str:
-    """A value as one would type it, exactly.
+    """A value as one would type it, exactly: of 1 and 1.0 an estimator may make two things.
 
     >>> values = 10.0, 1e-05, 0.1, 0.123456789, 100, "full", [16, 8], None, True
     >>> [shown(v) for v in values]
-    ['10', '1e-05', '0.1', '0.123456789', '100', 'full', '[16, 8]', 'null', 'true']
+    ['10.0', '1e-05', '0.1', '0.123456789', '100', 'full', '[16, 8]', 'null', 'true']
     """
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return str(value)
 
 
@@ -140,14 +144,15 @@ def _axis(name: str, text: str, model: Wanted) -> Axis:
     argument = f"{name}={text}"
     if ends := re.fullmatch(r"([^,]+?)\.\.([^,]+)", text):
         low, high = (_value(name, end, model, argument) for end in ends.groups())
-        if not (isinstance(low, float | int) and isinstance(high, float | int)):
+        bools = isinstance(low, bool) or isinstance(high, bool)
+        if bools or not (isinstance(low, float | int) and isinstance(high, float | int)):
             raise _refusal(argument, f"a range is of numbers; write {name}=A,B")
         if low >= high:
             raise _refusal(argument, "the lower end of a range comes first, as in lr=0.001..1")
         return Range(low, high)
     values = tuple(_value(name, one, model, argument) for one in _parts(text))
     for k, value in enumerate(values):
-        if value in values[:k]:
+        if shown(value) in map(shown, values[:k]):
             raise _refusal(argument, f"{shown(value)} is given twice")
     return values
 
@@ -200,6 +205,12 @@ def _checked(name: str, value: Value, model: Wanted) -> Value:
     if name == "estimator":
         raise ValueError("each estimator has a line of its own under models.sklearn")
     estimator = str(model.params["estimator"])
+    if name.startswith(OF_ESTIMATOR):
+        own = {"estimator": estimator, "params": {name.removeprefix(OF_ESTIMATOR): value}}
+        try:
+            EstimatorLine.model_validate(own)
+        except ValidationError as error:
+            raise ValueError(faults(error, EstimatorLine, "")) from None
     for problem in problems(estimator, params_of_estimator(model.params | {name: value})):
         raise ValueError(problem)
     return value

@@ -10,7 +10,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from pipeline.commands.results import interval, number
-from pipeline.commands.sweep.search import REPEATS, Bench, Point
+from pipeline.commands.sweep.search import REPEATS, Bench, Point, key_of
 from pipeline.commands.sweep.space import Space, shown
 from pipeline.core.artifacts.evaluated import Comparison
 from pipeline.core.files import write_text
@@ -50,11 +50,12 @@ class Ranking:
     @property
     def current(self) -> Point:
         """The params that params.yaml has."""
-        return next(point for point in self.points if point.params == self.bench.current)
+        return next(filter(self._is_current, self.points))
 
     def changes(self) -> dict[str, Value]:
         """What the winner has that params.yaml has not."""
-        return {k: v for k, v in self.swept(self.points[0]).items() if v != self.bench.current[k]}
+        now, swept = self.bench.current, self.swept(self.points[0])
+        return {k: v for k, v in swept.items() if shown(v) != shown(now[k])}
 
     def swept(self, point: Point) -> dict[str, Value]:
         """The params of a point that the sweep is about."""
@@ -90,7 +91,8 @@ class Ranking:
         found = f"{metric} {number(self.points[0].scores[self.bench.score])}"
         if not self.changes():
             return f"best: {winner}, the current params ({found})"
-        versus, follows = "the current params diverge", "; --apply writes it to params.yaml"
+        versus = f"the current params {self.bench.lost}"
+        follows = "; --apply writes it to params.yaml"
         if self.current.folds:
             c = self._against_current()
             follows += "" if c.words in SAID else " all the same"
@@ -143,9 +145,12 @@ class Ranking:
         writer.writerow([*self.space.axes, "current", "diverged", *names])
         for point in self.points:
             swept = map(shown, self.swept(point).values())
-            kind = int(point.params == self.bench.current), int(not point.folds)
+            kind = int(self._is_current(point)), int(not point.folds)
             writer.writerow([*swept, *kind, *map(point.scores.get, names)])
         return buffer.getvalue()
+
+    def _is_current(self, point: Point) -> bool:
+        return key_of(point.params) == key_of(self.bench.current)
 
     def _about(self) -> str:
         scheme, bench = self.bench.scheme, self.bench
@@ -162,10 +167,10 @@ class Ranking:
         )
 
     def _row(self, point: Point, others: Sequence[str]) -> list[str]:
-        mark = "current" if point.params == self.bench.current else ""
+        mark = "current" if self._is_current(point) else ""
         swept = [*map(shown, self.swept(point).values())]
         if not point.folds:
-            return [*swept, "diverged", *[""] * (len(others) + 2), mark]
+            return [*swept, self.bench.lost, *[""] * (len(others) + 2), mark]
         score = self.bench.score
         names = [score, f"{score}_sd", *(f"{score.split('_')[0]}_{name}" for name in others)]
         mean, sd, *more = (number(point.scores.get(name)) for name in names)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.commands.params_text import spliced
 from pipeline.commands.sweep.apply import apply_winner, edited
 from pipeline.core.errors import PipelineError
 from pipeline.core.params import load_params, parse_params
@@ -126,6 +127,38 @@ def test_layers_are_written_to_the_line_of_the_network(before: str, after: str) 
     assert edited(text, "house-deep", changes) == COMMITTED.replace(NETWORK, start + after)
     longer = edited(text, "house-deep", {"hidden": [5, 4, 3]})
     assert parse_params(longer, "").models.network["house-deep"].own["hidden"] == [5, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("{alphas: 2}", [0.5, 1.0], "{alphas: [0.5, 1.0]}"),
+        ("{alphas: [2]}", 1.0, "{alphas: 1.0}"),
+        ("{alphas: 1}", 1.0, "{alphas: 1.0}"),
+        ("\n        alphas: 2\n", [0.5, 1.0], "\n        alphas: [0.5, 1.0]\n"),
+        ("\n        alphas:\n        - 2\n", [0.5, 1.0], "\n        alphas:\n        - 0.5\n"
+         "        - 1.0\n"),
+    ],
+)  # fmt: skip
+def test_a_list_takes_the_place_of_a_number_and_a_number_that_of_a_list(
+    before: str, value: Value, after: str
+) -> None:
+    start = "  sklearn: {}\n"
+    line = "  sklearn:\n    house-one:\n      dataset: house\n      trainer: sklearn\n"
+    line += "      estimator: RidgeCV\n      params: "
+    assert COMMITTED.count(start) == 1
+    text, wanted = (COMMITTED.replace(start, f"{line}{of}\n") for of in (before, after))
+    assert edited(text, "house-one", {"params.alphas": value}) == wanted
+
+
+def test_another_type_is_another_value() -> None:
+    line = "house-one: {dataset: house, trainer: sklearn, estimator: Ridge, params: {alpha: 1}}"
+    text = COMMITTED.replace("  sklearn: {}\n", f"  sklearn:\n    {line}\n")
+    expected = parse_params(text, "").model_dump()
+    assert spliced(text, [], expected) == text
+    expected["models"]["sklearn"]["house-one"]["params"]["alpha"] = 1.0
+    with pytest.raises(ValueError, match="something else"):
+        spliced(text, [], expected)
 
 
 def test_line_ends_stay(workspace: Path) -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from pipeline.commands.sweep.space import Range, Space, parse_space
 from pipeline.core.errors import PipelineError
+from pipeline.core.scikit_learn import defaults, of_line
 from pipeline.core.settings.descent import params_of
 from pipeline.core.settings.models import Wanted
 from pipeline.core.trainers import Value
@@ -69,6 +70,40 @@ def test_lists_are_values_too() -> None:
 def test_a_bad_value_of_a_network_is_named(argument: str, message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         of_network(argument)
+
+
+def of_estimator(name: str, *arguments: str, trials: int | None = None) -> Space:
+    params = of_line(name, {}) | {f"params.{k}": v for k, v in defaults(name).items()}
+    return parse_space(arguments, Wanted("one", "sklearn", params), trials)
+
+
+def test_an_estimator_may_make_two_things_of_one_number() -> None:
+    space = of_estimator("RandomForestRegressor", "params.max_features=1,1.0")
+    assert [*map(repr, space.axes["params.max_features"])] == ["1", "1.0"]
+    one = of_estimator("RandomForestRegressor", "params.max_features=1.0")
+    assert one.asks_for({"params.max_features": 1.0})
+    assert not one.asks_for({"params.max_features": 1})
+
+
+@pytest.mark.parametrize("name", ["MLPRegressor", "MLPClassifier"])
+def test_layers_of_an_estimator_are_swept(name: str) -> None:
+    space = of_estimator(name, "params.hidden_layer_sizes=[8],[16,8]")
+    assert space.axes["params.hidden_layer_sizes"] == ([8], [16, 8])
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("params.max_features=1.0,1.00", r"1\.0 is given twice$"),
+        ("params.max_leaf_nodes=.inf", r"params\.max_leaf_nodes: expected a number, text, true"),
+        ("params.criterion={a: 1}", r"params\.criterion: expected a number, text, true"),
+        ("params.bootstrap=false..true", r"a range is of numbers"),
+        ("params.max_depth=1..true", r"max_depth: expected an int|a range is of numbers"),
+    ],
+)
+def test_a_bad_value_of_an_estimator_is_named(argument: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        of_estimator("RandomForestRegressor", argument, trials=3 if ".." in argument else None)
 
 
 @pytest.mark.parametrize(
