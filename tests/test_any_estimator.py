@@ -40,6 +40,7 @@ from pipeline.core.params import load_params
 from pipeline.core.preprocessing import fit_scaler, standardized
 from pipeline.core.scikit_learn import MODULES, TYPES, trusted
 from pipeline.core.tables import as_arrays, read_table
+from pipeline.core.trainers import Task
 from pipeline.tracking.collect import _Collector
 from pipeline.tracking.entry import Entry
 from pipeline.tracking.provenance import origin
@@ -277,10 +278,11 @@ def test_each_of_scikit_learns_list_is_judged_or_refused_once(
 
 
 def test_the_table_is_scikit_learns_list() -> None:
-    for task, kind in (("classification", "classifier"), ("regression", "regressor")):
+    kinds: dict[Task, str] = {"classification": "classifier", "regression": "regressor"}
+    for task, kind in kinds.items():
         theirs = dict(all_estimators(type_filter=kind))
-        assert {*MODULES[task]} == {*theirs}  # type: ignore[index]
-        for name, module in MODULES[task].items():  # type: ignore[index]
+        assert {*MODULES[task]} == {*theirs}
+        for name, module in MODULES[task].items():
             assert getattr(importlib.import_module(module), name) is theirs[name]
     assert {*TYPES} <= {*CLASSES}
 
