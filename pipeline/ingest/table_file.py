@@ -50,13 +50,8 @@ class TableFile(ABC):
         self.path, self.state = path, state(path)
         self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
 
-    def groups(self, joined: bool = True) -> Iterator[pa.Table]:
+    def groups(self) -> Iterator[pa.Table]:
         """The rows, in tables of the size of a row group; memory does not grow with the file.
-
-        Parameters
-        ----------
-        joined : bool, optional
-            Whether each column is in one piece, for which it is copied.
 
         Raises
         ------
@@ -76,16 +71,14 @@ class TableFile(ABC):
             if self.settled:
                 waiting = [pa.concat_tables([*waiting, self._table(arrays)])]
                 while len(waiting[0]) >= size:
-                    group = waiting[0][:size]
-                    group = group.combine_chunks() if joined else group
-                    waiting = [waiting[0][size:]]  # memory has what is given only once
+                    group, waiting = waiting[0][:size], [waiting[0][size:]]
                     yield group
                     del group
         if not self.lines:
             raise self._refused(f"{self.path}: has a header but no rows; add the data")
         self._refuse_odd()
         if self.settled and len(waiting[0]):
-            yield waiting[0].combine_chunks()
+            yield waiting[0]
 
     @property
     def rejected(self) -> list[Rejected]:

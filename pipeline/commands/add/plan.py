@@ -194,7 +194,7 @@ class _Read:
         self.lines = file.lines
 
     def _groups(self, file: TableFile) -> Iterator[pa.Table]:
-        for group in file.groups(joined=False):
+        for group in file.groups():
             [self.last] = group.slice(len(group) - 1).to_pylist()
             yield group
 
