@@ -7,8 +7,8 @@ and all results are the same bytes. A stage begins when all that it depends on h
 before all others and `track` after them. On a terminal each running stage has a line; what stages
 say stands behind their names. -j 1 is `dvc repro` itself.
 
-Where a stage fails, or Ctrl-C is pressed, no other is begun, those that run are awaited, and the
-exit code is that of `dvc repro`: 255 failed, 252 interrupted.
+Where a stage fails, or Ctrl-C is pressed, no other is begun and those that run are awaited. Exit
+codes are those of `dvc repro`: 255 where a stage failed or was interrupted, 252 between stages.
 """
 
 import os
@@ -18,7 +18,7 @@ from argparse import ArgumentParser, Namespace
 from pipeline.core.errors import PipelineError
 from pipeline.core.run import say
 
-MOST = 1000
+MOST = 100
 
 
 def add_arguments(parser: ArgumentParser) -> None:

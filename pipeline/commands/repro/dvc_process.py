@@ -106,7 +106,8 @@ def fork(plan: Plan, name: str, order: Sequence[str], out: int, err: int) -> int
         return process
     code = FAILED
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         die_with_parent()
         if os.getppid() == parent:
             _take_streams(out, err)

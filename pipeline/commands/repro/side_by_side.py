@@ -70,31 +70,38 @@ class Run:
     def __init__(self, planned: Plan, jobs: int, screen: Screen) -> None:
         self.planned, self.jobs, self.screen = planned, jobs, screen
         self.order = order_of_lock(planned)
-        self.left = planned.behind
+        self.left = [*planned.behind]
         self.waits = awaited([*planned.stages], planned.needs)
         self.ended = planned.stages.keys() - {*planned.behind}
         self.running = list[Process]()
         self.pipes = selectors.DefaultSelector()
-        self.code = 0
+        self.code, self.interrupted = 0, False
 
     def all(self) -> int:
         """Begin, follow and await all; the exit code of the first that failed, or 0."""
         with self._ctrl_c_ends():
-            while True:
-                while self.code == 0 and len(self.running) < self.jobs and self._begin_next():
-                    pass
-                if not self.running:
-                    return self.code
+            self._begin()
+            while self.running:
                 self._follow()
+                self._begin()
+        return self.code or (INTERRUPTED if self.left else 0)
+
+    def _begin(self) -> None:
+        """Begin as many as may run."""
+        while len(self.running) < self.jobs and not (self.code or self.interrupted):
+            if not self._begin_next():
+                break
 
     @contextmanager
     def _ctrl_c_ends(self) -> Iterator[None]:
         """Begin nothing after it; the stages get it from the terminal, as those of dvc do."""
 
         def end(*_: object) -> None:
-            self.code = self.code or INTERRUPTED
+            self.interrupted = True
 
-        before = signal.signal(signal.SIGINT, end)
+        before = signal.getsignal(signal.SIGINT)
+        if before is not signal.SIG_IGN:  # as in the background of a script
+            signal.signal(signal.SIGINT, end)
         try:
             yield
         finally:
