@@ -213,7 +213,7 @@ def test_ctrl_c_ends_all_that_run_and_another_dvc_is_told_who_works(
     assert wait_for(both_train, 300)
     other = clone.run("dvc repro")
     assert other.returncode == 255
-    named = re.search(r"\(PID (\d+)\): \S*pipeline\S* repro -j 2", other.stdout)
+    named = re.search(r"\(PID (\d+)\): .*/pipeline/__main__\.py repro -j 2", other.stdout)
     assert named, other.stdout
     assert int(named[1]) in children(command.pid)
     for process in processes_below(command.pid):  # as a terminal does

@@ -14,7 +14,7 @@ class Screen:
     """The lines of several stages at once."""
 
     def __init__(self) -> None:
-        tqdm.monitor_interval = 0  # a thread, which forks would miss
+        tqdm.monitor_interval = 0  # else DVC's bars begin a thread, which forks would miss
         self._bars = dict[str, tqdm]()
 
     def begin(self, stage: str) -> None:

@@ -31,11 +31,11 @@ def repro(jobs: int) -> int:
     jobs : int
         How many stages may run at once.
     """
+    screen = Screen()
     try:
         planned = plan()
     except (Exception, KeyboardInterrupt) as error:
         return logged(error)
-    screen = Screen()
     for name in planned.stages:
         if name not in planned.behind:
             screen.say(name, f"{OF_DVC}Stage '{name}' didn't change, skipping")
