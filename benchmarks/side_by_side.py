@@ -33,7 +33,7 @@ def table(number: int) -> str:
     generator = np.random.default_rng(number)
     X = generator.normal(size=(ROWS, FEATURES)).round(4)
     y = X @ generator.normal(size=FEATURES) + generator.normal(size=ROWS)
-    targets = [f"{value:.4f}" if number % 2 else ("no", "yes")[value > 0] for value in y]
+    targets = [f"{value:.4f}" if number % 2 else ("no", "yes")[int(value > 0)] for value in y]
     header = ",".join([*(f"x{k}" for k in range(FEATURES)), "y"])
     rows = (",".join([*map(str, x), target]) for x, target in zip(X, targets, strict=True))
     return "\n".join([header, *rows, ""])
