@@ -25,8 +25,8 @@ Run from the folder of dvc.yaml. Usually DVC calls the stages, in order and only
 Exit codes: 0 done; 2 bad input or a bad setting; 3 the training diverged; 130 interrupted.
 """
 COMMANDS = (
-    *("add", "remove", "sync", "predict", "sweep", "run", "schema", "results", "doctor", "verify"),
-    "promote",
+    *("add", "remove", "repro", "sync", "predict", "sweep", "run", "schema", "results", "doctor"),
+    *("verify", "promote"),
 )
 MODULES = {"run": "runs", "schema": "schema_draft"}  # of commands that are not named as theirs
 

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -21,6 +21,7 @@ from pipeline.core.errors import PipelineError
 LOCK = Path("dvc.lock")
 CACHE = Path(".dvc/cache/files/md5")
 STAGE = re.compile(r"(?m)^  (?=\S)")
+PLAIN = re.compile(r"schema: '2\.0'\nstages:\n(?:  (?! *#).*\n)+")
 
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
 
@@ -158,6 +159,36 @@ def without(text: str, names: Collection[str]) -> str:
     head, *stages = STAGE.split(text)
     kept = (one for one in stages if one.partition(":")[0].partition("@")[2] not in names)
     return head + "".join(f"  {stage}" for stage in kept)
+
+
+def with_stage(text: str, entry: str, order: Sequence[str] = ()) -> str:
+    r"""Put in what DVC says of one stage, in place of what stands there of it.
+
+    DVC reads and writes the whole file for that, every stage of it, after each stage.
+
+    Parameters
+    ----------
+    text : str
+        Of a dvc.lock that is whole.
+    entry : str
+        Of a dvc.lock that has that stage alone.
+    order : sequence of str
+        The names of stages as they shall follow each other; others stay before them.
+
+    >>> with_stage("stages:\n  b:\n    1\n", "stages:\n  a:\n    2\n", ["a", "b"])
+    'stages:\n  a:\n    2\n  b:\n    1\n'
+    """
+    head, *stages = STAGE.split(text)
+    places = {name: place for place, name in enumerate(order)}
+    entries = {one.partition(":")[0]: one for one in [*stages, *STAGE.split(entry)[1:]]}
+    names = sorted(entries, key=lambda name: places.get(name, -1))
+    return head + "".join(f"  {entries[name]}" for name in names)
+
+
+def names(lock: Path = LOCK) -> list[str]:
+    """The names of the stages in a dvc.lock that is whole, in the order of the file."""
+    text = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    return [one.partition(":")[0] for one in STAGE.split(text)[1:]]
 
 
 def _stages(lock: Path) -> dict[str, Any]:

@@ -159,6 +159,8 @@ def hand_over(arguments: Sequence[str]) -> int | None:
         The exit code of the stage; None where it has not begun, and has to run here.
     """
     dvc, level = os.getppid(), LEVEL_OF.get(os.environ["DVC_STAGE"].partition("@")[0])
+    if _is_repro(dvc):
+        dvc = _command(dvc)
     closed = None in (sys.stdin, sys.stdout, sys.stderr)
     if level is None or closed or unavailable() or not is_dvc(dvc):
         return None
@@ -184,10 +186,26 @@ def hand_over(arguments: Sequence[str]) -> int | None:
 
 
 def is_dvc(process: int) -> bool:
-    """Whether its command begins with dvc, or python and dvc, or python -m dvc."""
+    """Whether its command begins with dvc, or python and dvc, or python -m dvc, or is `repro`."""
+    dvc = any(word.rpartition(b"/")[2] == b"dvc" for word in _words(process)[:3])
+    return dvc or _is_repro(process)
+
+
+def _is_repro(process: int) -> bool:
+    """Whether it is `python -m pipeline repro`, or one of its forks, each of which is a dvc."""
+    return _words(process)[1:4] == [b"-m", b"pipeline", b"repro"]
+
+
+def _words(process: int) -> list[bytes]:
     with suppress(OSError), open(f"/proc/{process}/cmdline", "rb") as file:
-        return any(word.rpartition(b"/")[2] == b"dvc" for word in file.read().split(b"\0")[:3])
-    return False
+        return file.read().split(b"\0")
+    return []
+
+
+def _command(fork: int) -> int:
+    """The `repro` whose fork this is: all of its stages have one server."""
+    parent = int(_stat(fork)[1])
+    return parent if _is_repro(parent) else fork
 
 
 def _connected(dvc: int, level: int) -> socket.socket:
@@ -202,7 +220,8 @@ def _connected(dvc: int, level: int) -> socket.socket:
     try:
         server.connect(f"{name}{level}")
     except ConnectionRefusedError:
-        _start(dvc, name)
+        with suppress(OSError):  # another stage starts it at the same time, or one has died
+            _start(dvc, name)
         server.connect(f"{name}{level}")
     if not trusted(server, os.getuid()):
         server.close()
@@ -236,8 +255,13 @@ def _name(dvc: int) -> str:
 
 def _started(process: int) -> str:
     """When a process was started, in ticks since the system was: its number may be used again."""
+    return _stat(process)[19]
+
+
+def _stat(process: int) -> list[str]:
+    """What the kernel says of a process, from its state on: that, its parent, ..."""
     with open(f"/proc/{process}/stat", "rb") as file:
-        return file.read().rpartition(b")")[2].split()[19].decode()
+        return file.read().rpartition(b")")[2].decode().split()
 
 
 def _start(dvc: int, name: str) -> None:
