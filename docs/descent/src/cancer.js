@@ -37,7 +37,7 @@ export function cancerCommands(table, state) {
       "p = model.predict_proba(X[test])[:, 1]  # of benign",
       `print(pd.crosstab(y[test], (p >= ${plain(state.threshold)}).astype(int)))`,
     ].join("\n"),
-    `dvc exp run ${typed.map((one) => `-S ${one}`).join(" ")}`,
+    `dvc exp run ${typed.map((one) => `-S ${one}`).join(" ")}  # all thirty features`,
   ];
 }
 
