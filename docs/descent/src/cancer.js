@@ -62,7 +62,7 @@ export function showCancer(data, app) {
   choice(controls, app, "reading", ["data", "book"], (one) => `cancer.readings.${one}`);
 
   const pictures = document.getElementById("cancer-pictures");
-  const plane = new Chart(figure(pictures, "cancer.plane.caption"), { square: true });
+  const plane = new Chart(figure(pictures, "cancer.plane.caption", true), { square: true });
   const costs = new Chart(figure(pictures, "cancer.costs.caption"));
   const [matrix, facts, note] = ["cancer-matrix", "cancer-facts", "cancer-note"].map((id) => document.getElementById(id));
   const writeCommands = commands(document.getElementById("cancer-command"));

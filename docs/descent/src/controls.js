@@ -90,9 +90,9 @@ export function commands(parent) {
   };
 }
 
-/** A figure with a caption that is said anew in another language. */
-export function figure(parent, path) {
-  const made = element("figure", {}, parent);
+/** A figure with its caption; of the main one of a part a phone keeps the picture in sight. */
+export function figure(parent, path, main = false) {
+  const made = element("figure", main ? { class: "main" } : {}, parent);
   spell(element("figcaption", {}, made), path);
   return made;
 }

@@ -1,6 +1,6 @@
 // A network 2-h-1 learns a border that no line is, epoch by epoch.
 import { choice, commands, element, figure, fill, slider, spell } from "./controls.js";
-import { Chart } from "./draw.js";
+import { Chart, WIDTH } from "./draw.js";
 import { number, plain, say } from "./language.js";
 import { activations, firstWeights, judge, logit, training } from "./network.js";
 import { sigmoid } from "./bcpm.js";
@@ -59,15 +59,21 @@ export function showDepth(data, app) {
   slider(controls, app, "nseed", { low: 0, high: 7, step: 1, shown: number });
   const again = spell(element("button", { type: "button", class: "primary" }, controls), "depth.again");
 
-  const pictures = document.getElementById("depth-pictures");
-  const planeFigure = figure(pictures, "depth.plane.caption");
+  const [left, right] = ["depth-plane", "depth-beside"].map((id) => document.getElementById(id));
   const stage = element("div", { class: "stage" });
-  planeFigure.prepend(stage);
-  const plane = element("canvas", { width: CELLS, height: CELLS, role: "img" }, stage);
+  figure(left, "depth.plane.caption", true).prepend(stage);
   const points = new Chart(stage, { square: true });
   points.root.setAttribute("aria-hidden", "true");
-  const curve = new Chart(figure(pictures, "depth.curve.caption"));
-  const units = element("div", { class: "units" }, figure(pictures, "depth.units.caption"));
+  const plane = element("canvas", { width: CELLS, height: CELLS, role: "img" });
+  stage.prepend(plane);
+  const { box } = points;
+  const share = (part, whole) => `${(100 * part) / whole}%`;
+  Object.assign(plane.style, {
+    left: share(box.x, WIDTH), width: share(box.width, WIDTH),
+    top: share(box.y, points.height), height: share(box.height, points.height),
+  });
+  const curve = new Chart(figure(right, "depth.curve.caption"));
+  const units = element("div", { class: "units" }, figure(right, "depth.units.caption"));
   units.parentNode.prepend(units);
   const facts = document.getElementById("depth-facts");
   const writeCommands = commands(document.getElementById("depth-command"));

@@ -11,8 +11,11 @@ export function svg(tag, attributes, parent) {
   return element;
 }
 
-const [WIDTH, HEIGHT] = [420, 340];
-const [LEFT, RIGHT, TOP, BOTTOM] = [52, 8, 10, 40];
+export const WIDTH = 420;
+const HEIGHT = 340;
+const [LEFT, RIGHT, TOP, BOTTOM] = [52, 16, 10, 40];
+const EDGE = 5; // by which a mark at the edge may stand out
+const MARKS = ["points", "prediction", "here"];
 let charts = 0;
 
 /** A picture with two axes; `x` and `y` are {low, high, log, label}. */
@@ -21,12 +24,17 @@ export class Chart {
     this.height = square ? WIDTH - LEFT - RIGHT + TOP + BOTTOM : HEIGHT;
     this.root = svg("svg", { viewBox: `0 0 ${WIDTH} ${this.height}`, role: "img" });
     figure.prepend(this.root);
-    const id = `inside-${charts++}`;
-    const clip = svg("clipPath", { id }, svg("defs", {}, this.root));
+    const defs = svg("defs", {}, this.root), chart = charts++;
     this.box = { x: LEFT, y: TOP, width: WIDTH - LEFT - RIGHT, height: this.height - TOP - BOTTOM };
-    svg("rect", this.box, clip);
     this.axes = svg("g", { class: "axes" }, this.root);
-    this.inside = svg("g", { "clip-path": `url(#${id})` }, this.root);
+    const { x, y, width, height } = this.box;
+    const within = (edge) => {
+      const id = `within-${chart}-${edge}`;
+      const clip = svg("clipPath", { id }, defs);
+      svg("rect", { x: x - edge, y: y - edge, width: width + 2 * edge, height: height + 2 * edge }, clip);
+      return svg("g", { "clip-path": `url(#${id})` }, this.root);
+    };
+    [this.lines, this.marks] = [within(0), within(EDGE)];
     this.known = "";
     this.layers = {};
   }
@@ -64,9 +72,10 @@ export class Chart {
     svg("text", beside, this.axes).textContent = y.label;
   }
 
-  /** The path called `name`, in the order in which they are first named. */
+  /** The path called `name`, in the order in which they are first named; marks above all lines. */
   layer(name, tag = "path") {
-    this.layers[name] ??= svg(tag, { class: name }, this.inside);
+    const group = MARKS.includes(name) ? this.marks : this.lines;
+    this.layers[name] ??= svg(tag, { class: name }, group);
     return this.layers[name];
   }
 
@@ -116,12 +125,11 @@ export class Chart {
 
   /** Where on the axes a pointer is; both must be linear. */
   valueAt(event, x, y) {
-    const box = this.root.getBoundingClientRect();
-    const px = ((event.clientX - box.left) / box.width) * WIDTH;
-    const py = ((event.clientY - box.top) / box.height) * this.height;
+    const to = this.root.getScreenCTM().inverse();
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(to);
     return [
-      x.low + ((px - LEFT) / this.box.width) * (x.high - x.low),
-      y.high - ((py - TOP) / this.box.height) * (y.high - y.low),
+      x.low + ((at.x - LEFT) / this.box.width) * (x.high - x.low),
+      y.high - ((at.y - TOP) / this.box.height) * (y.high - y.low),
     ];
   }
 }

@@ -138,11 +138,10 @@ export function showFlats(data, app) {
     b0: slider(controls, app, "b0", { low: () => LIMITS.b0[state.scale][0], high: () => LIMITS.b0[state.scale][1], step: 1, shown: number }),
   };
 
-  const pictures = document.getElementById("flats-pictures");
-  const figures = ["surface", "line", "loss"].map((name) => figure(pictures, `flats.${name}.caption`));
-  const surface = new Chart(figures[0], { square: true });
-  const line = new Chart(figures[1]);
-  const losses = new Chart(figures[2]);
+  const [left, right] = ["surface", "beside"].map((id) => document.getElementById(id));
+  const surface = new Chart(figure(left, "flats.surface.caption", true), { square: true });
+  const line = new Chart(figure(right, "flats.line.caption"));
+  const losses = new Chart(figure(right, "flats.loss.caption"));
   surface.root.classList.add("draggable");
 
   // Step by step: how many steps of the path are shown; all, unless the reader goes through them.

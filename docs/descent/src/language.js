@@ -16,7 +16,7 @@ export function say(path, values = {}) {
   });
 }
 
-/** Four significant digits; powers of ten beyond a million and below a thousandth. */
+/** Four significant digits, or whole; powers of ten beyond a million and below a thousandth. */
 export function number(value, digits = 4) {
   if (Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
@@ -24,6 +24,7 @@ export function number(value, digits = 4) {
     return `${value}`.replace(/\B(?=(\d{3})+$)/g, "\u202f").replace("-", "−");
   }
   const size = Math.abs(value);
+  if (size >= 10 ** digits && size < 1e9) return number(Math.round(value));
   const plain = size >= 1e-3 && size < 1e6;
   const text = plain ? `${Number(value.toPrecision(digits))}` : value.toExponential(digits - 1);
   return text.replace(/\.?0*e/, "e").replace("e+", "e").replace(/-/g, "−");

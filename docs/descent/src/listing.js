@@ -48,7 +48,7 @@ export function showListing(data, app) {
     low: 1e-7, high: 1e-4, log: "yes", shown: (v) => number(v),
     marks: () => [[stableRate(loss.values[1]), say("flats.stable", { stable: number(stableRate(loss.values[1]), 3) })]],
   });
-  const chart = new Chart(figure(document.getElementById("listing-picture"), "listing.caption"));
+  const chart = new Chart(figure(document.getElementById("listing-picture"), "listing.caption", true));
   const [facts, table] = ["listing-facts", "listing-table"].map((id) => document.getElementById(id));
   const why = document.getElementById("listing-why");
   const writeCommands = commands(document.getElementById("listing-command"));

@@ -42,6 +42,18 @@ showCancer(data, app);
 showDepth(data, app);
 showExercises(data, texts, app);
 
+// On a phone the main picture of a part stands above its sliders, and stays there.
+const narrow = matchMedia("(max-width: 899px)");
+const homes = [...document.querySelectorAll("figure.main")].map((figure) => [figure, figure.parentNode]);
+function settle() {
+  for (const [figure, home] of homes) {
+    (narrow.matches ? figure.closest(".lab").querySelector(".side") : home).prepend(figure);
+  }
+}
+narrow.addEventListener("change", settle);
+settle();
+
+// For the console, and for who wants to hold the page to the solvers.
 globalThis.chapter = {
   data, state, set, stateOf, hashOf, problemOf, runOf, foretold, commandsOf, pairOf, confusion, cancerCommands,
   networkOf, judge, depthCommand, listing35, epochWithin, listingCommand, analyticIterate, stableRate,
