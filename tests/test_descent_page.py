@@ -398,3 +398,131 @@ def said_by(python: str) -> str:
 
 def numbers_of(text: str) -> list[float]:
     return [float(one) for one in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?", text)]
+
+
+CONTRASTS = """() => {
+    const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+    const over = ([r, g, b, a = 1], under) => [r, g, b].map((v, k) => a * v + (1 - a) * under[k]);
+    const behind = (node) => {
+        const own = node ? parse(getComputedStyle(node).backgroundColor) : [255, 255, 255];
+        return own[3] === 0 ? behind(node.parentElement) : over(own, [255, 255, 255]);
+    };
+    const light = (rgb) => rgb.map(v => v / 255)
+        .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+    const found = {};
+    for (const node of document.querySelectorAll("body *")) {
+        const own = [...node.childNodes].some(one => one.nodeType === 3 && one.data.trim());
+        if (!own || !node.getClientRects().length || node.closest("script, style, :disabled")) continue;
+        const style = getComputedStyle(node), under = behind(node);
+        const text = over(parse(node.closest("svg") ? style.fill : style.color), under);
+        const [low, high] = [light(text), light(under)].sort((a, b) => a - b);
+        found[`${text} on ${under}`] = (high + 0.05) / (low + 0.05);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_every_text_stands_out_and_nothing_overflows(colours: Any) -> None:
+    with opened(FILE, width=1280, colours=colours) as seen:
+        show(seen.page, "reading=book&lang=zh")
+        seen.page.locator("[name=rate]").first.check()
+        seen.page.locator("[name=momentum]").last.check()
+        found = seen.page.evaluate(CONTRASTS)
+        assert len(found) >= 6
+        assert {pair: ratio for pair, ratio in found.items() if ratio < 4.5} == {}
+        pictures = seen.page.locator("figure svg, .stage").all()
+        assert len(pictures) >= 8
+        for picture in pictures:
+            assert is_drawn(picture, colours=10)
+        for width, lang in product((320, 390, 1280, 1920), ("en", "zh")):
+            seen.page.set_viewport_size({"width": width, "height": 900})
+            seen.page.locator(f"[data-lang={lang}]").click()
+            seen.page.wait_for_function("lang => document.documentElement.lang.startsWith(lang)", arg=lang)
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert seen.requests == []
+        assert seen.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_control_and_picture_has_a_name(page: Page, lang: str) -> None:
+    """As a screen reader finds them: in the tree that the browser gives it."""
+    show(page, f"lang={lang}&batch=2&method=momentum")
+    tree = page.locator("body").aria_snapshot()
+    roles = r"slider|combobox|button|checkbox|radio|img|table|region|group|navigation"
+    found = re.findall(rf"(?m)^ *- ({roles})(.*)$", tree)
+    counts = {role: sum(one == role for one, _ in found) for role, _ in found}
+    assert counts["slider"] >= 18
+    assert counts["img"] >= 10
+    assert counts["radio"] >= 30
+    unnamed = [(role, rest) for role, rest in found if not re.match(r' "[^"]+', rest)]
+    assert [one for one in unnamed if one[0] != "img" or "hidden" in one[1]] == []
+    pictures = page.locator("[role=img]").evaluate_all("all => all.map(one => one.ariaLabel)")
+    assert all(label and "NaN" not in label and "{" not in label for label in pictures)
+
+
+@pytest.mark.slow
+def test_the_keyboard_reaches_what_the_mouse_does(page: Page) -> None:
+    show(page, "ask=yes&lr=1.5")
+    verdict = page.locator("#question [role=status]")
+    assert "diverges" not in verdict.inner_text()
+    page.keyboard.press("Tab")  # to the languages; then on, to the question
+    for _ in range(60):
+        if page.evaluate("document.activeElement.textContent") == "It will":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_function("document.querySelector('#question [role=status]').textContent.includes('Right')")
+    assert "1.5 is above the largest stable rate, 1" in verdict.inner_text()
+    page.locator("#lr").focus()
+    before = page.locator("#surface [role=img]").get_attribute("aria-label")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("location.hash.includes('lr=1.47')")
+    assert page.locator("#surface [role=img]").get_attribute("aria-label") != before
+    assert page.locator("#lr").get_attribute("aria-valuetext") == "1.47"
+
+
+@pytest.mark.slow
+def test_the_address_keeps_the_state_and_refuses_what_is_none(page: Page) -> None:
+    state = {"lang": "zh", "scale": "raw", "lr": 2e-5, "batch": 3, "threshold": 0.7, "hidden": 0}
+    hash_ = page.evaluate("one => chapter.hashOf({...chapter.stateOf(''), ...one})", state)
+    show(page, hash_.removeprefix("#"))
+    kept = page.evaluate("chapter.state")
+    assert {name: kept[name] for name in state} == state
+    assert page.title() == build.read_texts()["title"]["zh"]
+    show(page, "lr=1e9&epochs=2.5&lang=<b>&method=toString&batch=&hidden=-1&scale=__proto__")
+    assert page.evaluate("JSON.stringify(chapter.state) === JSON.stringify(chapter.stateOf(''))")
+
+
+@pytest.mark.slow
+def test_a_path_of_a_thousand_steps_is_dragged_at_sixty_frames_a_second(page: Page) -> None:
+    show(page, "epochs=1000&lr=0.01")
+    page.wait_for_function("document.querySelector('#depth-facts td').textContent === '500'")
+    taken = page.evaluate(
+        """async () => {
+            const map = document.querySelector("#surface svg"), box = map.getBoundingClientRect();
+            const frame = () => new Promise(done => requestAnimationFrame(() => done(performance.now())));
+            map.setPointerCapture = () => {};
+            map.hasPointerCapture = () => true;
+            const taken = [];
+            for (let k = 0; k < 60; k++) {
+                const at = {clientX: box.left + box.width * (0.3 + k / 200), clientY: box.top + 99};
+                const begin = frame(), before = performance.now();
+                map.dispatchEvent(new PointerEvent(k ? "pointermove" : "pointerdown", at));
+                const event = performance.now() - before, end = frame();
+                taken.push(event + await end - await begin);
+            }
+            return [taken.sort((a, b) => a - b)[30], chapter.state.w0];
+        }"""
+    )
+    assert taken[0] <= 16  # milliseconds of scripting, at the median
+    assert taken[1] != 0
+
+
+def show(page: Page, hash_: str) -> None:
+    """Open the page anew at an address."""
+    page.goto(f"{FILE.as_uri()}#{hash_}")
+    page.reload()

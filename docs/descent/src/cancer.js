@@ -55,6 +55,7 @@ export function showCancer(data, app) {
   slider(controls, app, "blr", { low: 1e-3, high: 10, log: "yes", shown: (v) => number(v) });
   slider(controls, app, "bepochs", { low: 1, high: 500, log: "whole", shown: number });
   const threshold = slider(controls, app, "threshold", {
+    by: ["cost"],
     low: 0.01, high: 0.99, step: 0.01, shown: (v) => v.toFixed(2),
     marks: () => [[cheapest(fitted.onTrain, trainLabels(), state.cost), say("cancer.cheapest")]],
   });

@@ -22,11 +22,11 @@ export function element(tag, attributes, parent) {
 
 /**
  * A slider for a number of the state. `log`: by its logarithm, three digits; `marks()` gives what
- * stands below it, as [value, text].
+ * stands below it, as [value, text]; `by` names what its limits and marks hang on.
  */
-export function slider(parent, { state, set, listen }, name, { low, high, step, log, shown, marks }) {
+export function slider(parent, { state, set, listen }, name, { low, high, step, log, shown, marks, by = [] }) {
   const box = element("div", { class: "knob" }, parent);
-  const label = spell(element("label", { for: name }, box), `knobs.${name}`);
+  spell(element("label", { for: name }, box), `knobs.${name}`);
   const output = element("output", { for: name }, box);
   const input = element("input", { type: "range", id: name, step: log ? 0.01 : step }, box);
   const place = (value) => (log ? Math.log10(value) : value);
@@ -48,9 +48,10 @@ export function slider(parent, { state, set, listen }, name, { low, high, step, 
     }
   };
   input.addEventListener("input", () => set({ [name]: whole(read(Number(input.value))) }));
-  listen(write);
+  const names = [name, "lang", ...by];
+  listen((changed) => { if (names.some((one) => changed.has(one))) write(); });
   write();
-  return { box, label, input, write };
+  return { box, write };
 }
 
 /** A choice of words: `texts` has the path of each option's name. */
@@ -64,17 +65,18 @@ export function choice(parent, { state, set, listen }, name, options, textOf) {
     const isNumber = typeof state[name] === "number";
     set({ [name]: isNumber ? Number(select.value) : select.value });
   });
-  listen(write);
+  listen((changed) => { if (changed.has(name)) write(); });
   write();
   return box;
 }
 
-/** A block of commands that can be copied; the function it gives writes them. */
+/** A block of commands that can be copied; the function it gives writes them, once they rest. */
 export function commands(parent) {
   const box = element("div", { class: "command" }, parent);
   spell(element("h3", {}, box), "command.title");
   const lines = element("div", {}, box);
-  return (blocks) => {
+  let resting = 0;
+  const write = (blocks) => {
     lines.replaceChildren();
     for (const text of blocks) {
       const row = element("div", { class: "code" }, lines);
@@ -88,6 +90,10 @@ export function commands(parent) {
       });
     }
   };
+  return (blocks) => {
+    clearTimeout(resting);
+    resting = setTimeout(write, 100, blocks);
+  };
 }
 
 /** A figure with its caption; of the main one of a part a phone keeps the picture in sight. */
@@ -99,10 +105,13 @@ export function figure(parent, path, main = false) {
 
 /** Fill the rows of a table's body with texts; a row's first cell names it. */
 export function fill(body, rows) {
-  body.replaceChildren();
-  for (const [name, ...cells] of rows) {
-    const row = element("tr", {}, body);
-    element("th", { scope: "row" }, row).innerHTML = name;
-    for (const cell of cells) element("td", {}, row).innerHTML = cell;
+  while (body.rows.length < rows.length) {
+    const row = element("tr", {}, body), [, ...cells] = rows[body.rows.length - 1];
+    element("th", { scope: "row" }, row);
+    cells.forEach(() => element("td", {}, row));
   }
+  rows.forEach((texts, k) => texts.forEach((text, j) => {
+    const cell = body.rows[k].cells[j];
+    if (cell.textContent !== text) cell.textContent = text;
+  }));
 }

@@ -39,10 +39,10 @@ export class Chart {
     this.layers = {};
   }
 
-  /** Set both axes; they are drawn anew where they changed. */
+  /** Set both axes; says whether they changed, and were drawn anew. */
   axesOf(x, y) {
     const wanted = JSON.stringify([x, y]);
-    if (wanted === this.known) return;
+    if (wanted === this.known) return false;
     this.known = wanted;
     const scale = (axis, from, to) => {
       const of = axis.log ? Math.log10 : (v) => v;
@@ -70,6 +70,7 @@ export class Chart {
     svg("text", below, this.axes).textContent = x.label;
     const beside = { x: LEFT + 6, y: TOP + 15, class: "name" };
     svg("text", beside, this.axes).textContent = y.label;
+    return true;
   }
 
   /** The path called `name`, in the order in which they are first named; marks above all lines. */
@@ -93,9 +94,9 @@ export class Chart {
 
   /** A line through points of x and y; `every` leaves out those between. */
   line(xs, ys, every = 1) {
-    const parts = [];
-    for (let k = 0; k < xs.length; k += every) parts.push(this.point(xs[k], ys[k]));
-    if ((xs.length - 1) % every) parts.push(this.point(xs.at(-1), ys.at(-1)));
+    const parts = [], last = ys.length - 1;
+    for (let k = 0; k <= last; k += every) parts.push(this.point(xs[k], ys[k]));
+    if (last % every) parts.push(this.point(xs[last], ys[last]));
     return parts.length ? `M${parts.join("L")}` : "";
   }
 

@@ -10,7 +10,8 @@ import {
 import { LIMITS, METHODS } from "./state.js";
 
 const STEPLESS = ["closed_form", "pairwise_mean"];
-const MOST_DRAWN = 2000; // points of one path; of longer ones each epoch's last is drawn
+const MOST_DRAWN = 2000; // points of a path; of a longer one each epoch's last is drawn
+const MOST_OF_CLOUD = 250; // of each other order's path: of longer ones every second epoch, or third, ...
 const LEVELS = [10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5];
 
 export const PRESETS = {
@@ -121,7 +122,7 @@ export function showFlats(data, app) {
   choice(controls, app, "method", [...METHODS, ...STEPLESS], (one) => `methods.${one}`);
   const momentum = () => (state.method === "momentum" ? state.momentum : 0);
   const rate = slider(controls, app, "lr", {
-    low: 1e-6, high: 100, log: "yes", shown: (v) => number(v),
+    low: 1e-6, high: 100, log: "yes", shown: (v) => number(v), by: ["scale", "method", "momentum"],
     marks: () => {
       if (!["sgd", "momentum"].includes(state.method)) return [];
       const stable = stableRate(problems[state.scale].loss.values[1], momentum());
@@ -134,8 +135,8 @@ export function showFlats(data, app) {
     batch: slider(controls, app, "batch", { low: 1, high: 6, step: 1, shown: (v) => (v === 6 ? say("flats.whole") : number(v)) }),
     seed: slider(controls, app, "seed", { low: 0, high: 7, step: 1, shown: number }),
     momentum: slider(controls, app, "momentum", { low: 0, high: 0.99, step: 0.01, shown: number }),
-    w0: slider(controls, app, "w0", { low: () => LIMITS.w0[state.scale][0], high: () => LIMITS.w0[state.scale][1], step: 0.1, shown: number }),
-    b0: slider(controls, app, "b0", { low: () => LIMITS.b0[state.scale][0], high: () => LIMITS.b0[state.scale][1], step: 1, shown: number }),
+    w0: slider(controls, app, "w0", { low: () => LIMITS.w0[state.scale][0], high: () => LIMITS.w0[state.scale][1], step: 0.1, shown: number, by: ["scale"] }),
+    b0: slider(controls, app, "b0", { low: () => LIMITS.b0[state.scale][0], high: () => LIMITS.b0[state.scale][1], step: 1, shown: number, by: ["scale"] }),
   };
 
   const [left, right] = ["surface", "beside"].map((id) => document.getElementById(id));
@@ -187,12 +188,13 @@ export function showFlats(data, app) {
   const every = () => (steps() > MOST_DRAWN ? run.perEpoch : 1);
 
   function drawSurface() {
-    surface.axesOf(...axes());
-    LEVELS.forEach((above) => surface.draw(`contour c${above}`, `${surface.trail(contour(problem.loss, above))}Z`));
+    if (surface.axesOf(...axes())) {
+      LEVELS.forEach((above) => surface.draw(`contour c${above}`, `${surface.trail(contour(problem.loss, above))}Z`));
+    }
     const cloud = open ? run.cloud : [];
     data.orders.forEach((_, seed) => {
       const one = cloud[seed];
-      const skip = one && one.path.length / 2 > 300 ? one.perEpoch : 1;
+      const skip = one && Math.max(1, Math.floor(one.path.length / 2 / MOST_OF_CLOUD)) * one.perEpoch;
       surface.draw(`cloud s${seed}`, one && seed !== state.seed ? surface.trail(one.path, skip) : "");
     });
     surface.draw("minimum", `M${surface.point(...problem.loss.minimizer)}m-6 0h12m-6-6v12`);
@@ -260,12 +262,13 @@ export function showFlats(data, app) {
       { low: 10, high: top, log: true, label: say("flats.axes.loss") },
     );
     losses.draw("best", losses.level(least));
-    const path = (values) => losses.line(values.map((_, k) => k + first), values);
+    const epochs = Array.from({ length: state.epochs + 1 }, (_, k) => k + first);
+    const path = (values, most) => losses.line(epochs, values, Math.max(1, Math.floor(values.length / most)));
     data.orders.forEach((_, seed) => {
       const one = open ? run.cloud[seed] : undefined;
-      losses.draw(`cloud s${seed}`, one && seed !== state.seed ? path(one.losses) : "");
+      losses.draw(`cloud s${seed}`, one && seed !== state.seed ? path(one.losses, MOST_OF_CLOUD) : "");
     });
-    losses.draw("path", path(met));
+    losses.draw("path", path(met, MOST_DRAWN));
     const last = met.at(-1) ?? NaN;
     const ended = run.diverged ? "flats.loss.broke" : "flats.loss.seen";
     losses.root.setAttribute("aria-label", say(ended, { from: met[0] ?? NaN, last, least, epoch: run.diverged }));
@@ -274,7 +277,7 @@ export function showFlats(data, app) {
   function drawRates() {
     const known = STEPLESS.includes(state.method) || ["rmsprop", "adam"].includes(state.method);
     const { values } = problem.loss;
-    const rates = Array.from({ length: 701 }, (_, k) => 10 ** (k / 100 - 6));
+    const rates = Array.from({ length: 351 }, (_, k) => 10 ** (k / 50 - 6));
     rateChart.axesOf(
       { low: 1e-6, high: 10, log: true, label: say("flats.axes.lr") },
       { low: 0, high: 1.5, label: say("flats.axes.left") },
@@ -362,10 +365,10 @@ export function showFlats(data, app) {
     drawLine();
     drawLosses();
     drawStep();
-    drawRates();
   }
   function update(names) {
     if (names && !OURS.some((name) => names.has(name))) return;
+    const ratesChange = !names || ["scale", "method", "lr", "momentum", "lang"].some((name) => names.has(name));
     if (names?.has("scale") && !names.has("lr")) toScale();
     cancelAnimationFrame(playing);
     shownSteps = Infinity;
@@ -376,6 +379,7 @@ export function showFlats(data, app) {
     for (const name of ["lr", "epochs", "batch", "w0", "b0"]) knobs[name].box.hidden = stepless;
     ask.checked = state.ask === "yes";
     redraw();
+    if (ratesChange) drawRates();
     writeCommands(commandsOf(state));
     // A screen reader is told once a slider rests.
     clearTimeout(spoken);
