@@ -63,7 +63,7 @@ export function showDepth(data, app) {
   const stage = element("div", { class: "stage" });
   figure(left, "depth.plane.caption", true).prepend(stage);
   const points = new Chart(stage, { square: true });
-  points.root.setAttribute("aria-hidden", "true");
+  points.root.setAttribute("role", "presentation"); // the canvas below it is the picture
   const plane = element("canvas", { width: CELLS, height: CELLS, role: "img" });
   stage.prepend(plane);
   const { box } = points;
