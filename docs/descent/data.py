@@ -64,7 +64,8 @@ def orders(seed: int) -> str:
 
 def draws(seed: int) -> list[float]:
     """What `NetworkLoss.first` draws, before it is scaled: uniform from 0 to 1."""
-    return np.random.default_rng(seed).random(MOST_WEIGHTS).tolist()
+    drawn: list[float] = np.random.default_rng(seed).random(MOST_WEIGHTS).tolist()
+    return drawn
 
 
 def book() -> list[list[str]]:
@@ -149,7 +150,10 @@ def exercises() -> dict[str, dict[str, Any]]:
         ),
         "one_step": _exercise("one", tenth=_arrival(plain, 0.1), one=_arrival(plain, 0.5)),
         "overshoot": _exercise(
-            "eight", eight=_gap_left(plain, 1.5, 3), rate=1.5**3, shrinks=1 / _gap_left(plain, 1.5, 3)
+            "eight",
+            eight=_gap_left(plain, 1.5, 3),
+            rate=1.5**3,
+            shrinks=1 / _gap_left(plain, 1.5, 3),
         ),
         "slow": _exercise(
             "slow",
@@ -215,7 +219,9 @@ def _in_batches(plain: Quadratic) -> Mapping[str, float]:
 def _at_thresholds() -> Mapping[str, float]:
     """Missed cancers and false alarms of BCPM on mean radius and texture, on the test rows."""
     table = cancer()
-    X = np.array([table["columns"][table["names"].index(f"mean_{n}")] for n in ("radius", "texture")]).T
+    X = np.array(
+        [table["columns"][table["names"].index(f"mean_{n}")] for n in ("radius", "texture")]
+    ).T
     y, test = np.array(table["labels"], float), np.array(table["test"])
     train_rows = np.setdiff1d(np.arange(len(y)), test)
     Z = standardized(X, *fit_scaler(X[train_rows]))

@@ -26,7 +26,7 @@ export function networkOf(data, state) {
   const { hidden, activation } = state;
   const start = firstWeights(data.draws[state.nseed], hidden, activation);
   const settings = { hidden, activation, method: state.nmethod, lr: state.nlr, momentum: 0.9, start };
-  return { ...training(train, settings), train, test };
+  return { ...training(train, settings), train, test, hidden, activation };
 }
 
 export function depthCommand(data, state) {
@@ -109,7 +109,7 @@ export function showDepth(data, app) {
   }
 
   function draw() {
-    const { hidden, activation } = state;
+    const { hidden, activation } = net; // the state may already name the next one's
     const [act] = activations[activation], values = new Float64Array(hidden), shades = colours();
     paint(plane, (x, y) => 2 * sigmoid(logit(net.theta, hidden, act, x, y, values)) - 1, shades);
     canvases.forEach(({ canvas, weight }, k) => {
@@ -143,7 +143,7 @@ export function showDepth(data, app) {
   function advance(count) {
     const stop = Math.min(epoch + count, state.nepochs);
     for (; epoch < stop; epoch++) met.push(net.step());
-    const { loss } = judge(net.theta, state.hidden, state.activation, net.test);
+    const { loss } = judge(net.theta, net.hidden, net.activation, net.test);
     tested.push([epoch, loss]);
   }
 
