@@ -85,7 +85,12 @@ export function commands(parent) {
       const copy = element("button", { type: "button" }, row);
       copy.textContent = say("command.copy");
       copy.addEventListener("click", async () => {
-        await navigator.clipboard.writeText(text);
+        getSelection().selectAllChildren(code); // to be copied by hand where the browser refuses
+        try {
+          await navigator.clipboard.writeText(text);
+        } catch {
+          return;
+        }
         copy.textContent = say("command.copied");
       });
     }

@@ -377,6 +377,7 @@ export function showFlats(data, app) {
     knobs.momentum.box.hidden = state.method !== "momentum";
     knobs.seed.box.hidden = stepless || state.batch === 6;
     for (const name of ["lr", "epochs", "batch", "w0", "b0"]) knobs[name].box.hidden = stepless;
+    walk.hidden = stepless;
     ask.checked = state.ask === "yes";
     redraw();
     if (ratesChange) drawRates();

@@ -42,6 +42,20 @@ showCancer(data, app);
 showDepth(data, app);
 showExercises(data, texts, app);
 
+// The contents lead to a part and leave the rest of the address as it is.
+function goTo(part) {
+  const section = document.getElementById(part);
+  section.scrollIntoView();
+  section.focus({ preventScroll: true });
+}
+for (const link of document.querySelectorAll("nav a")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    set({ part: link.hash.slice(1) });
+    goTo(state.part);
+  });
+}
+
 // On a phone the main picture of a part stands above its sliders, and stays there.
 const narrow = matchMedia("(max-width: 899px)");
 const homes = [...document.querySelectorAll("figure.main")].map((figure) => [figure, figure.parentNode]);
@@ -52,6 +66,7 @@ function settle() {
 }
 narrow.addEventListener("change", settle);
 settle();
+if (state.part !== "top") goTo(state.part);
 
 // For the console, and for who wants to hold the page to the solvers.
 globalThis.chapter = {

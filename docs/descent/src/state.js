@@ -13,7 +13,10 @@ const between = (first, low, high, whole = false) => ({
 export const LIMITS = { w0: { standardized: [-250, 290], raw: [-0.5, 3.5] }, b0: { standardized: [-40, 520], raw: [-120, 300] } };
 export const METHODS = ["sgd", "momentum", "rmsprop", "adam"];
 
+export const PARTS = ["top", "flats", "rates", "listing", "cancer", "depth", "exercises"];
+
 export const FIELDS = {
+  part: oneOf(...PARTS),
   lang: oneOf("en", "zh"),
   scale: oneOf("standardized", "raw"),
   method: oneOf(...METHODS, "closed_form", "pairwise_mean"),
