@@ -518,9 +518,12 @@ def test_the_address_keeps_the_state_and_refuses_what_is_none(page: Page) -> Non
 
 
 @pytest.mark.slow
-def test_a_network_may_be_changed_while_it_learns(page: Page) -> None:
+def test_a_network_may_be_changed_while_it_learns_and_a_path_may_diverge(page: Page) -> None:
     """The fixture asserts that no number of a picture was lost on the way."""
-    show(page, "nepochs=2000")
+    show(page, "lr=100&epochs=1000&batch=1&nepochs=2000")  # a path that ends beyond all numbers
+    assert page.evaluate(
+        "chapter.runOf(chapter.data, chapter.problemOf(chapter.data), chapter.state).diverged"
+    )
     for hidden in (8, 0, 3, 1):
         page.evaluate(
             """hidden => new Promise(done => requestAnimationFrame(() => {

@@ -48,7 +48,9 @@ export class Chart {
       const of = axis.log ? Math.log10 : (v) => v;
       const [low, high] = [of(axis.low), of(axis.high)];
       const unit = (to - from) / (high - low);
-      return (v) => Math.max(-FAR, Math.min(FAR, from + (of(v) - low) * unit));
+      const place = (v) => from + (of(v) - low) * unit;
+      // Of a path that diverged the last number may be none.
+      return (v) => (Number.isNaN(v) ? FAR : Math.max(-FAR, Math.min(FAR, place(v))));
     };
     this.sx = scale(x, LEFT, LEFT + this.box.width);
     this.sy = scale(y, TOP + this.box.height, TOP);
