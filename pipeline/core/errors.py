@@ -38,6 +38,27 @@ def naming(what: str) -> Iterator[None]:
         raise named from None
 
 
+@contextmanager
+def calling(path: str, name: str) -> Iterator[None]:
+    """Write a name for a path in an error, and in a warning: the one that a person knows."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        ours = issubclass(category, PipelineWarning)
+        shown(
+            category(str(message).replace(path, name)) if ours else message, category, *where, **how
+        )
+
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
+    except PipelineError as error:
+        named = PipelineError(str(error).replace(path, name))
+        named.exit_code = error.exit_code
+        raise named from None
+
+
 class Diverged(PipelineError):
     """A training loss stopped being finite.
 
