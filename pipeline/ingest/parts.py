@@ -135,7 +135,7 @@ def parts_of(folder: Path) -> tuple[list[Path], list[str]]:
     return parts, beside
 
 
-def say_beside(folder: Path, names: Sequence[str]) -> None:
+def say_beside(folder: Path | str, names: Sequence[str]) -> None:
     """Warn of what stands beside parts."""
     if names:
         text = f"{folder}: {', '.join(names[:5])}{', ...' * (len(names) > 5)}"

@@ -10,7 +10,7 @@ from pipeline.commands.add.files import staged
 from pipeline.commands.add.plan import named
 from pipeline.core.errors import PipelineError
 from pipeline.core.text import shown
-from pipeline.ingest.parts import is_beside
+from pipeline.ingest.parts import is_beside, say_beside
 
 S3FS = "s3fs==2026.9.0"
 LONGEST = 255  # bytes of a file's name
@@ -126,6 +126,7 @@ def fetched(url: str, folder: Path) -> Path:
         one = len(before) == 1 and [*before] == [path]
         names = {key: _name(url, key, entry) for key, entry in before.items()}
         parts = {key: name for key, name in names.items() if one or not is_beside(name)}
+        say_beside(url, [name for key, name in names.items() if key not in parts])
         if not parts or len({*parts.values()}) < len(parts):
             several = "objects of one name in several folders" if parts else "nothing"
             raise PipelineError(f"{url}: names {several}; expected a file, or parts in one folder")
@@ -134,6 +135,8 @@ def fetched(url: str, folder: Path) -> Path:
         changed = _objects(store, path) != before
     except (PipelineError, MemoryError):
         raise
+    except FileNotFoundError:
+        raise PipelineError(f"{url}: there is nothing; expected a file, or parts") from None
     except ImportError as error:
         install = f"pip install {S3FS} (the extra `cloud`)" if scheme == "s3" else str(error)
         raise PipelineError(f"{url}: the library for {scheme}:// is missing: {install}") from None
