@@ -15,7 +15,6 @@ from pipeline.ingest.formats import format_of, opened_table
 from pipeline.ingest.table_file import Batch, TableFile
 
 ENDS = (".csv", ".csv.gz", ".csv.zip", ".parquet")
-KINDS = (Format.CSV, Format.PARQUET)
 BESIDE = ("_", ".")  # what names begin with of files that programs write beside parts: _SUCCESS
 
 

@@ -134,6 +134,7 @@ def test_what_stands_beside_parts_is_said_and_not_fetched(
          "s3://bucket/churn/p1.csv, line 1: has no column 'area'"),
         ({"churn/p9.parquet": "PAR1"}, "s3://bucket/churn/", "s3://bucket/churn/p9.parquet: is a"),
         ({}, "s3://key:secret@bucket/a.csv", "s3://...: holds credentials; put them into the env"),
+        ({}, "https://127.0.0.1/a.csv?key=secret", "https://127.0.0.1/a.csv?...: holds a query"),
         ({}, "simplecache::s3://bucket/churn", "simplecache::s3://: expected a plain address"),
         ({}, "nostore://bucket/churn", "nostore://bucket/churn: cannot be fetched: Protocol not"),
     ],
@@ -191,6 +192,19 @@ def test_fault_123_objects_that_change_meanwhile_are_refused(
     monkeypatch.setattr(s3fs.S3FileSystem, "get_file", changing)
     with pytest.raises(PipelineError, match=f"{url}: was changed while it was fetched"):
         fetched(url, tmp_path)
+
+
+def test_a_name_that_is_a_path_is_refused_before_anything_is_fetched(
+    cli: Cli, store: s3fs.S3FileSystem, tmp_path: Path
+) -> None:
+    before = every_file()
+    words = ("add", "s3://bucket/churn", "--target", "price", "--name", "x/../../../elsewhere")
+    code, _, errors = cli(*words)
+    assert (code, errors.startswith("error: add: --name x/../../../elsewhere: expected a-z")) == (
+        2,
+        True,
+    )
+    assert every_file() == before
 
 
 @pytest.mark.slow

@@ -98,6 +98,7 @@ def planned(
     ending, known = ("", kind_of(file)) if file.is_dir() else format_of(file)
     say_beside(file, parts_of(file)[1] if file.is_dir() else [])
     before, name = files_of(file), name or named(file)
+    refuse_unfit(name)
     source = _source(file, name, ending)
     _refuse_taken(name, params)
     read, unit = _Read(), "line" if known in (Format.CSV, Format.ARFF) else "row"
@@ -135,8 +136,8 @@ def named(file: Path) -> str:
     return name if re.fullmatch(layout.NAME, name) else f"data_{name}".rstrip("_")
 
 
-def _source(file: Path, name: str, ending: str) -> Path:
-    """Where the file goes; it stays where it is in data/raw already.
+def refuse_unfit(name: str) -> None:
+    """Refuse a name that none of a dataset's files could have.
 
     Raises
     ------
@@ -146,6 +147,10 @@ def _source(file: Path, name: str, ending: str) -> Path:
     if not re.fullmatch(layout.NAME, name):
         form = "expected a-z, 0-9 and _, with a letter at the beginning"
         raise PipelineError(f"--name {name}: {form}")
+
+
+def _source(file: Path, name: str, ending: str) -> Path:
+    """Where the file goes; it stays where it is in data/raw already."""
     there, fits = RAW / file.name, FOLDER if file.is_dir() else SOURCE
     if fits.fullmatch(str(there)) and there.exists() and there.samefile(file):
         return there

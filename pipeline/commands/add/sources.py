@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.commands.add.files import staged
-from pipeline.commands.add.plan import named
+from pipeline.commands.add.plan import named, refuse_unfit
 from pipeline.core.errors import PipelineError
 from pipeline.core.text import shown
 from pipeline.ingest.parts import is_beside, say_beside
@@ -53,15 +53,16 @@ def taken(words: Sequence[str], name: str | None) -> Iterator[tuple[Path, str | 
     if is_url(first) and not more:
         plain = first.rstrip("/") if _in_one(first) else first.rpartition("/")[0]
         name = name or named(Path(plain))
+        refuse_unfit(name)
         with staged(name) as into:
             yield fetched(first, into), name, plain
         return
     path = Path(first)
     if more or not (_in_one(first) or path.exists()):
-        files = [Path(word) for word in words] if more else sorted(path.parent.glob(path.name))
+        fit = map(Path, words) if more else sorted(path.parent.glob(path.name))
+        files = [*dict.fromkeys(fit)]
         folder = _folder(first, files)
-        beside = {path.name for path in folder.iterdir() if not is_beside(path.name)}
-        if beside <= {file.name for file in files}:
+        if not _others(folder, files):
             yield folder, name, str(folder)
             return
         with TemporaryDirectory() as links:
@@ -91,6 +92,15 @@ def _folder(pattern: str, files: Sequence[Path]) -> Path:
     return files[0].parent
 
 
+def _others(folder: Path, files: Sequence[Path]) -> set[str]:
+    """What else is in their folder that may be a part."""
+    try:
+        every = {path.name for path in folder.iterdir() if not is_beside(path.name)}
+    except OSError as error:
+        raise PipelineError(f"{folder}: cannot be read: {error.strerror}") from None
+    return every - {file.name for file in files}
+
+
 def fetched(url: str, folder: Path) -> Path:
     """Copy what an address names into an empty folder.
 
@@ -117,6 +127,9 @@ def fetched(url: str, folder: Path) -> Path:
     scheme, _, rest = url.partition("://")
     if "::" in url:
         raise PipelineError(f"{scheme}://: expected a plain address, without ::")
+    if scheme in ("http", "https") and "?" in rest:
+        text = "holds a query, which may be a key; fetch the file, and add that"
+        raise PipelineError(f"{scheme}://{rest.partition('?')[0]}?...: {text}")
     if "@" in rest.partition("/")[0]:
         text = "holds credentials; put them into the environment, and leave them out"
         raise PipelineError(f"{scheme}://...: {text}")
