@@ -6,7 +6,8 @@ Two tables of 1,000,000 rows: numbers (30 standard normal columns as repr writes
 about 560 MB), and text beside numbers (10 columns of numbers, 6 of categories, 2 of sentences with
 commas and doubled quotes, an identifier and a date; some cells are empty, which is declared). Each
 side is a process of its own, in turn, ROUNDS times (3 unless told); medians, imports counted. Ours
-refuses what it would have to guess; pandas would read on. `add` and `ingest` are the commands, on
+refuses what it would have to guess; pandas would read on. Then the numbers cut into 20 parts, in a
+folder, against the one file. `add` and `ingest` are the commands, on
 the numbers, in a fresh clone of HEAD; `add` copies the file to data/raw and hands it to DVC.
 """
 
@@ -18,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +27,8 @@ import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
-ROWS, FEATURES = 1_000_000, 30
-OURS, PANDAS = "ours", "pandas"
+ROWS, FEATURES, COUNT = 1_000_000, 30, 20
+OURS, PANDAS, PARTS = "ours", "pandas", "parts"
 CODE = {
     OURS: """
 from pathlib import Path
@@ -34,6 +36,13 @@ from pipeline.core.dialect import Dialect
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.table_file import write_rows
 write_rows(Path("ours.parquet"), CsvFile(Path("{name}.csv"), Dialect(missing=[""])))
+""",
+    PARTS: """
+from pathlib import Path
+from pipeline.core.dialect import Dialect
+from pipeline.ingest.parts import opened_rows
+from pipeline.ingest.table_file import write_rows
+write_rows(Path("parts.parquet"), opened_rows(Path("{name}"), Dialect(missing=[""])))
 """,
     PANDAS: """
 import pandas as pd
@@ -122,17 +131,29 @@ def run(words: list[str], folder: Path) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, found / 1000)
 
 
-def read(name: str, folder: Path, rounds: int) -> None:
-    """Read a table by both."""
-    found: dict[str, list[Cost]] = {OURS: [], PANDAS: []}
+def cut(name: str, folder: Path) -> None:
+    """Cut a table into parts of as many lines, in a folder of its name."""
+    (folder / name).mkdir()
+    with (folder / f"{name}.csv").open("rb") as file:
+        header = next(file)
+        for k in range(COUNT):
+            with (folder / name / f"{k:02}.csv").open("wb") as part:
+                part.writelines([header, *islice(file, ROWS // COUNT)])
+
+
+def read(
+    name: str, folder: Path, rounds: int, sides: tuple[str, str], limits: tuple[float, float, float]
+) -> None:
+    """Read a table in two ways."""
+    found: dict[str, list[Cost]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, costs in found.items():
             code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{CODE[side].format(name=name)}"
             (folder / f"{side}.parquet").unlink(missing_ok=True)  # as dvc does
             costs.append(run(["-c", code], folder))
-    ours, theirs = (pd.read_parquet(folder / f"{side}.parquet") for side in found)
-    print(f"{name}: the same values: {ours.equals(theirs)}")
-    say(found, (1, 1, 0.33))
+    one, other = (pd.read_parquet(folder / f"{side}.parquet") for side in found)
+    print(f"{name}: the same values: {one.equals(other)}")
+    say(found, limits)
 
 
 def add(folder: Path, rounds: int) -> None:
@@ -167,7 +188,9 @@ def main(rounds: int) -> None:
         folder = Path(name)
         for table, made in TABLES.items():
             made(np.random.default_rng(0)).to_csv(folder / f"{table}.csv", index=False)
-            read(table, folder, rounds)
+            read(table, folder, rounds, (OURS, PANDAS), (1, 1, 0.33))
+        cut("numbers", folder)
+        read("numbers", folder, rounds, (PARTS, OURS), (1.05, 1.05, 1.05))
         add(folder, rounds)
 
 

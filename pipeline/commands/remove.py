@@ -5,8 +5,8 @@
 Of params.yaml the other bytes stay; the entries of its stages in dvc.lock and its champion in
 metrics/champion.json go, too. Runs in MLflow stay, and what git or DVC's cache has of the files.
 
-Writes params.yaml, dvc.lock, metrics/champion.json. Removes data/schema/NAME.yaml, the file in
-data/raw, and outputs.
+Writes params.yaml, dvc.lock, metrics/champion.json. Removes data/schema/NAME.yaml, the file or the
+folder of parts in data/raw, and outputs.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.commands.add.files import dvc_at_hand, tracked
+from pipeline.commands.add.files import dvc_at_hand, remove_source, tracked
 from pipeline.commands.params_text import removed
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
@@ -93,7 +93,7 @@ def _remove(path: Path) -> None:
             with dvc_at_hand() as dvc:
                 dvc("remove", "--quiet", str(path))  # which takes its line out of .gitignore, too
         else:
-            path.unlink()
+            remove_source(path)
     except OSError as error:
         reason = f"cannot be removed: {error.strerror}"
         raise PipelineError(f"{path}: {reason}; mend that, and repeat `remove`") from None

@@ -30,7 +30,7 @@ from pipeline.core.run import say
 from pipeline.core.text import INT64
 from pipeline.core.words import block
 from pipeline.ingest.detect import Found, detect
-from pipeline.ingest.formats import opened_table
+from pipeline.ingest.parts import opened_rows
 from pipeline.ingest.reader import CsvFile
 from pipeline.ingest.table_file import TableFile, read_rows
 
@@ -88,7 +88,7 @@ def draft(file: Path, output: Path | None = None) -> Path:
             )
     except OSError as error:
         raise PipelineError(f"{error.filename}: cannot be used: {error.strerror}") from None
-    table = read_rows(rows := opened_table(file, dialect, other))
+    table = read_rows(rows := opened_rows(file, dialect, other))
     plain = type(rows) is CsvFile
     names, found = _numbers_otherwise(file, table, dialect) if plain else ([], _as_read(rows))
     hint = f"column {', '.join(names)} would be of numbers with ingest.{found.block}" * bool(names)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 SHOWN = 20
@@ -20,22 +20,32 @@ class PipelineWarning(UserWarning):
 
 
 @contextmanager
-def naming(what: str) -> Iterator[None]:
-    """Say in front of an error, and of a warning, what it is about; the exit code stays."""
+def _saying(change: Callable[[str], str]) -> Iterator[None]:
+    """Change what an error, and a warning, says; the exit code stays."""
     shown = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
         ours = issubclass(category, PipelineWarning)
-        shown(category(f"{what}: {message}") if ours else message, category, *where, **how)
+        shown(category(change(str(message))) if ours else message, category, *where, **how)
 
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show
             yield
     except PipelineError as error:
-        named = PipelineError(f"{what}: {error}")
-        named.exit_code = error.exit_code
-        raise named from None
+        changed = PipelineError(change(str(error)))
+        changed.exit_code = error.exit_code
+        raise changed from None
+
+
+def naming(what: str) -> AbstractContextManager[None]:
+    """Say in front of an error, and of a warning, what it is about."""
+    return _saying(lambda text: f"{what}: {text}")
+
+
+def calling(path: str, name: str) -> AbstractContextManager[None]:
+    """Write the name that a person knows for a path in an error, and in a warning."""
+    return _saying(lambda text: text.replace(path, name))
 
 
 class Diverged(PipelineError):

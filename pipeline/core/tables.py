@@ -9,6 +9,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from pipeline.core.files import atomic_write, damaged, missing
 ROW_GROUP = 65_536
 TILE = 1024
 LINES = b"lines"  # key of the file's metadata; without it rows begin on line 2, one a line
+PARTS = b"parts"  # key of the files, of several, that rows come from, and where each begins
 REJECTED = b"rejected"  # key of the records that were set aside; without it there are none
 
 Array = NDArray[np.float64]
@@ -99,7 +101,7 @@ def writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 class Lines(Sequence[int]):
-    """The line of its file on which each row of a table begins.
+    """The line of its file on which each row of a table begins, and which file, of several.
 
     Kept as steps (row, line) after which lines go on one by one: few, in most files one.
 
@@ -107,13 +109,22 @@ class Lines(Sequence[int]):
     ----------
     steps : iterable of (int, int)
         The row from 0, the line from 1.
+    parts : iterable of (int, str)
+        The row, from 0, with which the rows of a file begin, and its name; none of one file.
     """
 
-    def __init__(self, steps: Iterable[Sequence[int]] = ()) -> None:
+    def __init__(
+        self, steps: Iterable[Sequence[int]] = (), parts: Iterable[tuple[int, str]] = ()
+    ) -> None:
         self._rows, self._lines, self._count = list[int](), list[int](), 0
+        self.parts = [*parts]
         for row, line in steps:
             self._count = row
             self.add(line, 0)
+
+    def begin(self, part: str) -> None:
+        """Tell that the rows from here on are of another file."""
+        self.parts.append((self._count, part))
 
     def add(self, line: int, count: int = 1) -> None:
         """Append rows that stand on this line and the following ones."""
@@ -127,6 +138,11 @@ class Lines(Sequence[int]):
         """The steps that make an equal one."""
         return list(zip(self._rows, self._lines, strict=True))
 
+    def part(self, row: int) -> str:
+        """The name of the file, of several, that a row stands in; else nothing."""
+        step = bisect_right(self.parts, row, key=itemgetter(0)) - 1
+        return self.parts[step][1] if self.parts else ""
+
     def __len__(self) -> int:
         return self._count
 
@@ -138,8 +154,9 @@ class Lines(Sequence[int]):
 def read_lines(path: Path) -> Lines:
     """Read the lines of the file on which the rows of an ingested table stand."""
     with _opened(path) as file:
-        kept = (file.metadata.metadata or {}).get(LINES)
-        return Lines(json.loads(kept) if kept else [(0, 2)])
+        kept = file.metadata.metadata or {}
+        steps, parts = json.loads(kept.get(LINES, "[[0, 2]]")), json.loads(kept.get(PARTS, "[]"))
+        return Lines(steps, map(tuple, parts))
 
 
 class Rejected(NamedTuple):

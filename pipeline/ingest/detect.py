@@ -18,7 +18,13 @@ from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.text import is_number
 from pipeline.core.words import block, looks
-from pipeline.ingest.foreign import Foreign, encoding, head, refuse_foreign
+from pipeline.ingest.foreign import (
+    Foreign,
+    encoding,
+    head,
+    refuse_foreign,
+    refuse_other_encodings,
+)
 from pipeline.ingest.headings import OneColumn, Unclear, completed
 from pipeline.ingest.layouts import FIRM, Layout, layouts
 from pipeline.ingest.numbers import MARKERS, note
@@ -86,7 +92,9 @@ Reading = Callable[[TableFile], None]
 
 
 def detect(path: Path, given: Dialect | None = None, reading: Reading = read_through) -> Found:
-    """Find the declaration that reads all of a file.
+    """Find the declaration that reads all of a file, or of a folder of parts.
+
+    The first part tells it, and the others have to be written alike.
 
     Parameters
     ----------
@@ -103,7 +111,13 @@ def detect(path: Path, given: Dialect | None = None, reading: Reading = read_thr
         Foreign, for what is no CSV; Unclear, where nothing is certain, or where the strict reader
         refuses a line under the declaration that fits the lines above.
     """
-    found = proposed(path, given)
+    from pipeline.ingest.parts import (
+        parts_of,
+    )  # which opens by the reader, and that asks for advice
+
+    parts = parts_of(path)[0] if path.is_dir() else [path]
+    found = proposed(parts[0], given)
+    refuse_other_encodings(parts, found.dialect.encoding)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PipelineWarning)
@@ -234,9 +248,9 @@ def _confirmed(path: Path, found: Found, reading: Reading, again: int = 2) -> Fo
 
 def _others(path: Path, found: Found, reading: Reading) -> dict[str, set[str]]:
     """Cells that make text of columns that the head of the file had numbers in, by column."""
-    from pipeline.ingest.reader import CsvFile  # which asks this module for advice
+    from pipeline.ingest.parts import opened_rows  # whose reader asks this module for advice
 
-    file = CsvFile(path, found.dialect, advise=False)
+    file = opened_rows(path, found.dialect, advise=False)
     reading(file)
     texts = [name for name in file.text_columns() if found.columns[name]]
     others = {name: set[str]() for name in texts}

@@ -8,7 +8,8 @@ from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.ingest.detect import Found, Reading, detect, read_through
 from pipeline.ingest.foreign import Format
-from pipeline.ingest.formats import format_of, opened_table
+from pipeline.ingest.formats import format_of
+from pipeline.ingest.parts import kind_of, opened_rows
 
 
 def detect_file(
@@ -17,7 +18,7 @@ def detect_file(
     sheet: str | None = None,
     reading: Reading = read_through,
 ) -> Found:
-    """Find the declaration that reads all of a file.
+    """Find the declaration that reads all of a file, or of a folder of parts.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def detect_file(
     PipelineError
         As `detect`, and as the reader of such a file.
     """
-    end, known = format_of(path)
+    end, known = ("", kind_of(path)) if path.is_dir() else format_of(path)
     if sheet is not None and known is not Format.WORKBOOK:
         raise PipelineError(f"--sheet {sheet}: {path} is {known.value}, and has no sheets")
     if known is Format.CSV:
@@ -56,7 +57,7 @@ def detect_file(
 
 def _read(path: Path, known: Format, table: Table, reading: Reading, again: bool = True) -> Found:
     """What a reader finds; again with the markers of missing values that it has met."""
-    file, problem = opened_table(path, table=table), None
+    file, problem = opened_rows(path, table=table), None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PipelineWarning)

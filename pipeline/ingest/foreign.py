@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import re
+from collections.abc import Sequence
 from enum import Enum
 from io import BufferedReader
 from pathlib import Path
@@ -134,6 +135,23 @@ def refuse_foreign(path: Path, start: bytes) -> None:
         raise Foreign(f"{path}: is a table of Markdown: write it as CSV")
     if len(lines) > 1 and DRAWN.fullmatch(lines[1]) and "|" in lines[0]:
         raise Foreign(f"{path}: is a table drawn by psql: export it by \\copy, or psql --csv")
+
+
+def refuse_other_encodings(parts: Sequence[Path], encoded: Encoding) -> None:
+    """Refuse parts of UTF-8 beside a first one of another encoding, which could read them, wrongly.
+
+    The other way round the reader names the byte.
+    """
+    for path in parts[1:] if encoded != "utf-8" else ():
+        if encoding(path) == "utf-8" and not _ascii(path):
+            raise PipelineError(
+                f"{path}: is UTF-8, and {parts[0].name} is {encoded}; save all parts as UTF-8"
+            )
+
+
+def _ascii(path: Path) -> bool:
+    with opened(path) as file:
+        return all(block.isascii() for block in iter(lambda: file.read(BLOCK), b""))
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:

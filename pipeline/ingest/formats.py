@@ -99,5 +99,26 @@ def opened_table(
 
 
 def opened_source(ingest: Ingest) -> TableFile:
-    """Open the file of a dataset, as params.yaml declares it."""
-    return opened_table(ingest.path, ingest.csv, ingest.table)
+    """Open the file of a dataset, or its folder of parts, as params.yaml declares it.
+
+    Raises
+    ------
+    PipelineError
+        As `opened_table` and `Parts`; where a file is a folder, or parts are of another kind.
+    """
+    path = ingest.path
+    if path.is_dir() and not ingest.of_parts:
+        raise PipelineError(
+            f"{path}: is not a file; expected a CSV file there; a folder of parts has no such end"
+        )
+    if not ingest.of_parts:
+        return opened_table(path, ingest.csv, ingest.table)
+    from pipeline.ingest.parts import kind_of, opened_rows
+
+    if (kind_of(path) is Format.CSV) != ingest.is_csv:
+        has, declared = ("Parquet", "csv") if ingest.is_csv else ("CSV", "table")
+        raise PipelineError(
+            f"{path}: the parts are {has} files, which {declared} says nothing of "
+            "(params.yaml: datasets.*.ingest)"
+        )
+    return opened_rows(path, ingest.csv, ingest.table)

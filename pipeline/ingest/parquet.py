@@ -35,7 +35,7 @@ class ParquetRows(TableFile):
         self._missing, self._nan = table.missing, False
         with self._opened() as file:
             schema = file.schema_arrow
-        self.header = list(schema.names)
+        self.header, self.types = list(schema.names), schema.types
         if problem := unfit_names(self.header):
             raise PipelineError(f"{path}: {problem}")
         refused = {

@@ -91,13 +91,11 @@ class CsvFile(TableFile):
         self.header = named[dialect.row_names and named[:1] == [""] :]
         self._fields = [*["row name"] * dialect.row_names, *self.header]
         self._above = first.line if dialect.headed else dialect.skip_lines
+        if dialect.headed:
+            self.heading = f"{self.path}, line {first.line}"
         if dialect.headed and first.problem:
             raise self._refused(self._told(first, []))
-        where = (
-            f"{self.path}, line {first.line}"
-            if dialect.headed
-            else "params.yaml: datasets.*.ingest.csv.header"
-        )
+        where = self.heading if dialect.headed else "params.yaml: datasets.*.ingest.csv.header"
         if problem := _unfit(self.header, dialect) or self._alone():
             raise self._refused(f"{where}: {problem}")
         strange = sorted(dialect.dates.keys() - {*self.header})

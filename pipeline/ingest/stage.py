@@ -1,4 +1,4 @@
-"""Turn a file of data/raw, or generated rows, into Parquet.
+"""Turn a file of data/raw, a folder of parts, or generated rows, into Parquet.
 
 The values stay as received. A file that would have to be guessed about is refused: records with
 too few or too many fields, blank or doubled column names, text that is not UTF-8. Where
@@ -18,11 +18,12 @@ from pipeline.core.tables import write_table
 
 
 def ingest(dataset: str) -> None:
-    """Read a file of data/raw, or generate the rows, into data/1_ingested.
+    """Read a file of data/raw, or its parts, or generate the rows, into data/1_ingested.
 
     Refuses (exit code 2) a file that is not written as params.yaml declares: fields missing or too
     many, a header that is blank or doubled, bytes of another encoding; in a workbook error cells
-    and formulas without a value; in Parquet nested columns. It knows no schema:
+    and formulas without a value; in Parquet nested columns; parts whose columns differ. It knows no
+    schema:
     `validate` comes next.
 
     Raises
@@ -40,7 +41,8 @@ def ingest(dataset: str) -> None:
         from pipeline.ingest.formats import opened_source
         from pipeline.ingest.table_file import write_rows
 
-        _refuse_outside(settings.ingest.path)
+        for path in (settings.ingest.path, *settings.ingest.path.glob("*")):  # and its parts
+            _refuse_outside(path)
         write_rows(layout.ingested(dataset), opened_source(settings.ingest))
 
 

@@ -16,7 +16,7 @@ from pipeline.core.artifacts.rejected import said
 from pipeline.core.checked_inputs import State, refuse_changed, state
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning
 from pipeline.core.files import atomic_write
-from pipeline.core.tables import LINES, REJECTED, Lines, Rejected, group_rows, writer
+from pipeline.core.tables import LINES, PARTS, REJECTED, Lines, Rejected, group_rows, writer
 from pipeline.ingest.cells import FLOAT, NULL, TEXT, Kind, united
 
 MOST, TIMES = 2**33, 1000  # bytes of a table, and times its file: beyond both it is refused
@@ -33,6 +33,10 @@ class TableFile(ABC):
         Inode, size and time of the file before its header was read.
     header : list of str
         The column names.
+    heading : str
+        Where the column names stand, for messages.
+    types : list of pyarrow.DataType
+        What the file says that its columns hold; nothing of text.
     lines : Lines
         Where the rows that were read last stand in the file.
     settled : bool
@@ -43,11 +47,13 @@ class TableFile(ABC):
     path: Path
     state: State
     header: list[str]
+    heading: str
+    types: Sequence[pa.DataType] = ()
     lines: Lines
     settled: bool
 
     def __init__(self, path: Path) -> None:
-        self.path, self.state = path, state(path)
+        self.path, self.state, self.heading = path, state(path), str(path)
         self.lines, self.settled, self._kinds = Lines(), True, list[Kind]()
 
     def groups(self) -> Iterator[pa.Table]:
@@ -92,6 +98,21 @@ class TableFile(ABC):
     def notes(self) -> list[str]:
         """What should be known of the columns, once the rows were read."""
         return []
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, before its header was read."""
+        return self.state[1] if self.state else 0
+
+    def refuse_changed(self) -> None:
+        """Refuse a file that is another than when its header was read.
+
+        Raises
+        ------
+        PipelineError
+            What was read may be half of the one and half of the other.
+        """
+        refuse_changed(self.path, self.state)
 
     def markers(self) -> list[str]:
         """Cells that may stand for no value and are not declared, once the rows were read."""
@@ -155,7 +176,7 @@ def write_rows(path: Path, file: TableFile) -> None:
     with atomic_write(path) as part:
         while not _written(part, file):
             pass  # again, now that all rows have told what their columns hold
-        refuse_changed(file.path, file.state)
+        file.refuse_changed()
     if rejected := file.rejected:
         text = said(file.path, rejected, len(file.lines) + len(rejected))
         warnings.warn(text, PipelineWarning, stacklevel=2)
@@ -171,6 +192,8 @@ def _written(path: Path, file: TableFile) -> bool:
             _refuse_bomb(file, path.stat().st_size)
         if output and file.lines.steps != [(0, 2)]:
             output.add_key_value_metadata({LINES: json.dumps(file.lines.steps)})
+        if output and file.lines.parts:
+            output.add_key_value_metadata({PARTS: json.dumps(file.lines.parts)})
         if output and file.rejected:
             output.add_key_value_metadata({REJECTED: json.dumps(file.rejected)})
     return file.settled
@@ -178,9 +201,8 @@ def _written(path: Path, file: TableFile) -> bool:
 
 def _refuse_bomb(file: TableFile, size: int) -> None:
     """Refuse a small file that would fill the disk."""
-    own = file.state[1] if file.state else 0
-    if size > MOST and size > TIMES * own:
+    if size > MOST and size > TIMES * file.size:
         raise PipelineError(
-            f"{file.path}: has {own:,} bytes, and a table of more than {MOST:,}, over {TIMES:,} "
-            "times as much, in it; expected data: where it is, unpack the file"
+            f"{file.path}: has {file.size:,} bytes, and a table of more than {MOST:,}, over "
+            f"{TIMES:,} times as much, in it; expected data: where it is, unpack the file"
         )

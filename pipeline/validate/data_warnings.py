@@ -162,7 +162,7 @@ def _totals(profile: Profile, source: Source) -> Iterator[Oddity]:
     """A last row, or one that is named so, with the sums of the rows above."""
     for total in profile.totals():
         if names := summed(total):
-            place = f"{source.unit} {source.numbers[total.row]}"
+            place = f"{source.unit} {source.number(total.row)}"
             label = f" ({total.label})" if total.label else ""
             given = sum(bool(np.isfinite(v) and v) for v in total.values.values())
             more = f" and {len(names) - REPEATS} more" if len(names) > REPEATS else ""
@@ -230,8 +230,7 @@ def _repeated_rows(profile: Profile, source: Source) -> Iterator[Oddity]:
     """Rows that equal an earlier one in all columns, and how many there are."""
     count, some = profile.repeated(REPEATS)
     if count:
-        numbers = source.numbers
-        pairs = [f"{source.unit} {numbers[a]} as {numbers[b]}" for a, b in some]
+        pairs = [f"{source.unit} {source.number(a)} as {source.number(b)}" for a, b in some]
         more = [f"{count - REPEATS} more"] if count > REPEATS else []
         rows = "1 row repeats" if count == 1 else f"{count} rows repeat"
         yield Oddity(

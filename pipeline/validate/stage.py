@@ -108,7 +108,7 @@ def _written(ingest: Ingest) -> str:
     """How the file is written, or its kind; of generated rows nothing."""
     if ingest.make_regression:
         return ""
-    return "; ".join(written(ingest.csv)) if ingest.is_csv else f"as {ingest.path.suffix}"
+    return "; ".join(written(ingest.csv)) if ingest.is_csv else f"as {ingest.ending}"
 
 
 def _in_order(counted: tuple[str, int]) -> tuple[float, str]:

@@ -15,7 +15,7 @@ from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from pipeline.core.dialect import Dialect
 from pipeline.core.errors import GAPS
-from pipeline.core.tables import Array
+from pipeline.core.tables import Array, Lines
 from pipeline.core.text import INT64, NUMBER, is_number, nearest, pointed
 from pipeline.validate.schema import NUMBERS, kind_of
 
@@ -32,6 +32,8 @@ Broken = dict[str, list[tuple[NDArray[np.intp], str]]]  # by column: rows, what 
 @dataclass(frozen=True)
 class Source:
     """Where the rows of a table stand: row k (from 0) is `unit` number `numbers[k]`.
+
+    Of several files these are the lines of each, and `numbers` knows which.
 
     Attributes
     ----------
@@ -55,7 +57,15 @@ class Source:
 
     def place(self, row: int) -> str:
         """Name the place of a row."""
-        return f"{self.path}, {self.unit} {self.numbers[row]}"
+        return f"{self.path / self._part(row)}, {self.unit} {self.numbers[row]}"
+
+    def number(self, row: int) -> str:
+        """The number of a row, with its file where there are several: 17 of part-002.csv."""
+        part = self._part(row)
+        return f"{self.numbers[row]}{f' of {part}' * bool(part)}"
+
+    def _part(self, row: int) -> str:
+        return self.numbers.part(row) if isinstance(self.numbers, Lines) else ""
 
 
 class Checked(NamedTuple):

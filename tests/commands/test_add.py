@@ -332,10 +332,10 @@ def test_a_dry_run_writes_nothing(cli: Cli) -> None:
     assert "dry run     nothing is written; else data/raw/new.csv" in said
 
 
-@pytest.mark.parametrize("file", ["none.csv", "data"])
-def test_no_file_is_said(cli: Cli, file: str) -> None:
+@pytest.mark.parametrize(("file", "named"), [("none.csv", "none.csv"), ("data", "data/raw")])
+def test_no_file_is_said(cli: Cli, file: str, named: str) -> None:
     code, _, errors = cli("add", file, "--target", "b")
-    assert (code, errors[: errors.index(": is ")]) == (2, f"error: add: {file}")
+    assert (code, errors[: errors.index(": is ")]) == (2, f"error: add: {named}")
 
 
 def test_a_file_that_cannot_be_read_changes_nothing(cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""Make a dataset of a file: find out how it is written, and what its columns are.
+"""Make a dataset of a file, or of parts: find out how they are written, and what the columns are.
 
   python -m pipeline add FILE --target COLUMN
 
@@ -8,8 +8,11 @@ puts a block and model lines into params.yaml, whose other bytes stay; `dvc repr
 Without --target it lists the columns that may be one. Where something is wrong nothing is changed.
 
 Reads FILE: CSV, also in .gz or .zip, Parquet, a workbook (.xlsx), ARFF and, with the extra
-`statistics`, SPSS, Stata or SAS transport files.
-Writes data/raw/NAME.csv (or .parquet, ...), data/schema/NAME.yaml, params.yaml.
+`statistics`, SPSS, Stata or SAS transport files. A folder, or several files, are parts of one
+table, of CSV or Parquet; an address such as s3://bucket/folder/ or s3://bucket/*.csv is fetched, by
+the extra `cloud`.
+Writes data/raw/NAME.csv (or .parquet, ..., or a folder NAME of parts), data/schema/NAME.yaml,
+params.yaml.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -19,14 +22,15 @@ from typing import get_args
 
 from pipeline.commands.add.files import LARGE, place
 from pipeline.commands.add.plan import Plan, planned
+from pipeline.commands.add.sources import is_url, taken
 from pipeline.commands.add.words import summary
 from pipeline.core import layout
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, calling
 from pipeline.core.run import say
 from pipeline.core.trainers import Task
 
 
-def add(plan: Plan, dry_run: bool = False, large: int = LARGE) -> str:
+def add(plan: Plan, dry_run: bool = False, large: int = LARGE, fetched: bool = False) -> str:
     """Write the files of a new dataset; say what was found, and what to do next.
 
     Raises
@@ -39,7 +43,8 @@ def add(plan: Plan, dry_run: bool = False, large: int = LARGE) -> str:
     if dry_run:
         done = [f"{'dry run':<12}nothing is written; else {files}"]
     else:
-        place(plan.file, plan.before, plan.source, (schema, plan.schema), plan.params, large)
+        texts = (schema, plan.schema), plan.params
+        place(plan.file, plan.before, plan.source, *texts, large, fetched)
         done = [f"{'files':<12}{files}", f"{'next':<12}dvc repro"]
     return "\n".join([*summary(plan.told), *done])
 
@@ -47,7 +52,7 @@ def add(plan: Plan, dry_run: bool = False, large: int = LARGE) -> str:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what stands behind `add`."""
     parser.add_argument(
-        "FILE", type=Path, nargs="?", help="CSV, Parquet, .xlsx, ... (docs/your-data.md)"
+        "FILE", nargs="*", help="CSV, Parquet, .xlsx, ..., a folder, or s3:// (docs/your-data.md)"
     )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict")
     named = "of the dataset: a-z, 0-9 and _; made of FILE's unless given"
@@ -67,12 +72,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Run the command."""
     o = options
-    if (o.FILE is None) == (o.query is None):
+    if bool(o.FILE) == (o.query is not None):
         raise PipelineError("expected a FILE, or --query with --connection and --name")
     if o.query is None:
         if o.connection:
             raise PipelineError("--connection goes with --query")
-        say(add(planned(o.FILE, o.target, o.name, o.task, o.missing, o.sheet), o.dry_run))
+        with taken(o.FILE, o.name) as (file, name, shown), calling(str(file), shown):
+            plan = planned(file, o.target, name, o.task, o.missing, o.sheet)
+            plan = plan._replace(told=plan.told._replace(file=shown))
+            say(add(plan, o.dry_run, *((0, True) if is_url(shown) else ())))
         return
     if o.sheet:
         raise PipelineError("--sheet goes with a workbook, not with --query")
@@ -83,9 +91,7 @@ def run(options: Namespace) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"{o.name}.parquet"
         snapshot(o.query, o.connection, file)
-        try:
+        with calling(str(file), "--query"):
             plan = planned(file, o.target, o.name, o.task, o.missing)
-        except PipelineError as error:
-            raise PipelineError(str(error).replace(str(file), "--query")) from None
-        told = plan.told._replace(file=Path(f"query of {o.connection}"))
+        told = plan.told._replace(file=f"query of {o.connection}")
         say(add(plan._replace(told=told), o.dry_run, large=0))

@@ -1,19 +1,22 @@
 """The files of a new dataset: all of them are there afterwards, or none is."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from filecmp import cmp
+from collections.abc import Callable, Iterator, Mapping
+from filecmp import cmp, cmpfiles
 from pathlib import Path
 from subprocess import PIPE
 
 from pipeline.core import layout
-from pipeline.core.checked_inputs import State, refuse_changed
+from pipeline.core.checked_inputs import State, refuse_changed, state
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, runs
+from pipeline.ingest.parts import parts_of
 
+RAW = Path("data/raw")
 LARGE = 10_000_000  # bytes, from which a file goes to DVC and not to git
 LATER = """
 import sys
@@ -23,11 +26,16 @@ sys.exit(main(sys.stdin.read().split("\\0")))
 """
 
 
+def files_of(file: Path) -> dict[Path, State]:
+    """The file, or the parts in a folder, and the state of each."""
+    return {path: state(path) for path in (parts_of(file)[0] if file.is_dir() else [file])}
+
+
 def place(
-    file: Path, before: State, source: Path, schema: tuple[Path, str], params: str,
-    large: int = LARGE,
+    file: Path, before: Mapping[Path, State], source: Path, schema: tuple[Path, str], params: str,
+    large: int = LARGE, fetched: bool = False,
 ) -> None:  # fmt: skip
-    """Copy the file, hand a large one to DVC, and write schema and params.yaml.
+    """Copy the file, or the parts, hand a large one to DVC, and write schema and params.yaml.
 
     All are written under other names first, and params.yaml, which makes a dataset of the rest,
     gets its own last.
@@ -35,8 +43,9 @@ def place(
     Parameters
     ----------
     file : Path
-    before : State
-        Of the file, when it was looked at.
+        Or a folder of parts.
+    before : dict
+        Its `files_of`, when it was looked at.
     source : Path
         Its copy in data/raw; may be the file itself.
     schema : (Path, str)
@@ -44,7 +53,9 @@ def place(
     params : str
         The text of params.yaml.
     large : int
-        Bytes from which the file goes to DVC.
+        Bytes from which the file goes to DVC, which may have it already, by `dvc import-url`.
+    fetched : bool
+        Whether it may be moved rather than copied.
 
     Raises
     ------
@@ -56,18 +67,64 @@ def place(
         for target, content in ((layout.PARAMS, params), (path, text)):
             part = last.enter_context(atomic_write(target))
             part.write_bytes(content.encode())
-        dvc = last.enter_context(dvc_at_hand()) if file.stat().st_size > large else None
+        to_dvc = sum(path.stat().st_size for path in before) > large
+        known = source.exists() and tracked(source).exists()
+        dvc = last.enter_context(dvc_at_hand()) if to_dvc and not known else None
         if not same(file, source):
-            with atomic_write(source) as part:
-                shutil.copyfile(file, part)
-                refuse_changed(file, before)
+            if fetched:
+                file.rename(source)
+            elif file.is_dir():
+                with staged(source.name) as folder:
+                    _copy(before, folder)
+                    folder.rename(source)
+            else:
+                with atomic_write(source) as part:
+                    shutil.copyfile(file, part)
+                    refuse_changed(file, before[file])
         if dvc:
             dvc("add", "--quiet", str(source))
 
 
+@contextlib.contextmanager
+def staged(name: str) -> Iterator[Path]:
+    """Give an empty folder in data/raw, which may be renamed; it is gone afterwards.
+
+    Raises
+    ------
+    PipelineError
+        When the disk refuses.
+    """
+    folder = RAW / f".{name}.{os.getpid()}.part"
+    try:
+        for left_over in RAW.glob(f".{name}.*.part"):
+            process = left_over.suffixes[-2][1:]
+            if process.isdecimal() and not runs(int(process)):
+                shutil.rmtree(left_over)  # by a process that was killed
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise PipelineError(f"{RAW / name}: cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(before: Mapping[Path, State], folder: Path) -> None:
+    for path, was in before.items():
+        shutil.copyfile(path, folder / path.name)
+        refuse_changed(path, was)
+
+
 def same(file: Path, source: Path) -> bool:
     """Whether the copy is there already."""
-    return source.is_file() and (source.samefile(file) or cmp(file, source, shallow=False))
+    if not source.exists() or source.is_dir() != file.is_dir():
+        return False
+    if source.samefile(file):
+        return True
+    if not file.is_dir():
+        return cmp(file, source, shallow=False)
+    names = [path.name for path in parts_of(file)[0]]
+    there = sorted(path.name for path in source.iterdir())
+    return there == names and not any(cmpfiles(file, source, names, shallow=False)[1:])
 
 
 @contextlib.contextmanager
@@ -81,10 +138,18 @@ def _all_or_none(paths: list[Path], params: str) -> Iterator[None]:
     except BaseException:
         if layout.PARAMS.read_bytes() != params.encode():
             for path in filter(Path.exists, new):
-                path.unlink()
+                remove_source(path)
             if listed is not None and ignored.read_bytes() != listed:
                 ignored.write_bytes(listed)
         raise
+
+
+def remove_source(path: Path) -> None:
+    """Remove a file, or a folder of parts."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def tracked(source: Path) -> Path:

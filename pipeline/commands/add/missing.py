@@ -4,6 +4,7 @@ import shlex
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from pipeline.ingest.arrow import NAN
 from pipeline.ingest.cells import is_gap
 from pipeline.ingest.detect import Found
 from pipeline.ingest.formats import opened_table
+from pipeline.ingest.parts import opened_rows, parts_of
 from pipeline.ingest.reader import CsvFile
 
 LONGEST = 60  # characters of a cell that is to be typed
@@ -109,16 +111,16 @@ def _said(one: Alike, cells: Mapping[Alike, str], found: Found) -> str:
 
 def _absent(path: Path, found: Found, given: Collection[str]) -> set[str]:
     """The markers that no cell holds; reading ends where all were seen."""
-    file, left = opened_table(path, found.dialect, found.table, advise=False), {*given}
-    if isinstance(file, CsvFile):
-        for record in file.records():
+    left = {*given}
+    if files := _csv_files(path, found):
+        for record in chain.from_iterable(file.records() for file in files):
             if not left.isdisjoint(record.cells):
-                left -= {c for c in record.cells if c in left and is_gap(c, file.dialect)}
+                left -= {c for c in record.cells if c in left and is_gap(c, files[0].dialect)}
             if not left:
                 break
         return left
     markers = [marker for marker in found.table.missing if marker not in left or marker == NAN]
-    plain = opened_table(path, table=found.table.model_copy(update={"missing": markers}))
+    plain = opened_rows(path, table=found.table.model_copy(update={"missing": markers}))
     left.discard(NAN)  # of numbers it is known to be there, or they would be refused
     for _ in range(2):  # again where the last rows tell what columns hold
         for group in plain.groups():
@@ -129,16 +131,23 @@ def _absent(path: Path, found: Found, given: Collection[str]) -> set[str]:
     return left
 
 
+def _csv_files(path: Path, found: Found) -> list[CsvFile]:
+    """The file, or the parts, of which the records have the cells as they are written, if any."""
+    paths = parts_of(path)[0] if path.is_dir() else [path]
+    files = (opened_table(one, found.dialect, found.table, advise=False) for one in paths)
+    return [file for file in files if isinstance(file, CsvFile)]
+
+
 def _cells(path: Path, found: Found, alike: Sequence[Alike]) -> dict[Alike, str]:
     """How the file writes values; of numbers in a file that is no CSV nobody can tell."""
     cells = {one: one.value for one in alike if isinstance(one.value, str)}
-    file = opened_table(path, found.dialect, found.table, advise=False)
-    if not isinstance(file, CsvFile):
+    files = _csv_files(path, found)
+    if not files:
         return cells
-    waiting = {one: file.header.index(one.column) for one in alike if one not in cells}
-    for record in file.records() if waiting else ():
+    waiting = {one: files[0].header.index(one.column) for one in alike if one not in cells}
+    for record in chain.from_iterable(file.records() for file in files) if waiting else ():
         for one, k in waiting.items():
-            [text] = file.dialect.pointed([record.cells[k]], one.column)
+            [text] = files[0].dialect.pointed([record.cells[k]], one.column)
             if is_number(text) and float(text) == one.value and one not in cells:
                 cells[one] = record.cells[k]
         if cells.keys() >= waiting.keys():

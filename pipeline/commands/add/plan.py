@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline.commands.add.block import block, models
-from pipeline.commands.add.files import same
+from pipeline.commands.add.files import RAW, files_of, same
 from pipeline.commands.add.kinds import Kind, at_least, kinds, stray, with_dates
 from pipeline.commands.add.missing import option, refuse_absent
 from pipeline.commands.add.target import FEWEST, Target, find_target
@@ -21,16 +21,18 @@ from pipeline.commands.params_text import Entry, dataset_entry, inserted, model_
 from pipeline.commands.schema_draft import drafted
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import read_champions
-from pipeline.core.checked_inputs import State, state
+from pipeline.core.checked_inputs import State
 from pipeline.core.dates import ISO
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.params import NAMES_TAKEN, Params, load_params
-from pipeline.core.settings.ingest import SOURCE, Ingest
+from pipeline.core.settings.ingest import FOLDER, SOURCE
 from pipeline.core.tables import Lines
 from pipeline.core.text import shown
 from pipeline.core.trainers import Task
 from pipeline.ingest.detect_table import detect_file
+from pipeline.ingest.foreign import Format
 from pipeline.ingest.formats import format_of
+from pipeline.ingest.parts import kind_of, parts_of, say_beside
 from pipeline.ingest.table_file import TableFile
 from pipeline.validate.totals import LABELS, Total, summed
 
@@ -42,9 +44,9 @@ class Plan(NamedTuple):
     ----------
     name : str
     file : Path
-        As given.
-    before : State
-        Of the file, before it was read.
+        As given; or a folder of parts.
+    before : dict
+        The file, or the parts, each with its state before it was read.
     source : Path
         Where the file goes.
     schema, params : str
@@ -55,7 +57,7 @@ class Plan(NamedTuple):
 
     name: str
     file: Path
-    before: State
+    before: Mapping[Path, State]
     source: Path
     schema: str
     params: str
@@ -75,6 +77,7 @@ def planned(
     Parameters
     ----------
     file : Path
+        Or a folder of parts.
     target : str or None
         The column to predict.
     name : str, optional
@@ -91,11 +94,14 @@ def planned(
     PipelineError
         When the file, the target or the name cannot be used.
     """
-    params, before, ending = load_params(), state(file), format_of(file)[0]
-    name = name or named(file)
+    params = load_params()
+    ending, known = ("", kind_of(file)) if file.is_dir() else format_of(file)
+    say_beside(file, parts_of(file)[1] if file.is_dir() else [])
+    before, name = files_of(file), name or named(file)
+    refuse_unfit(name)
     source = _source(file, name, ending)
     _refuse_taken(name, params)
-    read, unit = _Read(), Ingest(source=str(source)).unit
+    read, unit = _Read(), "line" if known in (Format.CSV, Format.ARFF) else "row"
     found = detect_file(file, missing, sheet, read)
     refuse_absent(file, found, read.columns, missing)
     columns = with_dates(read.columns)
@@ -109,7 +115,8 @@ def planned(
         raise PipelineError("\n".join([str(error), *notes(found)])) from None
     found = found.with_dates(_declared(of_columns, columns, wanted.name))
     _warn_of_gaps(columns[wanted.name], wanted, read.lines, unit)
-    told = Told(file, found, columns, of_columns, wanted, [*models(wanted, columns, of_columns)])
+    taken = [*models(wanted, columns, of_columns)]
+    told = Told(str(file), len(before), found, columns, of_columns, wanted, taken)
     text = inserted(layout.PARAMS.read_bytes().decode(), _entries(name, source, told))
     drawn = (_of(of_columns, kind) for kind in ("category", "drop", "date"))
     schema = drafted(columns, str(source), *drawn)
@@ -129,8 +136,8 @@ def named(file: Path) -> str:
     return name if re.fullmatch(layout.NAME, name) else f"data_{name}".rstrip("_")
 
 
-def _source(file: Path, name: str, ending: str) -> Path:
-    """Where the file goes; it stays where it is in data/raw already.
+def refuse_unfit(name: str) -> None:
+    """Refuse a name that none of a dataset's files could have.
 
     Raises
     ------
@@ -140,11 +147,14 @@ def _source(file: Path, name: str, ending: str) -> Path:
     if not re.fullmatch(layout.NAME, name):
         form = "expected a-z, 0-9 and _, with a letter at the beginning"
         raise PipelineError(f"--name {name}: {form}")
-    raw = Path("data/raw")
-    there = raw / file.name
-    if SOURCE.fullmatch(str(there)) and there.exists() and there.samefile(file):
+
+
+def _source(file: Path, name: str, ending: str) -> Path:
+    """Where the file goes; it stays where it is in data/raw already."""
+    there, fits = RAW / file.name, FOLDER if file.is_dir() else SOURCE
+    if fits.fullmatch(str(there)) and there.exists() and there.samefile(file):
         return there
-    return raw / f"{name}{ending}"
+    return RAW / f"{name}{ending}"
 
 
 def _refuse_taken(name: str, params: Params) -> None:
@@ -223,9 +233,10 @@ def _refuse_total(file: Path, read: _Read, unit: str) -> None:
     """Refuse a last row that is called a total and is one: beside numbers its name is text."""
     total = read.total()
     if total.label and (names := summed(total)):
+        where = _place(file, unit, read.lines, total.row)
         raise PipelineError(
-            f"{file}, {unit} {read.lines[total.row]}: {total.label!r} is the sum of the rows above "
-            f"in {', '.join(names[:5])}: a total is no observation; remove the {unit}"
+            f"{where}: {total.label!r} is the sum of the rows above in {', '.join(names[:5])}: "
+            f"a total is no observation; remove the {unit}"
         )
 
 
@@ -262,7 +273,8 @@ def _useful(
 def _warn_of_gaps(column: Column, target: Target, lines: Lines, unit: str) -> None:
     if column.gap is not None:
         rows = "1 row" if column.missing == 1 else f"{column.missing:,} rows"
-        first = f"first on {unit} {lines[column.gap]}"
+        part = lines.part(column.gap)
+        first = f"first on {unit} {lines[column.gap]}{f' of {part}' * bool(part)}"
         text = f"target {target.name} has no value in {rows}, {first}: left out by `split`"
         warnings.warn(text, PipelineWarning, stacklevel=3)
 
@@ -273,18 +285,24 @@ def _warn_of_stray(
     """Name the cells because of which columns are left out that are else of dates."""
     for name, column in columns.items():
         for form, few in stray(column, csv):
-            place = "" if few.row is None else f", {unit} {lines[few.row]}"
+            place = file if few.row is None else _place(file, unit, lines, few.row)
             first = f" (the first of {few.others:,})" * (few.others > 1)
             beside = ", or one of 1900 to 2099," * (few.row is None)
             text = f"{shown(few.cell)}{first} is no date as {form}{beside} as others are: it is"
             mend = f"left out; mend the cell, or take it for no value by {option(few.cell)}"
-            text = f"{file}{place}, column {name}: {text} {mend}"
+            text = f"{place}, column {name}: {text} {mend}"
             warnings.warn(text, PipelineWarning, stacklevel=3)
+
+
+def _place(file: Path, unit: str, lines: Lines, row: int) -> str:
+    return f"{file / lines.part(row)}, {unit} {lines[row]}"
 
 
 def _entries(name: str, source: Path, told: Told) -> Iterator[Entry]:
     """What params.yaml gets."""
-    content = block(str(source), told.found.declared, told.target, told.kinds, told.rows)
+    # of a folder of parts either block says of which kind they are
+    declared = told.found.declared or ({} if source.suffix else {"table": {}})
+    content = block(str(source), declared, told.target, told.kinds, told.rows)
     yield dataset_entry(
         name, content, "As `python -m pipeline add` found it; every line may be edited."
     )

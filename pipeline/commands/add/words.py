@@ -3,7 +3,6 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +28,10 @@ class Told(NamedTuple):
 
     Attributes
     ----------
-    file : Path
+    file : str
+        As it was named.
+    files : int
+        How many there are.
     found : Found
         How it is written.
     columns : dict
@@ -41,7 +43,8 @@ class Told(NamedTuple):
         Of each its group, trainer and params.
     """
 
-    file: Path
+    file: str
+    files: int
     found: Found
     columns: Mapping[str, Column]
     kinds: Mapping[str, Kind]
@@ -56,7 +59,8 @@ class Told(NamedTuple):
 
 def summary(told: Told) -> Iterator[str]:
     """The lines, each subject with its name in front."""
-    yield f"{in_one_line(str(told.file))}: {told.rows:,} rows, {len(told.columns)} columns"
+    parts = f"{told.files:,} parts, " * (told.files > 1)
+    yield f"{in_one_line(told.file)}: {parts}{told.rows:,} rows, {len(told.columns)} columns"
     for subject, parts in _subjects(told):
         parts = LONG.sub(lambda word: f"{word[0][:CUT]}...", parts)
         lines = textwrap.wrap(in_one_line(parts), WIDTH, break_on_hyphens=False)

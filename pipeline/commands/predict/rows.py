@@ -191,7 +191,7 @@ def _opened(
 
     Titles that stand above the header of the dataset's own may be there or not.
     """
-    own, table = path.suffix.lower() == settings.ingest.path.suffix.lower(), settings.ingest.table
+    own, table = path.suffix.lower() == settings.ingest.ending, settings.ingest.table
     if settings.ingest.is_csv or not own:
         _warn_of_rows(path, dialect)
         return _below_titles(

@@ -18,6 +18,7 @@ LABEL_ENDS = (".sav", ".zsav", ".dta")
 TABLE_ENDS = (".parquet", *WORKBOOK_ENDS, *LABEL_ENDS, ".xpt", ".arff")
 _ENDS = "|".join(map(re.escape, CSV_ENDS + TABLE_ENDS))
 SOURCE = re.compile(rf"data/raw/[A-Za-z0-9][A-Za-z0-9_.-]*({_ENDS})")
+FOLDER = re.compile("data/raw/[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class MakeRegression(Settings):
@@ -30,24 +31,28 @@ class MakeRegression(Settings):
 
 
 def _source(value: str) -> str:
-    if value != GENERATOR and not SOURCE.fullmatch(value):
+    if value != GENERATOR and not (SOURCE.fullmatch(value) or FOLDER.fullmatch(value)):
         known = ", ".join(f"NAME{end}" for end in CSV_ENDS[1:] + TABLE_ENDS)
-        form = f"data/raw/NAME.csv, {known} or, with make_regression, {GENERATOR}"
+        form = (
+            f"data/raw/NAME.csv, {known}, data/raw/NAME for a folder of parts or, with "
+            f"make_regression, {GENERATOR}"
+        )
         raise unfit(form, value)
     return value
 
 
 class Ingest(Settings):
-    """Where the rows of a dataset come from: a file, or scikit-learn's generator.
+    """Where the rows of a dataset come from: a file, parts of one, or scikit-learn's generator.
 
     Attributes
     ----------
     source : str
-        The file, relative to dvc.yaml; of generated rows the code that makes them.
+        The file, or the folder of its parts, relative to dvc.yaml; of generated rows the code that
+        makes them.
     csv : Dialect
-        How a CSV file is written.
+        How a CSV file is written; where it is declared, parts are CSV files.
     table : Table
-        What has to be known of a file of another kind.
+        What has to be known of a file of another kind; where it is declared, parts are of Parquet.
     make_regression : MakeRegression or None
         The arguments of the generator.
     mute : list of str
@@ -68,7 +73,19 @@ class Ingest(Settings):
     @property
     def is_csv(self) -> bool:
         """Whether `csv` says how the file is written."""
-        return self.source.endswith(CSV_ENDS)
+        return "csv" in self.model_fields_set if self.of_parts else self.source.endswith(CSV_ENDS)
+
+    @property
+    def of_parts(self) -> bool:
+        """Whether the source is a folder of parts."""
+        return bool(FOLDER.fullmatch(self.source))
+
+    @property
+    def ending(self) -> str:
+        """What the names of such files end with."""
+        if self.of_parts:
+            return CSV_ENDS[0] if self.is_csv else TABLE_ENDS[0]
+        return self.path.suffix.lower()
 
     @property
     def unit(self) -> str:
@@ -77,6 +94,11 @@ class Ingest(Settings):
 
     @model_validator(mode="after")
     def _one_block(self) -> Self:
+        if self.of_parts and len(self.model_fields_set & {"csv", "table"}) != 1:
+            raise ValueError(
+                f"source: {self.source} is a folder of parts: declare either csv: {{}} or "
+                "table: {}, for parts of CSV or of Parquet"
+            )
         blocks = {"csv": self.csv, "table": self.table}
         declared = {key: one.model_dump(exclude_defaults=True) for key, one in blocks.items()}
         wrong, right = ("table", "csv") if self.is_csv else ("csv", "table")
