@@ -30,6 +30,8 @@ NO_MODEL = "params.yaml: models has no model of this dataset yet"
 def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdict:
     """Judge the best model of a dataset by the folds alone: no training row decides.
 
+    Where there are so many test rows that no folds were cut, these take the place of the folds.
+
     `accepted` beats the baseline and is not worse than the champion, `rejected` is worse than
     either, both beyond the interval of the paired difference; else it is `undecided`. A model whose
     loss grew in training is no candidate; where all of them are such, one is `rejected`. A champion
@@ -204,7 +206,7 @@ def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
 
 def _why(evaluated: Evaluated, one: Judged) -> str:
     """Why a model does worse than the trivial one."""
-    goal, rows = evaluated.threshold, "loo" if evaluated.scheme.leave_one_out else "cv"
+    goal, rows = evaluated.threshold, evaluated.scheme.held
     area, moved = one.scores.get(f"{rows}_roc_auc") or 0.0, goal not in (None, 0.5)
     if evaluated.metric == "accuracy" and moved and area > CHANCE and one.ending != "grew":
         of = f"chosen for the recall of {goal.recall}" if isinstance(goal, Goal) else f"{goal:g}"
