@@ -18,7 +18,7 @@ Ending = Literal["settled", "falling", "unconverged", "unmoved", "grew"]  # of a
 Callback = Callable[[int, float], None]
 
 # Rows that scikit-learn's reference models learn from at most: they hold them in memory.
-REFERENCE_ROWS = 131_072
+REFERENCE_ROWS = 65_536
 
 # What every trainer that descends takes from params.yaml.
 DESCENT = (

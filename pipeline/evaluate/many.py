@@ -111,6 +111,10 @@ class Table:
             raise PipelineError(
                 f"{layout.scaler(dataset)}: is of other features than columns.json; run `dvc repro`"
             )
+        self._parts = [layout.split_part(dataset, part) for part in ("train", "test")]
+        for path in self._parts:
+            if table_schema(path).names != [*self.features, settings.target]:
+                raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
         parts = read_as(layout.split_rows(dataset), Parts)
         train, test = np.array(parts.train, np.int64), np.array(parts.test, np.int64)
         self.used = np.sort(np.concatenate([train, test]))
@@ -143,8 +147,8 @@ class Table:
         settings, y = self.settings, self.y
         whole = has_value(self.column(settings.target))
         mixed, taught, gap, told = _mixed(np.zeros(len(y), np.uint64), y), True, 0.0, list[float]()
-        of_train = y[self.train]
-        targets = [of_train, log_target(of_train)] if settings.logged else [of_train]
+        targets = [y[self.train]]
+        targets += [log_target(targets[0])] if settings.logged else []
         for name, one in self.encoding.items():
             column = self.column(name)
             if settings.split.gaps == "leave_out":
@@ -157,34 +161,32 @@ class Table:
             taught &= learn(raw[self.train]) == {name: one}
             every = one.encode(raw.values[:, 0], raw.words[0])
             for feature, x in zip(one.features(name), every, strict=True):
-                gap = max(gap, self._gap(feature, x))
-                told.append(audits.tells(x[self.train], targets, settings))
+                of_train = x[self.train]
+                self._refuse_other(feature, of_train, x[self.test], self._scaler[feature])
+                gap = max(gap, self._gap(feature, of_train))
+                told.append(audits.tells(of_train, targets, settings))
         if not np.array_equal(self.used, np.flatnonzero(whole)):
             raise self._other_rows()
-        self._refuse_other(settings.target, y, None)
+        self._refuse_other(settings.target, y[self.train], y[self.test])
         twins = int(np.isin(mixed[self.test], mixed[self.train]).sum())
         yield audits.identical(twins, len(self.test))
         yield audits.scaled(gap, EXACT) if taught else audits.unlearned()
         yield audits.giveaway(told, self.features, settings)
 
-    def _gap(self, feature: str, x: Array) -> float:
+    def _gap(self, feature: str, of_train: Array) -> float:
         """How far mean and scale in use are from those of the training rows, in deviations."""
         used = self._scaler[feature]
-        self._refuse_other(feature, x, used)
-        mean, scale = (float(one[0]) for one in fit_scaler(x[self.train, None]))
+        mean, scale = (float(one[0]) for one in fit_scaler(of_train[:, None]))
         return max(abs(used.mean - mean) / scale, abs(used.scale / scale - 1))
 
-    def _refuse_other(self, name: str, x: Array, by: Scaling | None) -> None:
-        """Compare a column of the parts with the values of the used rows, standardized or not."""
-        for part, rows in (("train", self.train), ("test", self.test)):
-            path = layout.split_part(self.dataset, part)
-            if table_schema(path).names != [*self.features, self.settings.target]:
-                raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
-            ours = x[rows]
+    def _refuse_other(
+        self, name: str, of_train: Array, of_test: Array, by: Scaling | None = None
+    ) -> None:
+        """Compare a column of the parts with what the table gives, standardized or not."""
+        for path, ours in zip(self._parts, (of_train, of_test), strict=True):
             if by is not None:
                 ours = standardized(ours, np.array(by.mean), np.array(by.scale))
-            theirs = as_array(read_table(path, [name])[name])
-            if not np.array_equal(ours, theirs):
+            if not np.array_equal(ours, as_array(read_table(path, [name])[name])):
                 raise PipelineError(f"{path.parent}: {OTHER_RUN.format(self.path)}")
 
     def _other_rows(self) -> PipelineError:

@@ -18,7 +18,7 @@ from pipeline.core.artifacts.evaluated import (
     between,
 )
 from pipeline.core.settings.evaluate import Goal
-from pipeline.core.trainers import TRANSFORM
+from pipeline.core.trainers import REFERENCE_ROWS, TRANSFORM
 
 RARE = 0.1
 ROUGH = 10  # rows
@@ -159,6 +159,16 @@ def _notes(evaluated: Evaluated, best: str) -> Iterator[str]:
     if _scores(evaluated, best):
         yield from _beside(evaluated, best)
     yield from _goal(evaluated, one)
+    if evaluated.scheme.alone:
+        yield (
+            f"The {evaluated.test_rows} test rows alone judge (repeats: auto): they are so many "
+            "that no model is trained anew in folds."
+        )
+    if evaluated.train_rows > REFERENCE_ROWS:
+        yield (
+            f"{_of_role(evaluated, 'reference')[0]} has learned from {REFERENCE_ROWS} of the "
+            f"{evaluated.train_rows} training rows, evenly spaced."
+        )
     if not evaluated.test_rows:
         held, _, _ = evaluated.held.partition("_")
         yield (

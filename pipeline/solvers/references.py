@@ -16,14 +16,14 @@ MOST_STEPS = 10_000  # its own 100 end with a warning where columns are many
 
 
 def linear_regression(rows: Rows) -> Fit:
-    """Fit by least squares with scikit-learn's defaults, to at most 131,072 rows in memory."""
+    """Fit by least squares with scikit-learn's defaults, to at most 65,536 rows in memory."""
     return _of_scikit_learn(LinearRegression(), rows)
 
 
 def logistic_regression(rows: Rows) -> Fit:
     """Minimize cross-entropy with scikit-learn's own penalty, |w|^2 / 2 beside C = 1 times its sum.
 
-    Of several classes it has a row of weights for each. At most 131,072 rows are in memory.
+    Of several classes it has a row of weights for each. At most 65,536 rows are in memory.
     """
     return _of_scikit_learn(LogisticRegression(max_iter=MOST_STEPS), rows)
 
