@@ -101,16 +101,21 @@ def moments_of_folds(rows: Rows, fold: NDArray[np.intp], count: int) -> list[Mom
         When the squares overflow.
     """
 
-    def of_block(part: slice) -> list[Moments]:
-        block, own = rows.read(part), fold[part]
+    def of_part(part: slice) -> list[Moments]:
+        block, own = rows.read(part), fold[part].astype(np.uint16)  # which numpy sorts by digits
+        return reduce(add, (of_block(block[some], own[some]) for some in blocks(len(block))))
+
+    def of_block(block: Block, own: NDArray[np.uint16]) -> list[Moments]:
         order = np.argsort(own, kind="stable")
         X, y = np.take(block.X, order, axis=0), block.y[order]
         ends = np.cumsum(np.bincount(own, minlength=count)).tolist()
         each = zip([0, *ends], ends, strict=False)
         return [_of_block(Block(X[a:b], y[a:b]), centre=True) for a, b in each]
 
-    every = map_ordered(of_block, rows.parts())
-    pooled = reduce(lambda a, b: [one + other for one, other in zip(a, b, strict=True)], every)
+    def add(a: list[Moments], b: list[Moments]) -> list[Moments]:
+        return [one + other for one, other in zip(a, b, strict=True)]
+
+    pooled = reduce(add, map_ordered(of_part, rows.parts()))
     for one in pooled:
         _refuse_overflow(one)
     return pooled

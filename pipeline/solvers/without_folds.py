@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Value
-from pipeline.solvers.blocks import map_ordered, one_blas_thread
+from pipeline.solvers.blocks import blocks, map_ordered, one_blas_thread
 from pipeline.solvers.closed_form import solved_by_gram
 from pipeline.solvers.manual_gd import fit_moments
 from pipeline.solvers.moments import Moments, moments_of_folds
@@ -124,9 +124,12 @@ def _foretold(models: Sequence[Linear], rows: Rows, fold: Folds, centre: Array) 
     coef = np.column_stack([one.coef for one in models])
     at_centre = np.array([one.intercept for one in models]) + centre @ coef
 
-    def of_block(part: slice) -> Array:
-        own = fold[part]
-        z: Array = (rows.read(part).X - centre) @ coef
+    def of_part(part: slice) -> Array:
+        X, own = rows.read(part).X, fold[part]
+        return np.concatenate([of_block(X[some], own[some]) for some in blocks(len(own))])
+
+    def of_block(X: Array, own: Folds) -> Array:
+        z: Array = (X - centre) @ coef
         return z[np.arange(len(own)), own] + at_centre[own]
 
-    return np.concatenate([*map_ordered(of_block, rows.parts())])
+    return np.concatenate([*map_ordered(of_part, rows.parts())])
