@@ -11,7 +11,7 @@ from pipeline.core.tables import Array
 
 Interval = tuple[float, float]
 FEW = 10  # below this many rows a resample shows too little of what there may be
-MANY = 10_000  # from here on the mean is as good as normal, and resampling would only take time
+MANY = 2000  # from here on the mean is as good as normal, and resampling would only take time
 AT_ONCE = 2**22  # resampled values held at a time
 
 
@@ -124,7 +124,7 @@ def studentized(
         From 0 to `most`.
     confidence : float
     resamples : int
-        How many bootstrap samples to draw; none from 10,000 rows on, where Student's t serves.
+        How many bootstrap samples to draw; none from 2,000 rows on, where Student's t serves.
     generator : numpy Generator
         Which draws them.
     most : float, optional
