@@ -139,7 +139,7 @@ def _ends(scores: Mapping[str, float | None], name: str) -> list[float] | None:
 def _rows(dataset: str, scores: dict[str, Scores], verdict: Verdict) -> Iterator[Row]:
     metric, test = verdict.metric, f"test_{verdict.metric}"
     for trainer, of in scores.items():
-        held = f"{'loo' if f'loo_{metric}' in of else 'cv'}_{metric}"
+        held = next((k for k in (f"loo_{metric}", f"cv_{metric}") if k in of), test)
         mean, sd, tested = (number(of.get(name)) for name in (held, f"{held}_sd", test))
         named = dataset, trainer, held.replace("_", " ", 1)
         standing, _ = verdict.standing(trainer)

@@ -17,6 +17,9 @@ Ending = Literal["settled", "falling", "unconverged", "unmoved", "grew"]  # of a
 # Is told an epoch, numbered as in the history, and its loss.
 Callback = Callable[[int, float], None]
 
+# Rows that scikit-learn's reference models learn from at most: they hold them in memory.
+REFERENCE_ROWS = 65_536
+
 # What every trainer that descends takes from params.yaml.
 DESCENT = (
     "lr",

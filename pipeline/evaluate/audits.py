@@ -34,7 +34,7 @@ SURE = 0.999  # one alarm in a thousand by chance
 NEAR = 100  # times closer
 UNLIKELY = 1e-4  # so many of such rows by chance
 FEWEST = 10  # rows that tell how they are spread
-MOST_TESTED, MOST_NEAR = 1000, 20_000  # rows that are looked at
+MOST_TESTED, MOST_NEAR, MOST_TELLING = 1000, 20_000, 100_000  # rows that are looked at
 
 
 def audits(
@@ -59,7 +59,7 @@ def audits(
         near_duplicates(*(rows.part(some)[0] for some in (rows.train, rows.test))),
         _scaler(X, rows, trained),
         _giveaway(X, learned, rows.features, settings),
-        _shuffled_labels(rows.raw, rows.y, settings, models),
+        shuffled_labels(rows.raw, rows.y, settings, models),
     ]
 
 
@@ -77,13 +77,17 @@ def _kept_apart(rows: Split, kept: Kept) -> Audit:
 def _identical_rows(rows: Split) -> Audit:
     every = np.column_stack([rows.raw.values, rows.y]) + 0.0  # -0.0 is 0.0
     known = {row.tobytes() for row in every[rows.train]}
-    found = sum(row.tobytes() in known for row in every[rows.test])
+    return identical(sum(row.tobytes() in known for row in every[rows.test]), len(rows.test))
+
+
+def identical(found: int, of: int) -> Audit:
+    """So many of the test rows equal a training row."""
     return Audit(
         name="identical_rows",
         passed=not found,
         figure=float(found),
-        text=f"{found} of {len(rows.test)} test rows equal a training row in all columns used"
-        if len(rows.test)
+        text=f"{found} of {of} test rows equal a training row in all columns used"
+        if of
         else "there are no test rows",
     )
 
@@ -124,18 +128,27 @@ def near_duplicates(train: Array, test: Array) -> Audit:
 def _scaler(X: Array, rows: Split, trained: Array) -> Audit:
     """What is in use of columns and scale, and the rows trained on, against the training rows."""
     if learn(rows.raw[rows.train]) != rows.encoding:
-        text = "columns.json is not what the training rows alone teach of the columns"
-        return Audit(name="scaler", passed=False, figure=None, text=text)
+        return unlearned()
     mean, scale = fit_scaler(X)
     gaps = (
         (rows.mean - mean) / scale,
         rows.scale / scale - 1,
         trained - standardized(X, mean, scale),
     )
-    gap = float(max(np.abs(each).max() for each in gaps))
+    return scaled(float(max(np.abs(each).max() for each in gaps)), 1e-12)
+
+
+def unlearned() -> Audit:
+    """The training rows teach other things of the columns than those in use."""
+    text = "columns.json is not what the training rows alone teach of the columns"
+    return Audit(name="scaler", passed=False, figure=None, text=text)
+
+
+def scaled(gap: float, limit: float) -> Audit:
+    """What is in use differs by `gap` from what training rows give, which `limit` allows or not."""
     return Audit(
         name="scaler",
-        passed=gap < 1e-12,
+        passed=gap < limit,
         figure=float(f"{gap:.3g}"),
         text="mean, scale and the rows trained on differ from what the training rows alone give by "
         f"at most {gap:.3g} standard deviations",
@@ -145,10 +158,20 @@ def _scaler(X: Array, rows: Split, trained: Array) -> Audit:
 def _giveaway(
     X: Array, targets: Sequence[Array], features: Sequence[str], settings: Dataset
 ) -> Audit:
-    """The feature that alone says most about the target, or about its logarithm."""
+    """What each feature says."""
+    return giveaway([tells(x, targets, settings) for x in X.T], features, settings)
+
+
+def tells(x: Array, targets: Sequence[Array], settings: Dataset) -> float:
+    """What one feature says about the target, or about its logarithm; 100,000 rows tell."""
+    rows = thinned(len(x), MOST_TELLING)
+    tell = _r2 if settings.task == "regression" else _auc
+    return max(tell(x[rows], y[rows]) for y in targets)
+
+
+def giveaway(of: Sequence[float], features: Sequence[str], settings: Dataset) -> Audit:
+    """The feature that alone says most about the target: `of` has what each says."""
     regression = settings.task == "regression"
-    tell = _r2 if regression else _auc
-    of = [max(tell(x, y) for y in targets) for x in X.T]
     unit = "R2" if regression else "AUC of any two classes" if settings.evaluate.several else "AUC"
     best = int(np.argmax(of))
     return Audit(
@@ -181,11 +204,12 @@ def _of_two(x: Array, y: Array, a: float, b: float) -> float:
     return 0.5 if found is None else max(found, 1 - found)
 
 
-def _shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str, Model]) -> Audit:
+def shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str, Model]) -> Audit:
     """Trainers on a shuffled target: whoever foretells held-out rows there has seen them.
 
-    The figure is what the best of them surely has beyond chance: of AUC - 0.5, of several classes
-    of accuracy, or of the correlation of prediction and target.
+    Of more than 20,000 rows so many, evenly spaced. The figure is what the best of them surely has
+    beyond chance: of AUC - 0.5, of several classes of accuracy, or of the correlation of prediction
+    and target.
     """
     if not models:
         return Audit(
@@ -194,6 +218,8 @@ def _shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str,
             figure=None,
             text="there is no model of this dataset's own to train on shuffled targets",
         )
+    some = _of_each_kind(y, settings)
+    raw, y = raw[some], y[some]
     shuffled = np.random.default_rng(0).permutation(y)
     counts = [len(y)] if settings.task == "regression" else np.unique(y, return_counts=True)[1]
     if min(counts) < 2:  # as may be of moments
@@ -217,6 +243,17 @@ def _shuffled_labels(raw: Raw, y: Array, settings: Dataset, models: Mapping[str,
         text=f"of trainers on shuffled targets {best} foretells held-out rows best: {unit} is at "
         f"least {beyond[best]:.3g} ({100 * SURE:g} % sure); above 0 it would have seen them",
     )
+
+
+def _of_each_kind(y: Array, settings: Dataset) -> NDArray[np.intp]:
+    """At most 20,000 rows, evenly spaced, of classes within each; all where one would be lost."""
+    every = np.arange(len(y))
+    if len(y) <= MOST_NEAR:
+        return every
+    order = every if settings.task == "regression" else np.argsort(y, kind="stable")
+    some = np.sort(order[thinned(len(y), MOST_NEAR)])
+    whole = settings.task == "regression" or len(np.unique(y[some])) == len(np.unique(y))
+    return some if whole else every
 
 
 def _beyond_chance(held: Sequence[OutOfFold], y: Array, settings: Dataset) -> float:

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core import layout
-from pipeline.core.columns import Raw, encode, feature_names, learn
+from pipeline.core.columns import PLAIN, Raw, encode, feature_names, learn
 from pipeline.core.errors import PipelineError, PipelineWarning, naming
 from pipeline.core.kept import Kept
 from pipeline.core.preprocessing import fit_scaler, standardized
 from pipeline.core.processes import apart
 from pipeline.core.settings.evaluate import CrossValidation, Goal
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Value
+from pipeline.core.trainers import TRAINERS, Value, logged
 from pipeline.evaluate.folds import Fold, Rows, folds
+from pipeline.solvers import without_folds
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
-from pipeline.solvers.rows import ArrayRows
+from pipeline.solvers.rows import ArrayRows, logged_rows
+from pipeline.solvers.rows import Rows as Rows_
 
+BY_ALGEBRA = 30_000  # rows; of fewer, to train anew costs little, and digits stay as they were
 INNER = CrossValidation(folds=5, repeats=1, seed=0)  # on which a threshold is chosen
 
 
@@ -88,6 +91,9 @@ def cross_validate(
         When a training fails; names the fold.
     """
     features = features if TRAINERS[trainer].form == "linear" else ()
+    by_algebra = _by_algebra(trainer, params, raw, y, cuts, features)
+    if by_algebra is not None:
+        return by_algebra
 
     def of_fold(k: int) -> bytes:
         """What the fold gives, as numbers in a row: the threshold, the weights and z."""
@@ -120,6 +126,57 @@ def cross_validate(
         coef, z = values[: len(features)], values[len(features) :]
         held.append(OutOfFold(out, z, coef, None if threshold is None else chosen))
     return held
+
+
+def _by_algebra(
+    trainer: str,
+    params: Mapping[str, Value],
+    raw: Raw,
+    y: Array,
+    cuts: Sequence[Fold],
+    features: Sequence[str],
+) -> list[OutOfFold] | None:
+    """The same from one pass over many rows in each repeat, where the models are least squares.
+
+    None where they are not, are ill-conditioned, or learn of columns more than mean and scale.
+    """
+    plain = not any(raw.gaps) and all(one == PLAIN for one in raw.columns.values())
+    if len(y) < BY_ALGEBRA or not plain or not without_folds.served(trainer, params):
+        return None
+    repeats = _repeats(cuts, len(y))
+    if repeats is None:
+        return None
+    rows: Rows_ = ArrayRows(raw.values, y)
+    rows = logged_rows(rows) if logged(params) else rows
+    held, places = list[OutOfFold](), [[*raw.columns].index(name) for name in features]
+    for fold in repeats:
+        count = int(fold.max()) + 1
+        with naming(f"cross-validation of {trainer}"):
+            found = without_folds.without_each(trainer, params, rows, fold, count)
+        if found is None:
+            return None
+        models, z = found
+        with np.errstate(over="ignore"):
+            z = np.exp(z) if logged(params) else z
+        cut = cuts[len(held) : len(held) + count]
+        held += [
+            OutOfFold(out, z[out], one.coef[places], None)
+            for one, (_, out) in zip(models, cut, strict=True)
+        ]
+    return held
+
+
+def _repeats(cuts: Sequence[Fold], n: int) -> list[Rows] | None:
+    """For each repeat the fold that holds each row out; None where folds are cut otherwise."""
+    repeats, fold, k = list[Rows](), np.full(n, -1, np.intp), 0
+    for train, out in cuts:
+        if len(train) + len(out) != n or (fold[out] >= 0).any():
+            return None
+        fold[out], k = k, k + 1
+        if (fold >= 0).all():
+            repeats.append(fold)
+            fold, k = np.full(n, -1, np.intp), 0
+    return repeats if k == 0 and all(one.max() > 0 for one in repeats) else None
 
 
 def unscaled(coef: Array, scale: Array) -> Array:

@@ -1,12 +1,13 @@
 """All models of one dataset, judged: from arrays and models to scores and the plots' data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
-from pipeline.core.artifacts.evaluated import Evaluated, Judged
+from pipeline.core.artifacts.evaluated import Audit, Evaluated, Judged
 from pipeline.core.artifacts.models import Model
 from pipeline.core.artifacts.splits import Split
 from pipeline.core.columns import Raw, kinds
@@ -88,15 +89,8 @@ def judge_all(given: Given) -> Evaluated:
     champion = _judge_champion(given, judge, judged, units)
     confidence = given.params.intervals.confidence
     audited = audits(rows, given.trained, settings, given.own)
-    failed = (
-        f"{given.dataset}: leakage audit {one.name} failed: {one.text}"
-        for one in audited
-        if not one.passed
-    )
     return Evaluated(
-        task=settings.task,
-        target=settings.target,
-        **settings.evaluate.model_dump(exclude={"repeats"}),  # the scheme has them
+        **about(settings),
         confidence=confidence,
         scheme=judge.scheme,
         train_rows=len(rows.train),
@@ -110,20 +104,60 @@ def judge_all(given: Given) -> Evaluated:
             if judge.cuts
         ],
         audits=audited,
-        warnings=[*failed, *_of_one_value(given), *_separated(given), *of_trainings(given)],
+        warnings=[
+            *of_audits(given.dataset, audited),
+            *of_one_value(given.dataset, settings, given.shown[1]),
+            *_separated(given),
+            *of_trainings(given.dataset, given.models, given.histories),
+        ],
     )
+
+
+def about(settings: Dataset) -> dict[str, Any]:
+    """What `Evaluated` has of params.yaml."""
+    judged_by = settings.evaluate.model_dump(exclude={"repeats"})  # the scheme has them
+    return {"task": settings.task, "target": settings.target, **judged_by}
+
+
+def of_audits(dataset: str, audited: Sequence[Audit]) -> Iterator[str]:
+    """The warnings of those that failed."""
+    for one in audited:
+        if not one.passed:
+            yield f"{dataset}: leakage audit {one.name} failed: {one.text}"
 
 
 def plots(given: Given, evaluated: Evaluated) -> dict[str, curves.PlotData]:
     """The data of every plot, by name; for a plot of the other task its header alone."""
     X, y = given.shown
     values = {name: model.predict(X) for name, model in given.models.items()}
-    data = curves.of_all(evaluated.judged, given.histories, evaluated.metric)
+    return plots_of(values, y, given.settings, given.histories, evaluated)
+
+
+def plots_of(
+    values: curves.Values,
+    y: Array,
+    settings: Dataset,
+    histories: Mapping[str, Array],
+    evaluated: Evaluated,
+) -> dict[str, curves.PlotData]:
+    """The same, of what each model says of the rows shown.
+
+    Parameters
+    ----------
+    values : dict
+        By name of the model, of shape (n_rows,) or (n_rows, n_classes).
+    y : ndarray of shape (n_rows,)
+    settings : Dataset
+    histories : dict
+        As in `Given`.
+    evaluated : Evaluated
+    """
+    data = curves.of_all(evaluated.judged, histories, evaluated.metric)
     if evaluated.task == "regression":
         return data | curves.of_regression(values, y)
     thresholds = {name: evaluated.judged[name].threshold for name in values}
     data |= curves.of_classes(values, y, evaluated.classes or [], thresholds)
-    return data | curves.of_each_class(values, y, given.settings, evaluated.confidence)
+    return data | curves.of_each_class(values, y, settings, evaluated.confidence)
 
 
 def _judge_champion(
@@ -143,24 +177,25 @@ def _judge_champion(
     return "champion"
 
 
-def _of_one_value(given: Given) -> Iterator[str]:
-    """The warning that a score has no meaning, where it has none."""
-    settings, (_, y) = given.settings, given.shown
+def of_one_value(dataset: str, settings: Dataset, y: Array) -> Iterator[str]:
+    """The warning that a score has no meaning, where it has none: y of the rows judged by."""
     if is_constant(y):
         missing = "r2" if settings.task == "regression" else "roc_auc"
         yield (
-            f"{given.dataset}: {settings.target} is the same in all {len(y)} rows judged by: "
+            f"{dataset}: {settings.target} is the same in all {len(y)} rows judged by: "
             f"{missing} has no meaning there and is null"
         )
 
 
-def of_trainings(given: Given) -> Iterator[str]:
+def of_trainings(
+    dataset: str, models: Mapping[str, Model], histories: Mapping[str, Array]
+) -> Iterator[str]:
     """What went wrong in the trainings that took steps."""
-    for name, history in given.histories.items():
-        model = given.models[name]
+    for name, history in histories.items():
+        model = models[name]
         stable = model.facts.get("stable_lr")
         if text := trouble(model.ending, history[:, 1], model.params, stable):
-            yield f"{given.dataset}: {name}: {text}"
+            yield f"{dataset}: {name}: {text}"
 
 
 def _separated(given: Given) -> Iterator[str]:
@@ -170,16 +205,25 @@ def _separated(given: Given) -> Iterator[str]:
     """
     if given.settings.task == "classification":
         X, y = given.rows.part(given.rows.train)
-        free = {
-            name: one
-            for name, one in given.own.items()
-            if one.params.get("weight_decay") == 0 and "best_epoch" not in one.facts
-        }
-        labels = {n: predicted_labels(one.predict(X), 0.5) for n, one in free.items()}
+        labels = {n: predicted_labels(one.predict(X), 0.5) for n, one in free(given.own).items()}
         names = [n for n, label in labels.items() if (label == y).all()]
-        if names:
-            yield (
-                f"{given.dataset}: {', '.join(names)} separates the classes of all {len(y)} "
-                "training rows: the weights grow with every epoch, and probabilities go to 0 and "
-                "1; weight_decay above 0 bounds them"
-            )
+        yield from separated(given.dataset, names, len(y))
+
+
+def free(models: Mapping[str, Model]) -> dict[str, Model]:
+    """Those whose weights nothing holds in bounds."""
+    return {
+        name: one
+        for name, one in models.items()
+        if one.params.get("weight_decay") == 0 and "best_epoch" not in one.facts
+    }
+
+
+def separated(dataset: str, names: Sequence[str], rows: int) -> Iterator[str]:
+    """The warning that these models are right in all training rows, where there are any."""
+    if names:
+        yield (
+            f"{dataset}: {', '.join(names)} separates the classes of all {rows} "
+            "training rows: the weights grow with every epoch, and probabilities go to 0 and "
+            "1; weight_decay above 0 bounds them"
+        )

@@ -16,7 +16,8 @@ from sklearn.model_selection import (
 from pipeline.core import layout
 from pipeline.core.errors import PipelineError
 from pipeline.core.kept import Kept
-from pipeline.core.settings.evaluate import CrossValidation
+from pipeline.core.params import Params
+from pipeline.core.settings.evaluate import AUTO, CrossValidation
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Task
 
@@ -24,6 +25,23 @@ Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]
 FEW = 30  # below this, every row is held out by itself
 FEWEST = 3  # a line through one point is no model
+ENOUGH = 10_000  # test rows that know an accuracy to 0.01, 19 times in 20
+
+
+def cuts_of(params: Params, dataset: str) -> CrossValidation:
+    """How the rows of a dataset are cut: as of all, but for what it says of its own."""
+    own = params.dataset(dataset).evaluate.repeats
+    return params.cross_validation.model_copy(update={"repeats": own} if own else {})
+
+
+def test_rows_alone(params: Params, dataset: str, test_rows: int) -> bool:
+    """Whether no folds are cut: where `repeats` is auto, from 10,000 test rows on.
+
+    Not of split.group and split.time, whose rows are not as good as that many.
+    """
+    split = params.dataset(dataset).split
+    apart = split.group is None and split.time is None
+    return apart and test_rows >= ENOUGH and cuts_of(params, dataset).repeats == AUTO
 
 
 def folds(
@@ -77,7 +95,7 @@ def folds(
         every = np.arange(n)
         return [(np.delete(every, row), every[[row]]) for row in range(n)]
     cut = RepeatedKFold if task == "regression" else RepeatedStratifiedKFold
-    splitter = cut(n_splits=settings.folds, n_repeats=settings.repeats, random_state=settings.seed)
+    splitter = cut(n_splits=settings.folds, n_repeats=settings.times, random_state=settings.seed)
     return list(splitter.split(np.zeros((n, 1)), y))
 
 
@@ -100,7 +118,7 @@ def _group_folds(
     most = int(np.unique(y, return_counts=True)[1].max()) if labels else len(y)
     k = count if len(y) < FEW else min(settings.folds, count, most)
     generator, cuts = np.random.RandomState(settings.seed), list[Fold]()
-    for _ in range(settings.repeats if k < count else 1):
+    for _ in range(settings.times if k < count else 1):
         seed = int(generator.randint(2**31))
         splitter: BaseCrossValidator = LeaveOneGroupOut()
         if k < count:

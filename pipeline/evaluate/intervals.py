@@ -11,7 +11,7 @@ from pipeline.core.tables import Array
 
 Interval = tuple[float, float]
 FEW = 10  # below this many rows a resample shows too little of what there may be
-MANY = 10_000  # from here on the mean is as good as normal, and resampling would only take time
+MANY = 2000  # from here on the mean is as good as normal, and resampling would only take time
 AT_ONCE = 2**22  # resampled values held at a time
 
 
@@ -49,7 +49,7 @@ def resampled(
     return mean - float(half), mean + float(half)
 
 
-def mean_of_rows(values: Array, folds: int, confidence: float) -> Interval | None:
+def mean_of_rows(values: Array, folds: float, confidence: float) -> Interval | None:
     """Interval of the mean of what rows add to a score, each held out once; or of a difference.
 
     mean +- t s / sqrt(n_train), with n_train = n (folds - 1) / folds. That s / sqrt(n) is the error
@@ -61,7 +61,8 @@ def mean_of_rows(values: Array, folds: int, confidence: float) -> Interval | Non
     Parameters
     ----------
     values : ndarray of shape (n_rows,)
-    folds : int
+    folds : float
+        inf where the rows were never trained on: their number then stands for itself.
     confidence : float
 
     Returns
@@ -73,7 +74,7 @@ def mean_of_rows(values: Array, folds: int, confidence: float) -> Interval | Non
     if n < 2:
         return None
     half = stdtrit(n - 1, (1 + confidence) / 2) * float(values.std(ddof=1))
-    half /= np.sqrt(n * (folds - 1) / folds)
+    half /= np.sqrt(n * (folds - 1) / folds if folds < inf else n)
     mean = float(values.mean())
     return mean - float(half), mean + float(half)
 
@@ -123,7 +124,7 @@ def studentized(
         From 0 to `most`.
     confidence : float
     resamples : int
-        How many bootstrap samples to draw; none from 10,000 rows on, where Student's t serves.
+        How many bootstrap samples to draw; none from 2,000 rows on, where Student's t serves.
     generator : numpy Generator
         Which draws them.
     most : float, optional
@@ -155,12 +156,30 @@ def studentized(
     return max(float(mean - high * deviation), 0.0), min(float(mean - low * deviation), most)
 
 
+def by_influence(value: float, influence: Array, confidence: float) -> Interval:
+    """Interval of a smooth statistic of many rows: value +- t s / sqrt(n).
+
+    s is the standard deviation of the influence of the rows, the slopes of the statistic in their
+    weights (the infinitesimal jackknife, Efron 1982, ch. 6): what the bootstrap tends to.
+
+    Parameters
+    ----------
+    value : float
+    influence : ndarray of shape (n_rows,)
+    confidence : float
+    """
+    n = len(influence)
+    half = stdtrit(n - 1, (1 + confidence) / 2) * float(influence.std(ddof=1)) / np.sqrt(n)
+    return value - float(half), value + float(half)
+
+
 def percentile(
     statistic: Callable[[Array], Array],
     strata: Sequence[NDArray[np.intp]],
     confidence: float,
     resamples: int,
     generator: np.random.Generator,
+    times: NDArray[np.intp] | None = None,
 ) -> Interval | None:
     """Interval between the quantiles of a statistic over resamples; None where all are equal.
 
@@ -173,21 +192,25 @@ def percentile(
     confidence : float
     resamples : int
     generator : numpy Generator
+    times : ndarray of int, of shape (n_rows,), optional
+        Rows that are alike may be given once: how often each is there. Then a draw takes no longer
+        for more rows.
 
     Returns
     -------
     tuple of float, or None
         None also below ten rows, and with fewer than two in a stratum.
     """
-    n = sum(len(rows) for rows in strata)
-    if n < FEW or min(len(rows) for rows in strata) < 2:
+    given = sum(len(rows) for rows in strata)
+    times = np.ones(given, np.intp) if times is None else times
+    sizes = [int(times[rows].sum()) for rows in strata]
+    if sum(sizes) < FEW or min(sizes) < 2:
         return None
     values = []
-    for count in _portions(resamples, n):
-        counts = np.zeros((count, n))
-        for rows in strata:
-            even = np.full(len(rows), 1 / len(rows))
-            counts[:, rows] = generator.multinomial(len(rows), even, count)
+    for count in _portions(resamples, given):
+        counts = np.zeros((count, given))
+        for rows, size in zip(strata, sizes, strict=True):
+            counts[:, rows] = generator.multinomial(size, times[rows] / size, count)
         values.append(statistic(counts))
     sides = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.quantile(np.concatenate(values), sides, method="inverted_cdf")

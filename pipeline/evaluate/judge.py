@@ -20,7 +20,7 @@ from pipeline.core.settings.evaluate import Goal
 from pipeline.core.tables import Array
 from pipeline.core.trainers import TRAINERS, Value
 from pipeline.evaluate.cross_validation import OutOfFold, choose_threshold, cross_validate
-from pipeline.evaluate.folds import FEW, Fold, folds
+from pipeline.evaluate.folds import FEW, Fold, cuts_of, folds
 from pipeline.evaluate.scores import (
     Folds,
     compared_by,
@@ -54,9 +54,8 @@ class Judge:
     ) -> None:
         self.rows, self.settings = rows, params.dataset(dataset)
         self.intervals = params.intervals
-        n, cut = len(rows.y), params.cross_validation
-        repeats = repeats or self.settings.evaluate.repeats or cut.repeats
-        cut = cut.model_copy(update={"repeats": repeats})
+        n, cut = len(rows.y), cuts_of(params, dataset)
+        cut = cut.model_copy(update={"repeats": repeats or cut.times})
         self.cuts = folds(rows.y, self.settings.task, cut, kept=rows.kept)
         few = n < FEW and rows.kept is None
         used = cut.model_dump() | ({"folds": n, "repeats": 1} if few else {})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,16 @@ from scipy.special import logit
 from pipeline.core.artifacts.evaluated import Scheme, Scores
 from pipeline.core.artifacts.models import Model
 from pipeline.core.errors import PipelineError
+from pipeline.core.preprocessing import is_constant
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import Intervals, Metric
 from pipeline.core.tables import Array
 from pipeline.evaluate.cross_validation import OutOfFold
 from pipeline.evaluate.intervals import (
+    MANY,
     Interval,
     area,
+    by_influence,
     mean_of_rows,
     percentile,
     resampled,
@@ -142,7 +146,7 @@ def interval_of_mean(values: Array, scheme: Scheme, confidence: float) -> Interv
     confidence : float
     """
     if scheme.by_rows:
-        return mean_of_rows(values, scheme.folds, confidence)
+        return mean_of_rows(values, np.inf if scheme.alone else scheme.folds, confidence)
     return resampled(values.tolist(), scheme.even_folds, confidence, scheme.independent)
 
 
@@ -288,15 +292,40 @@ def judged_scores(
     if not len(test[1]):
         result: Scores = {f"train_{name}": value for name, value in of(train).items()}
     else:
-        loss = "mse" if settings.task == "regression" else "log_loss"
+        loss = loss_of(settings)
         result = {f"train_{loss}": of(train)[loss]}
-        given = (model.predict(test[0]), test[1], settings, threshold, intervals)
-        limits = {} if grouped else _intervals(*given)
-        for name, value in of(test).items():
-            result[f"test_{name}"] = value
-            low, high = limits.get(name) or (None, None)
-            result |= {f"test_{name}_low": low, f"test_{name}_high": high}
+        given = (model.predict(test[0]), test[1], settings, threshold)
+        result |= test_scores(*given, None if grouped else intervals)
     return {name: rounded(value) for name, value in result.items()}
+
+
+def loss_of(settings: Dataset) -> Literal["mse", "log_loss"]:
+    """The score of the training rows that stands beside those of others."""
+    return "mse" if settings.task == "regression" else "log_loss"
+
+
+def test_scores(
+    z: Array, y: Array, settings: Dataset, threshold: float | None, intervals: Intervals | None
+) -> Scores:
+    """The scores of test rows, with their intervals where there are to be any.
+
+    Parameters
+    ----------
+    z, y, settings, threshold
+        As in `score`.
+    intervals : Intervals or None
+
+    Returns
+    -------
+    dict
+        Not rounded.
+    """
+    result: Scores = {}
+    limits = {} if intervals is None else _intervals(z, y, settings, threshold, intervals)
+    for name, value in score(z, y, settings, threshold).items():
+        low, high = limits.get(name) or (None, None)
+        result |= {f"test_{name}": value, f"test_{name}_low": low, f"test_{name}_high": high}
+    return result
 
 
 def _intervals(
@@ -310,7 +339,9 @@ def _intervals(
             "mse": mse,
             "rmse": mse and (mse[0] ** 0.5, mse[1] ** 0.5),
             "mae": studentized(np.abs(z - y), sure, draws, generator),
-            "r2": percentile(lambda n: _r2(z, y, n), [np.arange(len(y))], sure, draws, generator),
+            "r2": r2_of_many(z, y, sure)
+            if len(y) >= MANY
+            else percentile(lambda n: _r2(z, y, n), [np.arange(len(y))], sure, draws, generator),
         }
     classes, label = settings.evaluate.classes or [], predicted_labels(z, threshold)
     of_class = [np.flatnonzero(y == k) for k in range(len(classes))]
@@ -319,11 +350,17 @@ def _intervals(
         f"recall_{name}": wilson(int(np.sum(right[rows])), len(rows), sure)
         for name, rows in zip(classes, of_class, strict=True)
     }
+    y_of, label_of, strata, times = y, label, of_class, None
+    if len(y) >= MANY:  # draws of rows by class and prediction, of which there are few kinds
+        kinds, times = np.unique(y * len(classes) + label, return_counts=True)
+        y_of, label_of = kinds // len(classes), (kinds % len(classes)).astype(np.intp)
+        strata = [np.flatnonzero(y_of == k) for k in range(len(classes))]
+
+    def drawn(statistic: Callable[[Array], Array]) -> Interval | None:
+        return percentile(statistic, strata, sure, draws, generator, times)
+
     if settings.evaluate.several:
-        macro = {
-            name: percentile(partial(mean, y, label), of_class, sure, draws, generator)
-            for name, mean in MACRO.items()
-        }
+        macro = {name: drawn(partial(mean, y_of, label_of)) for name, mean in MACRO.items()}
         return (
             of_any | macro | {"log_loss": studentized(cross_entropy(z, y), sure, draws, generator)}
         )
@@ -334,8 +371,23 @@ def _intervals(
         "log_loss": studentized(bce_with_logits(z, y), sure, draws, generator),
         "brier": studentized((p - y) ** 2, sure, draws, generator, most=1.0),
         "precision": wilson(int(np.sum(right & told)), int(np.sum(told)), sure),
-        "f1": percentile(lambda n: _f1(y == positive, told, n), of_class, sure, draws, generator),
+        "f1": drawn(lambda n: _f1(y_of == positive, label_of == positive, n)),
     }
+
+
+def r2_of_many(z: Array, y: Array, sure: float) -> Interval | None:
+    """The interval of R2 = 1 - mse / variance of many rows, by their influence on it.
+
+    That of a row with the error e is (mse (y - mean)^2 / variance - e^2) / variance.
+    """
+    if is_constant(y):
+        return None
+    squares, centred = np.square(z - y), np.square(y - y.mean())
+    mse, variance = float(squares.mean()), float(centred.mean())
+    low, high = by_influence(
+        1 - mse / variance, (mse / variance * centred - squares) / variance, sure
+    )
+    return low, min(high, 1.0)
 
 
 def _r2(z: Array, y: Array, n: Array) -> Array:

@@ -18,7 +18,7 @@ from pipeline.core.artifacts.evaluated import (
     between,
 )
 from pipeline.core.settings.evaluate import Goal
-from pipeline.core.trainers import TRANSFORM
+from pipeline.core.trainers import REFERENCE_ROWS, TRANSFORM
 
 RARE = 0.1
 ROUGH = 10  # rows
@@ -29,6 +29,8 @@ NO_MODEL = "params.yaml: models has no model of this dataset yet"
 
 def verdict(evaluated: Evaluated, tolerance: float, evaluated_md5: str) -> Verdict:
     """Judge the best model of a dataset by the folds alone: no training row decides.
+
+    Where there are so many test rows that no folds were cut, these take the place of the folds.
 
     `accepted` beats the baseline and is not worse than the champion, `rejected` is worse than
     either, both beyond the interval of the paired difference; else it is `undecided`. A model whose
@@ -157,6 +159,16 @@ def _notes(evaluated: Evaluated, best: str) -> Iterator[str]:
     if _scores(evaluated, best):
         yield from _beside(evaluated, best)
     yield from _goal(evaluated, one)
+    if evaluated.scheme.alone:
+        yield (
+            f"The {evaluated.test_rows} test rows alone judge (repeats: auto): they are so many "
+            "that no model is trained anew in folds."
+        )
+    if evaluated.train_rows > REFERENCE_ROWS:
+        yield (
+            f"{_of_role(evaluated, 'reference')[0]} has learned from {REFERENCE_ROWS} of the "
+            f"{evaluated.train_rows} training rows, evenly spaced."
+        )
     if not evaluated.test_rows:
         held, _, _ = evaluated.held.partition("_")
         yield (
@@ -204,7 +216,7 @@ def _beside(evaluated: Evaluated, best: str) -> Iterator[str]:
 
 def _why(evaluated: Evaluated, one: Judged) -> str:
     """Why a model does worse than the trivial one."""
-    goal, rows = evaluated.threshold, "loo" if evaluated.scheme.leave_one_out else "cv"
+    goal, rows = evaluated.threshold, evaluated.scheme.held
     area, moved = one.scores.get(f"{rows}_roc_auc") or 0.0, goal not in (None, 0.5)
     if evaluated.metric == "accuracy" and moved and area > CHANCE and one.ending != "grew":
         of = f"chosen for the recall of {goal.recall}" if isinstance(goal, Goal) else f"{goal:g}"

@@ -138,7 +138,7 @@ class Gathered(Split):
     @property
     def cross_validated(self) -> str:
         """What the scores over the folds begin with."""
-        return "loo" if self.evaluated.scheme.leave_one_out else "cv"
+        return self.evaluated.scheme.held
 
     @property
     def folds_text(self) -> str:
@@ -146,6 +146,8 @@ class Gathered(Split):
         scheme = self.evaluated.scheme
         if scheme.leave_one_out:
             return "leave_one_out"
+        if scheme.alone:
+            return "test_alone"
         return "folds" if scheme.kept == "rows" else scheme.kept
 
     @property

@@ -67,10 +67,7 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
     Warns where columns depend on each other. The rows' own mean and scale must be 0 and 1.
     """
     pooled = moments(rows, centre=fit_intercept)
-    spreads = spread(np.diag(pooled.scatter), pooled.weight, pooled.mean)
-    # Powers of two scale without rounding.
-    scale = np.where(spreads > 0, np.exp2(np.frexp(spreads)[1]), 1.0)[:-1]
-    gram = pooled.scatter[:-1, :-1] / np.outer(scale, scale)
+    spreads, scale, gram = _scaled(pooled)
     values, vectors = np.linalg.eigh(gram)
     unit = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
     if values[-1] < SAFE_FOR_GRAM**2 * values[0]:
@@ -121,6 +118,35 @@ def least_squares(rows: Rows, fit_intercept: bool = True) -> LeastSquares:
         standard_errors=errors,
         r2=1 - rss / total if total > 0 else np.nan,
     )
+
+
+def solved_by_gram(pooled: Moments) -> Array | None:
+    """The minimum of |A theta - y|^2 by the moments of the rows alone, without refinement.
+
+    Parameters
+    ----------
+    pooled : Moments
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features + 1,)
+        Intercept last.
+    None
+        Where the columns are ill-conditioned, or depend on each other.
+    """
+    _, scale, gram = _scaled(pooled)
+    values, vectors = np.linalg.eigh(gram)
+    if not values[-1] < SAFE_FOR_GRAM**2 * values[0]:
+        return None
+    w = vectors @ (vectors.T @ (pooled.scatter[:-1, -1] / scale) / values) / scale
+    return np.append(w, pooled.mean[-1] - w @ pooled.mean[:-1])
+
+
+def _scaled(pooled: Moments) -> tuple[Array, Array, Array]:
+    """Spreads of [X, y]; scales of X, powers of two, which round nothing; and its Gram matrix."""
+    spreads = spread(np.diag(pooled.scatter), pooled.weight, pooled.mean)
+    scale = np.where(spreads > 0, np.exp2(np.frexp(spreads)[1]), 1.0)[:-1]
+    return spreads, scale, pooled.scatter[:-1, :-1] / np.outer(scale, scale)
 
 
 def _centred(

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import blocks, map_ordered, one_blas_thread
-from pipeline.solvers.rows import Rows
+from pipeline.solvers.rows import Block, Rows
 
 
 @dataclass(frozen=True)
@@ -76,26 +77,68 @@ def moments(rows: Rows, centre: bool = True) -> Moments:
     PipelineError
         When the squares overflow.
     """
+    parts = map_ordered(lambda part: _of_block(rows.read(part), centre), rows.parts())
+    total = reduce(lambda a, b: a + b, parts)
+    _refuse_overflow(total)
+    return total.seen(rows.mean, rows.scale)
 
-    @np.errstate(over="ignore", invalid="ignore")  # judged below, in the sums
-    def of_block(part: slice) -> Moments:
-        block = rows.read(part)
-        Z = np.empty((len(block), rows.n_features + 1))
-        Z[:, :-1], Z[:, -1] = block.X, block.y
-        w = np.ones(len(Z)) if block.weights is None else block.weights
-        total = float(w.sum())
-        mean = rest = np.zeros(Z.shape[1])
-        if centre and total > 0:
-            mean = w @ Z / total
-            Z -= mean
-            rest = w @ Z / total  # what rounding left of the mean
-        scatter = Z.T @ Z if block.weights is None else (Z * w[:, None]).T @ Z
-        return Moments(total, mean + rest, scatter - total * np.outer(rest, rest))
 
-    total = reduce(lambda a, b: a + b, map_ordered(of_block, rows.parts()))
+@one_blas_thread
+def moments_of_folds(rows: Rows, fold: NDArray[np.intp], count: int) -> list[Moments]:
+    """Moments of the rows of each fold, in one pass over all; weights do not count.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of mean 0 and scale 1.
+    fold : ndarray of int, of shape (n_rows,)
+        The fold of each row, from 0 to `count` - 1.
+    count : int
+
+    Raises
+    ------
+    PipelineError
+        When the squares overflow.
+    """
+
+    def of_part(part: slice) -> list[Moments]:
+        block, own = rows.read(part), fold[part].astype(np.uint16)  # which numpy sorts by digits
+        return reduce(add, (of_block(block[some], own[some]) for some in blocks(len(block))))
+
+    def of_block(block: Block, own: NDArray[np.uint16]) -> list[Moments]:
+        order = np.argsort(own, kind="stable")
+        X, y = np.take(block.X, order, axis=0), block.y[order]
+        ends = np.cumsum(np.bincount(own, minlength=count)).tolist()
+        each = zip([0, *ends], ends, strict=False)
+        return [_of_block(Block(X[a:b], y[a:b]), centre=True) for a, b in each]
+
+    def add(a: list[Moments], b: list[Moments]) -> list[Moments]:
+        return [one + other for one, other in zip(a, b, strict=True)]
+
+    pooled = reduce(add, map_ordered(of_part, rows.parts()))
+    for one in pooled:
+        _refuse_overflow(one)
+    return pooled
+
+
+@np.errstate(over="ignore", invalid="ignore")  # judged in the sums
+def _of_block(block: Block, centre: bool) -> Moments:
+    Z = np.empty((len(block), block.X.shape[1] + 1))
+    Z[:, :-1], Z[:, -1] = block.X, block.y
+    w = np.ones(len(Z)) if block.weights is None else block.weights
+    total = float(w.sum())
+    mean = rest = np.zeros(Z.shape[1])
+    if centre and total > 0:
+        mean = w @ Z / total
+        Z -= mean
+        rest = w @ Z / total  # what rounding left of the mean
+    scatter = Z.T @ Z if block.weights is None else (Z * w[:, None]).T @ Z
+    return Moments(total, mean + rest, scatter - total * np.outer(rest, rest))
+
+
+def _refuse_overflow(total: Moments) -> None:
     if not np.isfinite(total.scatter).all():
         raise PipelineError("values of the features or the target are too large; rescale them")
-    return total.seen(rows.mean, rows.scale)
 
 
 @dataclass(frozen=True)

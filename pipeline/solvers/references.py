@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from pipeline.core.tables import Array
+from pipeline.core.trainers import REFERENCE_ROWS
 from pipeline.solvers.descent import Fit, with_intercept
 from pipeline.solvers.moments import moments
 from pipeline.solvers.rows import Rows, class_counts, in_memory
@@ -15,14 +16,14 @@ MOST_STEPS = 10_000  # its own 100 end with a warning where columns are many
 
 
 def linear_regression(rows: Rows) -> Fit:
-    """Fit by least squares with scikit-learn's defaults, all rows in memory."""
+    """Fit by least squares with scikit-learn's defaults, to at most 65,536 rows in memory."""
     return _of_scikit_learn(LinearRegression(), rows)
 
 
 def logistic_regression(rows: Rows) -> Fit:
     """Minimize cross-entropy with scikit-learn's own penalty, |w|^2 / 2 beside C = 1 times its sum.
 
-    Of several classes it has a row of weights for each. All rows are read into memory.
+    Of several classes it has a row of weights for each. At most 65,536 rows are in memory.
     """
     return _of_scikit_learn(LogisticRegression(max_iter=MOST_STEPS), rows)
 
@@ -47,7 +48,7 @@ def majority(rows: Rows) -> Fit:
 
 
 def _of_scikit_learn(model: LinearRegression | LogisticRegression, rows: Rows) -> Fit:
-    model.fit(*in_memory(rows))
+    model.fit(*in_memory(rows, REFERENCE_ROWS))
     intercept = np.atleast_1d(model.intercept_)
     return Fit(with_intercept(np.atleast_2d(model.coef_), intercept), np.empty(0))
 

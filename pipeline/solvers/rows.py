@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.preprocessing import log_target, standardized
+from pipeline.core.preprocessing import log_target, standardized, thinned
 from pipeline.core.tables import Array, as_arrays, read_group, row_groups
 from pipeline.solvers.blocks import ROWS, blocks
 
@@ -273,17 +273,30 @@ def logged_rows(rows: Rows) -> ChangedRows:
     return ChangedRows(rows, lambda one: Block(one.X, log_target(one.y), one.weights))
 
 
-def in_memory(rows: Rows) -> tuple[Array, Array]:
-    """All rows at once, standardized.
+def in_memory(rows: Rows, most: int | None = None) -> tuple[Array, Array]:
+    """All rows at once, standardized; or so many of them at most, evenly spaced.
 
     Returns
     -------
     X : ndarray of shape (n_rows, n_features)
     y : ndarray of shape (n_rows,)
     """
-    parts = [rows.read(part) for part in rows.parts()]
+    parts = [rows.read(part) for part in rows.parts()] if most is None else some(rows, most)
     X = np.concatenate([standardized(part.X, rows.mean, rows.scale) for part in parts])
     return X, np.concatenate([part.y for part in parts])
+
+
+def some(rows: Rows, most: int) -> list[Block]:
+    """At most so many rows, evenly spaced, as they are: of few all."""
+    if rows.n_rows <= most:
+        return [rows.read(part) for part in rows.parts()]
+    wanted, found = thinned(rows.n_rows, most), list[Block]()
+    for part in rows.parts():
+        begin, end = np.searchsorted(wanted, [part.start, part.stop])
+        block, chosen = rows.read(part), wanted[begin:end] - part.start
+        weights = None if block.weights is None else block.weights[chosen]
+        found.append(Block(block.X[chosen], block.y[chosen], weights))
+    return found
 
 
 def class_counts(rows: Rows) -> Array:

@@ -762,8 +762,8 @@ def test_where_dvc_refuses_all_is_as_it_was(clone: Clone) -> None:
     assert not [*clone.folder.glob("data/*/*large*")]
 
 
-@pytest.mark.parametrize(("rows", "repeats"), [(29, None), (30, 1), (6000, 1)])
-def test_rows_are_held_out_once(cli: Cli, rows: int, repeats: int | None) -> None:
+@pytest.mark.parametrize(("rows", "repeats"), [(29, None), (30, "auto"), (6000, "auto")])
+def test_rows_are_held_out_once(cli: Cli, rows: int, repeats: str | None) -> None:
     file = write(Path("new.csv"), "a b", [(k * 37 % 101, k * k % 17 + k) for k in range(rows)])
     assert cli("add", file, "--target", "b")[0] == 0
     assert load_params().datasets["new"].evaluate.repeats == repeats

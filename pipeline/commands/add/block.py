@@ -7,6 +7,7 @@ from pipeline.commands.add.kinds import Kind
 from pipeline.commands.add.target import FEW, Target
 from pipeline.commands.contents import Column
 from pipeline.commands.yaml_text import Remark
+from pipeline.core.settings.evaluate import AUTO
 from pipeline.core.settings.split import RARE
 from pipeline.core.trainers import TRAINERS, Value
 
@@ -80,7 +81,7 @@ def test_size(rows: int) -> float:
 
 def _evaluate(target: Target, rows: int) -> dict[str, Any]:
     # Rows held out once narrow an interval as much as ten repeats do, in a tenth of the time.
-    repeats = {} if rows < FEW else {"repeats": 1}
+    repeats = {} if rows < FEW else {"repeats": AUTO}
     if target.task == "regression":
         return {"metric": "mse", **repeats}
     classes = [*target.classes]

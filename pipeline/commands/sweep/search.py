@@ -97,7 +97,7 @@ class Bench:
             )
         self.rows, self.cuts, self.scheme = judge.rows, judge.cuts, judge.scheme
         self.metric = settings.evaluate.metric
-        self.score = f"{'loo' if self.scheme.leave_one_out else 'cv'}_{self.metric}"
+        self.score = f"{self.scheme.held}_{self.metric}"
         self.sign = 1 if self.metric in LOWER_IS_BETTER else -1
         self.current = wanted.params
         self.points: dict[tuple[str, ...], Point] = {}

@@ -30,6 +30,8 @@ ROUNDING = 1e-12  # nor is one below this share of the trivial model's score
 class Scheme(Settings):
     """How the rows were cut for cross-validation; leave-one-out has as many folds as rows.
 
+    Where the test rows alone judge there are 0 folds and 0 repeats.
+
     Attributes
     ----------
     kept : str
@@ -51,12 +53,23 @@ class Scheme(Settings):
     groups: int | None = None
 
     @property
+    def alone(self) -> bool:
+        """Whether the test rows alone judge."""
+        return self.repeats == 0
+
+    @property
+    def held(self) -> Literal["loo", "cv", "test"]:
+        """What the scores begin with that models are compared by."""
+        return "loo" if self.leave_one_out else "test" if self.alone else "cv"
+
+    @property
     def by_rows(self) -> bool:
         """Whether each row is held out once, within a fold: scores are then judged row by row.
 
         Not of groups, whose rows are alike, nor of moments, of which the first is never held out.
+        Test rows that judge alone are held out once, too.
         """
-        return self.kept == "rows" and self.repeats == 1 and not self.leave_one_out
+        return self.kept == "rows" and self.repeats <= 1 and not self.leave_one_out
 
     @property
     def even_folds(self) -> float:
@@ -204,7 +217,7 @@ class Evaluated(Settings):
     @property
     def held(self) -> str:
         """The score on held-out rows that models are compared by: `loo_mse`, `cv_accuracy`."""
-        return f"{'loo' if self.scheme.leave_one_out else 'cv'}_{self.metric}"
+        return f"{self.scheme.held}_{self.metric}"
 
     @model_validator(mode="after")
     def _can_be_compared(self) -> Self:

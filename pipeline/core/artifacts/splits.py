@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core import layout
 from pipeline.core.columns import (
+    Column,
     DateColumn,
     Encoding,
     Learned,
@@ -126,13 +127,7 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
         raise PipelineError(f"{layout.split_rows(dataset)}: is of other rows; run `dvc repro`")
     where = str(layout.ingested(dataset))
     for name, column in encoding.items():
-        text = in_range(column) and pa.types.is_string(table[name].type)
-        if text or (not column.filled and not has_value(table[name])[used].all()):
-            raise PipelineError(
-                f"{where}: column {name} has text or gaps that it had not when the models were "
-                "trained: mend the file that it comes from, or take the last one back, and run "
-                "`dvc repro`"
-            )
+        refuse_unfit(table[name], name, column, used, where)
     raw = read_raw(table, encoding, where).alone(used)
     target = f"{where}: column {settings.target}"
     y = target_values(table[settings.target], settings.evaluate.classes, target)
@@ -151,6 +146,37 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
     )
     _refuse_other_run(dataset, settings.target, split)
     return split
+
+
+def refuse_unfit(
+    values: pa.ChunkedArray, name: str, column: Column, used: NDArray[np.int64], where: str
+) -> None:
+    """Refuse a column that is no longer what the models learned from.
+
+    Parameters
+    ----------
+    values : ChunkedArray
+        Of all rows of the table.
+    name : str
+    column : Column
+        What the training rows taught of it.
+    used : ndarray of int
+        The rows that count.
+    where : str
+        To name in the message.
+
+    Raises
+    ------
+    PipelineError
+        When it has text or gaps that it had not.
+    """
+    text = in_range(column) and pa.types.is_string(values.type)
+    if text or (not column.filled and not has_value(values)[used].all()):
+        raise PipelineError(
+            f"{where}: column {name} has text or gaps that it had not when the models were "
+            "trained: mend the file that it comes from, or take the last one back, and run "
+            "`dvc repro`"
+        )
 
 
 def _are_rows(

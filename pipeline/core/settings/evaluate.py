@@ -8,7 +8,16 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pipeline.core.settings.block import Seed, Settings, Share, unfit
 from pipeline.core.trainers import Task
 
-Repeats = Annotated[int, Field(ge=1, le=1000)]
+AUTO = "auto"
+
+
+def _auto_or_times(value: object) -> object:
+    if value == AUTO or (type(value) is int and 1 <= value <= 1000):
+        return value
+    raise unfit(f"{AUTO} or a whole number from 1 to 1000", value)
+
+
+Repeats = Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_times)]
 Metric = Literal["mse", "mae", "accuracy", "roc_auc", "log_loss", "brier"]
 METRICS: dict[Task, tuple[Metric, ...]] = {
     "regression": ("mse", "mae"),
@@ -56,8 +65,9 @@ class Evaluate(Settings):
     threshold : float, Goal or None
         The probability of label 1, of two classes, from which it is predicted, or the recall that
         chooses it. Of several classes the most probable one is predicted.
-    repeats : int or None
-        How often its rows are cut into folds; `cross_validation.repeats` unless given.
+    repeats : int, "auto" or None
+        How often its rows are cut into folds; `cross_validation.repeats` unless given. auto: once,
+        and not at all where so many test rows are there that they alone may judge.
     """
 
     metric: Metric
@@ -122,6 +132,11 @@ class CrossValidation(Settings):
     folds: Annotated[int, Field(ge=2, le=1000)]
     repeats: Repeats
     seed: Seed
+
+    @property
+    def times(self) -> int:
+        """How often rows are cut into folds, where they are; auto: once."""
+        return self.repeats if isinstance(self.repeats, int) else 1
 
 
 class Intervals(Settings):
