@@ -6,9 +6,8 @@ rounds to 0 or 1 far from the border, and its logarithm would be infinite.
 
 from pipeline.core.settings.descent import Descent
 from pipeline.core.trainers import Callback, no_callback
-from pipeline.solvers.descent import Fit, descend
+from pipeline.solvers.descent import Fit, descend, first_layer
 from pipeline.solvers.rows import Rows
-from pipeline.solvers.torch_sgd import linear_layer, train_layer, weights_of
 
 LOSS = "bce_with_logits"
 
@@ -41,7 +40,10 @@ def fit(
     PipelineError
         When the device does not exist here.
     """
-    layer = linear_layer(rows.n_features, settings, fit_intercept)
     if settings.device == "cpu":
-        return descend(rows, settings, LOSS, weights_of(layer), fit_intercept, callback)
+        start = first_layer(rows.n_features, settings, fit_intercept)
+        return descend(rows, settings, LOSS, start, fit_intercept, callback)
+    from pipeline.solvers.torch_sgd import linear_layer, train_layer
+
+    layer = linear_layer(rows.n_features, settings, fit_intercept)
     return train_layer(layer, LOSS, rows, settings, callback)

@@ -6,9 +6,8 @@ that give the same probabilities, descent from zeros reaches those whose sum ove
 
 from pipeline.core.settings.descent import Descent
 from pipeline.core.trainers import Callback, no_callback
-from pipeline.solvers.descent import Fit, descend
+from pipeline.solvers.descent import Fit, descend, first_layer
 from pipeline.solvers.rows import Rows, class_counts
-from pipeline.solvers.torch_sgd import linear_layer, train_layer, weights_of
 
 LOSS = "cross_entropy"
 
@@ -40,7 +39,11 @@ def fit(
     PipelineError
         When the device does not exist here.
     """
-    layer = linear_layer(rows.n_features, settings, fit_intercept, len(class_counts(rows)))
+    outputs = len(class_counts(rows))
     if settings.device == "cpu":
-        return descend(rows, settings, LOSS, weights_of(layer), fit_intercept, callback)
+        start = first_layer(rows.n_features, settings, fit_intercept, outputs)
+        return descend(rows, settings, LOSS, start, fit_intercept, callback)
+    from pipeline.solvers.torch_sgd import linear_layer, train_layer
+
+    layer = linear_layer(rows.n_features, settings, fit_intercept, outputs)
     return train_layer(layer, LOSS, rows, settings, callback)
