@@ -168,7 +168,7 @@ def test_mlflows_model_says_what_predict_says(
     model = read_model(layout.model("iris", "softmax"), "softmax", split.features, md5(train))
     fitted = Fitted(
         task="classification", target="species", classes=SPECIES,
-        labels=label_names(table["species"], SPECIES), threshold=None,
+        labels=label_names(table["species"].type, SPECIES), threshold=None,
         features=[*split.features], columns=dict(split.encoding), mean=split.mean.tolist(),
         scale=split.scale.tolist(), coef=model.form.coef.tolist(),
         intercept=model.form.intercept.tolist(),

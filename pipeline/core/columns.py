@@ -234,6 +234,23 @@ class Raw:
         values = self.values[rows]
         return replace(self, values=values, gaps=np.isnan(values).any(axis=0).tolist())
 
+    def of_table(self, words: Sequence[Sequence[str]], gaps: Sequence[bool]) -> "Raw":
+        """The same rows as a part of a table: with the categories and gaps that it has.
+
+        Parameters
+        ----------
+        words : sequence of sequence of str
+            Of each column those of the table, these rows' among them.
+        gaps : sequence of bool
+        """
+        values = self.values.copy()
+        for k, (ours, theirs) in enumerate(zip(self.words, words, strict=True)):
+            if list(ours) != list(theirs):
+                place = {word: float(k) for k, word in enumerate(theirs)}
+                places = np.array([*(place[word] for word in ours), np.nan])
+                values[:, k] = places[np.nan_to_num(values[:, k], nan=len(ours)).astype(np.intp)]
+        return replace(self, words=words, gaps=gaps, values=values)
+
 
 def of_numbers(names: Sequence[str], X: Array) -> Raw:
     """Rows of plain numbers.
@@ -247,7 +264,7 @@ def of_numbers(names: Sequence[str], X: Array) -> Raw:
     return Raw(dict.fromkeys(names, PLAIN), *none, X)
 
 
-def read_raw(table: pa.Table, columns: Encoding, where: str) -> Raw:
+def read_raw(table: pa.Table, columns: Encoding, where: str, first: int = 0) -> Raw:
     """The columns of a table that features are made of.
 
     Parameters
@@ -258,24 +275,26 @@ def read_raw(table: pa.Table, columns: Encoding, where: str) -> Raw:
         By name what it is.
     where : str
         To name in messages.
+    first : int
+        The number, from 0, that these rows begin with, where they are a part of a table.
 
     Raises
     ------
     PipelineError
         For a column of text that is no category, a value that its order lacks, and what is no date.
     """
-    found = [_placed(name, table[name], column, where) for name, column in columns.items()]
+    found = [_placed(name, table[name], column, where, first) for name, column in columns.items()]
     values, words = [values for values, _ in found], [words for _, words in found]
     gaps = [table[name].null_count > 0 for name in columns]
     return Raw(columns, words, gaps, as_matrix(values, table.num_rows))
 
 
 def _placed(
-    name: str, column: pa.ChunkedArray, kind: Column, where: str
+    name: str, column: pa.ChunkedArray, kind: Column, where: str, first: int
 ) -> tuple[Array, Sequence[str]]:
     """The values of a column as numbers, and its categories."""
     if isinstance(kind, DateColumn):
-        return _days(name, column, where), ()
+        return _days(name, column, where, first), ()
     order = kind.order if isinstance(kind, NumberColumn) else None
     if isinstance(kind, NumberColumn) and order is None:
         if pa.types.is_string(column.type):
@@ -286,8 +305,7 @@ def _placed(
         return column_values(column), ()
     texts = as_text(column).combine_chunks().dictionary_encode()
     seen: list[str] = texts.dictionary.to_pylist()
-    by = None if pa.types.is_string(column.type) else float  # as OneHotEncoder has them
-    words = sorted(seen, key=by) if order is None else order
+    words = in_order(seen, column.type) if order is None else order
     strange = set(seen).difference(words)
     if strange:
         raise PipelineError(
@@ -299,7 +317,12 @@ def _placed(
     return places[np.from_dlpack(texts.indices.fill_null(len(seen)))], words
 
 
-def _days(name: str, column: pa.ChunkedArray, where: str) -> Array:
+def in_order(words: Iterable[str], kind: pa.DataType) -> list[str]:
+    """Categories by the alphabet, those of a column of numbers by their size: as OneHotEncoder."""
+    return sorted(words, key=None if pa.types.is_string(kind) else float)
+
+
+def _days(name: str, column: pa.ChunkedArray, where: str, first: int) -> Array:
     found, remedy = "is of numbers", "is how it is written declared in ingest.csv.dates?"
     if column.null_count == len(column):
         return np.full(len(column), np.nan)
@@ -308,7 +331,7 @@ def _days(name: str, column: pa.ChunkedArray, where: str) -> Array:
         if not bad.any():
             return days
         row = int(np.argmax(bad))
-        found = f"has {column[row].as_py()!r} in row {row + 1}"
+        found = f"has {column[row].as_py()!r} in row {first + row + 1}"
         remedy = "declare in ingest.csv how its dates are written, or what is missing"
     raise PipelineError(
         f"{where}: column {name} {found}, expected {A_DATE} (split.columns.{name}): {remedy}"

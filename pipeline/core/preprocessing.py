@@ -136,15 +136,32 @@ def columns_to_doubt(Z: Array) -> tuple[list[int], list[int], float]:
     condition : float
         Condition number of the columns that are not constant; beyond 1e8 only a lower bound.
     """
-    constant = np.flatnonzero(is_constant(Z))
-    varying = np.setdiff1d(np.arange(Z.shape[1]), constant)
-    if not len(varying):
-        return constant.tolist(), [], 1.0
-    values, vectors = np.linalg.eigh(Z[:, varying].T @ Z[:, varying])
+    constant = is_constant(Z)
+    varying = np.flatnonzero(~constant)
+    dependent, condition = dependent_columns(Z[:, varying].T @ Z[:, varying])
+    return np.flatnonzero(constant).tolist(), varying[dependent].tolist(), condition
+
+
+def dependent_columns(gram: Array) -> tuple[list[int], float]:
+    """Columns that depend on each other, and the condition number, by Z'Z of standardized rows.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n_features, n_features)
+        Of columns that are not constant.
+
+    Returns
+    -------
+    dependent : list of int
+    condition : float
+        As `columns_to_doubt` has them.
+    """
+    if not len(gram):
+        return [], 1.0
+    values, vectors = np.linalg.eigh(gram)
     condition = float(np.sqrt(values[-1] / max(values[0], values[-1] * 1e-16)))
     flat = vectors[:, values < FLAT * values[-1]]
-    dependent = varying[(np.abs(flat) > TAKES_PART).any(axis=1)]
-    return constant.tolist(), dependent.tolist(), condition
+    return np.flatnonzero((np.abs(flat) > TAKES_PART).any(axis=1)).tolist(), condition
 
 
 def gives_away_together(Z: Array, y: Array) -> tuple[list[int], float, float] | None:

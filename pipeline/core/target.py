@@ -11,9 +11,9 @@ from pipeline.core.tables import Array, column_values
 from pipeline.core.text import nearest
 
 
-def label_names(column: pa.ChunkedArray, classes: Sequence[str] | None) -> list[str] | None:
+def label_names(target: pa.DataType, classes: Sequence[str] | None) -> list[str] | None:
     """What a file calls the classes, where the target is text; None where it has other labels."""
-    return [*classes] if classes and pa.types.is_string(column.type) else None
+    return [*classes] if classes and pa.types.is_string(target) else None
 
 
 def target_values(column: pa.ChunkedArray, classes: Sequence[str] | None, where: str) -> Array:

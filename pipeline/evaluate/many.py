@@ -32,6 +32,7 @@ from pipeline.core.errors import PipelineError, PipelineWarning, naming
 from pipeline.core.files import read_as
 from pipeline.core.forms import digest
 from pipeline.core.params import Params
+from pipeline.core.passes import map_ordered
 from pipeline.core.preprocessing import fit_scaler, log_target, standardized
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import Goal
@@ -62,7 +63,7 @@ from pipeline.evaluate.scores import (
     rounded,
     test_scores,
 )
-from pipeline.solvers.blocks import map_ordered, one_blas_thread
+from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
 from pipeline.solvers.rows import ParquetRows, some

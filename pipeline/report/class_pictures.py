@@ -34,8 +34,9 @@ def draw_boundary(d: Gathered, t: Texts) -> Drawn:
     names = [name for name, one in d.judged.items() if one.role == "trainer"] or [d.best]
     canvas, [axes] = panels(1, 300, labels=names)
     rows = d.judged_rows[thinned(len(d.judged_rows), POINTS)]
+    shown = d.rows(rows)
     for label, marker in zip(range(len(d.evaluated.classes or [])), cycle("o^sDvP"), strict=False):
-        X = d.X[rows][d.y[rows] == label]
+        X = shown[d.y[rows] == label]
         fill = INK if label == 0 else "none"
         axes.plot(*X.T, marker, markersize=3, color=INK, alpha=0.5, markerfacecolor=fill)
     ends = [np.linspace(*axis(), GRID) for axis in (axes.get_xlim, axes.get_ylim)]

@@ -30,8 +30,8 @@ def draw_scatter(d: Gathered, t: Texts) -> Drawn:
     """
     labels = [t("training_rows"), t("test_rows")] if len(d.test) else []
     canvas, [axes] = panels(1, 190, labels=labels)
-    _points(d, axes, labels)
-    x = d.X[:, 0]
+    [(_, x)] = d.columns()
+    _points(d, x, axes, labels)
     return canvas, t(
         "scatter.finding", rows=len(x), feature=d.features[0], target=d.evaluated.target,
         x_low=x.min(), x_high=x.max(), y_low=d.y.min(), y_high=d.y.max(), r=correlation(x, d.y),
@@ -46,9 +46,10 @@ def draw_fit(d: Gathered, t: Texts) -> Drawn:
     """
     names = _lines(d)
     canvas, [axes] = panels(1, 210, labels=names)
-    low, high = d.X.min(), d.X.max()
+    [(_, of_rows)] = d.columns()
+    low, high = of_rows.min(), of_rows.max()
     x = np.array([low, high]) + np.array([-0.05, 0.05]) * ((high - low) or 1)
-    _points(d, axes)
+    _points(d, of_rows, axes)
     draw_each(axes, {name: _curve(d, name, x) for name in names}, looks(d.evaluated))
     axes.set_ylim(near(axes.get_ylim(), d.y))
     equations = [f"{name}: {_equation(t, d, name)}" for name in names]
@@ -69,9 +70,9 @@ def draw_histograms(d: Gathered, t: Texts) -> Drawn:
         shown, 62, columns, left=12, bottom=18, top=18, labels=labels, gap=(14, 38)
     )
     handles: list[tuple[Artist, Artist]] = []
-    for k, axes in enumerate(panes):
-        handles = _histograms(axes, d.X[:, k], [rows for _, rows in drawn])
-        axes.set_title(short(d.features[k], most), loc="left", fontsize=8, pad=3)
+    for (name, x), axes in zip(d.columns(), panes, strict=False):
+        handles = _histograms(axes, x, [rows for _, rows in drawn])
+        axes.set_title(short(name, most), loc="left", fontsize=8, pad=3)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
     if labels:
@@ -133,12 +134,12 @@ def _equation(t: Texts, d: Gathered, name: str) -> str:
     return f"exp({found})" if d.learned else found
 
 
-def _points(d: Gathered, axes: Axes, labels: Sequence[str] = ()) -> None:
+def _points(d: Gathered, x: Array, axes: Axes, labels: Sequence[str] = ()) -> None:
     """The training rows, then the test rows; `labels` are those of the legend."""
     for rows, fill, label in zip((d.train, d.test), (INK, "none"), labels or ("", ""), strict=True):
         some = rows[thinned(len(rows), POINTS * len(rows) // len(d.y))]
         style: Style = {"markerfacecolor": fill, "markeredgecolor": INK, "markersize": 4}
-        axes.plot(d.X[some, 0], d.y[some], "o", markeredgewidth=0.8, label=label, **style)
+        axes.plot(x[some], d.y[some], "o", markeredgewidth=0.8, label=label, **style)
     axes.set(xlabel=short(d.features[0], 40), ylabel=short(d.evaluated.target, 26))
 
 
@@ -173,12 +174,13 @@ def _furthest(d: Gathered, t: Texts, groups: list[tuple[str, NDArray[np.bool_]]]
     """
     count = {"shown": min(len(d.features), HISTOGRAMS), "count": len(d.features)}
     if len(groups) == 1:
-        r = [correlation(column, d.y) for column in d.X.T]
+        r = [correlation(column, d.y) for _, column in d.columns()]
         k = int(np.argmax(np.abs(r)))
         values = {"feature": d.features[k], "target": d.evaluated.target, "r": r[k]}
         return t("histograms.finding", **count, **values)
-    means = np.array([d.X[rows if rows.any() else ...].mean(axis=0) for _, rows in groups])
-    spread = d.X.std(axis=0)
+    some = [rows if rows.any() else np.ones(len(d.y), dtype=bool) for _, rows in groups]
+    found = [([x[rows].mean() for rows in some], x.std()) for _, x in d.columns()]
+    means, spread = np.array([of for of, _ in found]).T, np.array([sd for _, sd in found])
     gaps = np.ptp(means, axis=0) / np.where(spread > 0, spread, 1)
     k = int(np.argmax(gaps))
     first, second = sorted((int(np.argmin(means[:, k])), int(np.argmax(means[:, k]))))

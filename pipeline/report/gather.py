@@ -2,7 +2,8 @@
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ from pipeline.core.artifacts.evaluated import (
     read_warnings,
 )
 from pipeline.core.artifacts.models import Model, read_history, read_models
-from pipeline.core.artifacts.splits import Split, read_split
+from pipeline.core.artifacts.split_columns import SplitColumns, read_columns
 from pipeline.core.artifacts.validated import Validated
 from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import damaged, md5, missing, read_as
 from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
-from pipeline.core.tables import Array, read_table
+from pipeline.core.tables import Array
 from pipeline.core.text import escape_formula, is_number
 from pipeline.core.trainers import logged
 from pipeline.figures.canvas import short
@@ -46,18 +47,16 @@ TEXTS = {"trainer", "class"}  # columns of names; of `confusion` what is actual 
 
 
 @dataclass(frozen=True)
-class Gathered(Split):
-    """What the report shows of one dataset: the rows, split, and what was found.
+class Gathered(SplitColumns):
+    """What the report shows of one dataset: its columns, split, and what was found.
 
     Attributes
     ----------
-    name : str
-        Of the dataset.
     evaluated : Evaluated
         Scores, coefficients and audits of every model.
     verdict : Verdict
         The best trainer, and what it was compared with.
-    columns : int
+    n_columns : int
         Columns of the ingested table; `features` are made of those that the models use.
     left_out : list of str
         Columns of which no feature is made.
@@ -79,10 +78,9 @@ class Gathered(Split):
         MD5 of each file that the models come from, by path.
     """
 
-    name: str
     evaluated: Evaluated
     verdict: Verdict
-    columns: int
+    n_columns: int
     left_out: list[str]
     checks: dict[str, list[str]]
     written: str
@@ -123,11 +121,11 @@ class Gathered(Split):
         """The rows that each model is shown on: the test rows, or all."""
         return self.test if len(self.test) else self.train
 
-    @property
+    @cached_property
     def best_on_them(self) -> tuple[Array, Array]:
         """What they are, and what the best trainer predicts, for all of them."""
-        X, y = self.part(self.judged_rows)
-        return y, self.models[self.best].predict(X)
+        model, found = self.models[self.best], self.standardized(self.held_out)
+        return self.y[self.judged_rows], np.concatenate([model.predict(Z) for Z in found])
 
     @property
     def learned(self) -> str:
@@ -232,22 +230,21 @@ def gather(dataset: str, params: Params, verdict: Verdict) -> Gathered:
         When a file is missing or damaged, or the files do not fit together.
     """
     settings, evaluated = params.dataset(dataset), read_evaluated(dataset)
-    table = read_table(layout.ingested(dataset))
-    split = read_split(dataset, settings, table)
+    split = read_columns(dataset, settings)
+    names = split.schema.names
     trained_on = md5(layout.split_part(dataset, "train"))
     models = read_models(dataset, params.models_of(dataset), split.features, trained_on)
     validated = read_as(layout.validated(dataset), Validated)
     descending = [name for name, model in models.items() if "lr" in model.params]
     gathered = Gathered(
-        **vars(split),
-        name=dataset,
+        **{one.name: getattr(split, one.name) for one in fields(split)},
         evaluated=evaluated,
         verdict=verdict,
-        columns=table.num_columns,
-        left_out=[n for n in table.column_names if n not in {*split.encoding, settings.target}],
+        n_columns=len(names),
+        left_out=[n for n in names if n not in {*split.encoding, settings.target}],
         checks=validated.checks,
         written=validated.written,
-        gaps=sum(column.null_count for column in table.columns),
+        gaps=sum(split.received(name).null_count for name in names),
         set_aside=validated.set_aside,
         warnings=read_warnings(dataset, evaluated),
         models=models,
@@ -297,8 +294,8 @@ def read_plot(dataset: str, plot: str) -> Columns:
 
 def _refuse_strangers(d: Gathered) -> None:
     """Files of other runs, of which one names a model that another does not know."""
-    paths = {name: layout.plot(d.name, name) for name in d.plots}
-    named = {layout.evaluated(d.name): [*d.judged]}
+    paths = {name: layout.plot(d.dataset, name) for name in d.plots}
+    named = {layout.evaluated(d.dataset): [*d.judged]}
     named |= {paths[name]: plot["trainer"].tolist() for name, plot in d.plots.items()}
     for path, known in named.items():
         for name in (d.best, *d.models):

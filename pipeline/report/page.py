@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,16 @@ def _block(d: Gathered, pictures: Sequence[Picture], t: Texts) -> dict[str, Any]
     failed = [t(audit.name) for audit in d.evaluated.audits if not audit.passed]
     classes = d.evaluated.classes or []
     # matplotlib and svg.py escape what users named; the page takes their markup as it is.
-    drawn = [(p, Markup(inlined(p.svg, p.finding))) for p in pictures if p.dataset == d.name]
+    drawn = [(p, Markup(inlined(p.svg, p.finding))) for p in pictures if p.dataset == d.dataset]
     return {
         "d": d,
         "audit_failed": t("audit_failed", names=", ".join(failed)) if failed else "",
         "categories": sum(isinstance(one, CategoryColumn) for one in d.encoding.values()),
         "left_out": ", ".join([*d.left_out[:SHOWN], *["..."] * (len(d.left_out) > SHOWN)]),
-        "features": list(zip(d.features, d.X.T, strict=True))[:FEATURES],
+        "features": [
+            (name, {"min": x.min(), "mean": x.mean(), "max": x.max()})
+            for name, x in islice(d.columns(), FEATURES)
+        ],
         "classes": [(name, int((d.y == label).sum())) for label, name in enumerate(classes)],
         "figures": {
             section: [(p, svg) for p, svg in drawn if PICTURES[p.name][0] == section]

@@ -73,7 +73,7 @@ def draw_all(gathered: Sequence[Gathered], t: Texts) -> list[Picture]:
     def work(k: int) -> bytes:
         d, name = every[k]
         canvas, finding = PICTURES[name][1](d, t)
-        drawn = Picture(d.name, name, finding, finish(canvas, f"{d.name}-{name}"))
+        drawn = Picture(d.dataset, name, finding, finish(canvas, f"{d.dataset}-{name}"))
         return json.dumps(drawn).encode()
 
     with style():

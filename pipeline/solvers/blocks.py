@@ -9,13 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from os import cpu_count
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 ROWS = 16_384  # with 30 features a block is 4 MB: it stays in the cache between two uses
-THREADS = min(cpu_count() or 1, 4)  # more would wait for memory, and each holds a block
 
 T = TypeVar("T")
 
@@ -59,22 +57,6 @@ def blocks(n_rows: int, size: int = ROWS) -> list[slice]:
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
-
-
-def map_ordered(work: Callable[[slice], T], parts: list[slice]) -> Iterator[T]:
-    """Apply `work` to every part, several at a time, and give the results in the parts' order.
-
-    Parameters
-    ----------
-    work : callable
-        From a slice of rows to a result; it runs on up to 4 threads at once.
-    parts : list of slice
-    """
-    if len(parts) == 1:
-        yield work(parts[0])
-        return
-    with ThreadPoolExecutor(min(len(parts), THREADS)) as pool:
-        yield from pool.map(work, parts)
 
 
 def ahead(tasks: Iterator[Callable[[], T]]) -> Iterator[T]:

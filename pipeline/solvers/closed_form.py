@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pipeline.core.errors import SHOWN, PipelineWarning
+from pipeline.core.passes import map_ordered
 from pipeline.core.tables import Array
-from pipeline.solvers.blocks import map_ordered, one_blas_thread
+from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.descent import Fit
 from pipeline.solvers.moments import Moments, moments, spread
 from pipeline.solvers.rows import Rows

@@ -9,11 +9,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.core.errors import Diverged
+from pipeline.core.passes import WORKERS, map_ordered
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.advice import stable_lr
-from pipeline.solvers.blocks import ROWS, ahead, map_ordered, one_blas_thread
+from pipeline.solvers.blocks import ROWS, ahead, one_blas_thread
 from pipeline.solvers.convergence import Stop
 from pipeline.solvers.losses import LOSSES, decision_and_gradient
 from pipeline.solvers.optimizers import optimizer
@@ -118,7 +119,7 @@ class RowLoss(Objective[Array]):
 
     def __init__(self, rows: Rows, settings: Descent, loss: str, fit_intercept: bool) -> None:
         super().__init__(rows, settings)
-        self.loss, self._over = LOSSES[loss], map_ordered
+        self.loss, self._workers = LOSSES[loss], WORKERS
         self._by = np.append(rows.scale, 1.0)
         free = np.append(np.ones(rows.n_features), float(fit_intercept))
         self._factor = cache(lambda n_rows: free / (self._weight(n_rows) * self._by))
@@ -132,7 +133,8 @@ class RowLoss(Objective[Array]):
             return float(self._losses(z, block.y, block.weights).sum()), gradient
 
         if batch is None:
-            parts = self._over(lambda part: of(self.rows.read(part)), self.rows.parts())
+            each = self.rows.parts()
+            parts = map_ordered(lambda part: of(self.rows.read(part)), each, self._workers)
             value, gradient = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), parts)
         else:
             value, gradient = of(batch)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.passes import map_ordered
 from pipeline.core.tables import Array
-from pipeline.solvers.blocks import blocks, map_ordered, one_blas_thread
+from pipeline.solvers.blocks import blocks, one_blas_thread
 from pipeline.solvers.rows import Block, Rows
 
 

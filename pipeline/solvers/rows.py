@@ -13,7 +13,8 @@ from pipeline.core.preprocessing import log_target, standardized, thinned
 from pipeline.core.tables import Array, as_arrays, read_group, row_groups
 from pipeline.solvers.blocks import ROWS, blocks
 
-WINDOW = 2  # row groups in memory: what is shuffled together, and what is not read twice
+WINDOW = 2  # row groups that are shuffled together
+KEPT = 2**28  # bytes of a file's numbers that stay in memory: 1,000,000 rows of 31 columns
 
 
 @dataclass(slots=True)  # frozen, it would take three times as long to make
@@ -131,8 +132,8 @@ class ArrayRows:
 class ParquetRows:
     """The rows of one part of a split: standardized features, the target last.
 
-    A file of at most two row groups (131,072 rows) is read once; of a larger one a row group is
-    read each time that a solver comes to it.
+    Its first row groups stay in memory, as many as KEPT takes; of a larger file the others are read
+    each time that a solver comes to them.
 
     Parameters
     ----------
@@ -163,12 +164,21 @@ class ParquetRows:
         self.total_weight = float(self.n_rows)
         self.mean, self.scale = np.zeros(self.n_features), np.ones(self.n_features)
 
+        rows = max((end - begin for begin, end in zip(begins, ends, strict=True)), default=1)
+        self._stay = max(WINDOW, KEPT // (8 * rows * len(names)))
+        # one array: many that come and go would leave holes between them
+        room = np.empty((ends[min(self._stay, len(ends)) - 1], self.n_features))
+
         def group(k: int) -> Block:
-            X, y = as_arrays(read_group(path, k))
-            of_group = slice(None) if kept is None else kept[begins[k] : ends[k]]
+            table = read_group(path, k)
+            if kept is None:
+                place = room[begins[k] : ends[k]] if k < self._stay else None
+                return Block(*as_arrays(table, place))
+            X, y = as_arrays(table)
+            of_group = kept[begins[k] : ends[k]]
             return Block(X[of_group], y[of_group])
 
-        self._group = lru_cache(WINDOW)(group)
+        self._kept, self._passing = lru_cache(self._stay)(group), lru_cache(WINDOW)(group)
 
     def parts(self) -> list[slice]:
         """The row groups that have rows, as slices of the rows."""
@@ -177,6 +187,9 @@ class ParquetRows:
     def read(self, part: slice) -> Block:
         """Read one row group: X of shape (n, n_features), y of shape (n,)."""
         return self._group(self._ends.index(part.stop))
+
+    def _group(self, k: int) -> Block:
+        return self._kept(k) if k < self._stay else self._passing(k)
 
     def part(self, kept: NDArray[np.bool_]) -> "ParquetRows":
         """The rows that a mask of all names."""

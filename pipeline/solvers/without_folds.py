@@ -16,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.passes import map_ordered
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Value
-from pipeline.solvers.blocks import blocks, map_ordered, one_blas_thread
+from pipeline.solvers.blocks import blocks, one_blas_thread
 from pipeline.solvers.closed_form import solved_by_gram
 from pipeline.solvers.manual_gd import fit_moments
 from pipeline.solvers.moments import Moments, moments_of_folds

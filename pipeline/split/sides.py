@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from pipeline.core.kept import Kept, kept_together
 from pipeline.core.preprocessing import split_rows
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.split import SplitRows
-from pipeline.core.tables import Array
+from pipeline.core.tables import Array, read_groups
 
 Rows = NDArray[np.int64]
 TRAIN, TEST = "train", "test"  # in the column that says it
@@ -30,7 +31,7 @@ def sides(
     Parameters
     ----------
     table : Table
-        As ingested.
+        The columns, as ingested, that say it.
     used : ndarray of shape (n_rows,)
         Which of its rows are parted.
     y : ndarray of shape (n_rows,)
@@ -60,8 +61,6 @@ def sides(
     if split.column is not None:
         told = table[split.column].take(used)
         return _as_told(told, f"{where}.split.column: {split.column}")
-    if settings.cut == "hash":
-        return by_hash(_keys(table.take(used), split.key, where), split.test_size, seed)
     stratified = settings.cut == "stratified"
     if stratified and split.test_size:
         _refuse_few(y, split.test_size, settings.evaluate.classes or [], f"{where}.split")
@@ -112,15 +111,33 @@ def _as_told(column: pa.ChunkedArray, where: str) -> tuple[Rows, Rows]:
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _keys(table: pa.Table, key: str | None, where: str) -> list[str]:
-    """What a row is known by: the value of a column, or all of its cells, by name of the column."""
-    if key is not None and table[key].null_count:
+def hashed(path: Path, used: Rows, split: SplitRows, seed: int, where: str) -> tuple[Rows, Rows]:
+    """Rows parted by a hash of what they hold, a row group at a time; as `sides`.
+
+    Raises
+    ------
+    PipelineError
+        When the column that is the key misses a value in a row that is used.
+    """
+    tests, missing, first = list[NDArray[np.bool_]](), 0, 0
+    for group in read_groups(path, None if split.key is None else [split.key]):
+        a, b = np.searchsorted(used, [first, first + len(group)])
+        rows, first = group.take(pa.array(used[a:b] - first)), first + len(group)
+        missing += 0 if split.key is None else rows[split.key].null_count
+        if not missing:
+            tests.append(_falls_below(_keys(rows), split.test_size, seed))
+    if missing:
         raise PipelineError(
-            f"{where}.split.key: {key} is missing in {table[key].null_count} rows; a key is what "
+            f"{where}.split.key: {split.key} is missing in {missing} rows; a key is what "
             "each row is known by: fill it in, or take another column"
         )
-    names = [key] if key is not None else sorted(table.column_names)
-    cells = [as_text(table[name]) for name in names]
+    test = np.concatenate(tests)
+    return np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def _keys(table: pa.Table) -> list[str]:
+    """What a row is known by: its cells, by name of the column."""
+    cells = [as_text(table[name]) for name in sorted(table.column_names)]
     joined = pc.binary_join_element_wise(
         *cells, BETWEEN, null_handling="replace", null_replacement=NOTHING
     )
@@ -152,15 +169,19 @@ def by_hash(keys: Sequence[str], test_size: float, seed: int) -> tuple[Rows, Row
     >>> by_hash(["a", "b", "c", "d", "a"], 0.5, seed=0)
     (array([0, 2, 3, 4]), array([1]))
     """
+    test = _falls_below(keys, test_size, seed)
+    return np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def _falls_below(keys: Sequence[str], test_size: float, seed: int) -> NDArray[np.bool_]:
     salt, limit = str(seed).encode(), test_size * 2.0**64
-    test = np.array(
+    return np.array(
         [
             int.from_bytes(blake2b(key.encode(), digest_size=8, salt=salt).digest()) < limit
             for key in keys
         ],
         dtype=bool,
     )
-    return np.flatnonzero(~test), np.flatnonzero(test)
 
 
 def _refuse_few(y: Array, test_size: float, classes: Sequence[str], where: str) -> None:

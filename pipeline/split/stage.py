@@ -11,48 +11,40 @@ and data/4_models/DATASET/warnings.json.
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.core import layout
+from pipeline.core.artifacts.splits import write_parts
 from pipeline.core.artifacts.validated import Validated
-from pipeline.core.columns import (
-    Column,
-    Encoding,
-    Raw,
-    category,
-    date,
-    dumped,
-    encode,
-    feature_names,
-    learn,
-    number,
-    read_raw,
-)
+from pipeline.core.columns import Column, Encoding, category, date, dumped, number
 from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, naming
-from pipeline.core.files import md5, read_as, write_json
+from pipeline.core.files import atomic_write, md5, read_as, write_json
 from pipeline.core.oddities import Kind, Oddity, heard, hushed
 from pipeline.core.params import load_params
 from pipeline.core.preprocessing import (
-    columns_to_doubt,
+    ENOUGH,
+    dependent_columns,
     draw_features,
-    fit_scaler,
     gives_away_together,
     log_target,
+    thinned,
 )
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.split import ColumnKind, DateParts, Order, is_date
-from pipeline.core.tables import Array, column_values, number_table, read_table, write_table
+from pipeline.core.tables import Array, group_rows, read_table, table_schema, writer
 from pipeline.core.target import target_values
-from pipeline.core.text import EXACT, nearest
-from pipeline.split.sides import sides
+from pipeline.core.text import nearest
+from pipeline.split.learn import Encoded, Parts, Scaling
+from pipeline.split.look import Table, look, refuse_inexact
+from pipeline.split.shuffled import Rows, Shuffled
+from pipeline.split.sides import hashed, sides
 
-TINY = 1e-153  # a spread of which the square loses digits
-TINY_TARGET = 1e-75  # and of which the fourth power does: intervals take squares of squared errors
+TINY_TARGET = 1e-75  # a spread of which the fourth power loses digits: intervals take those
 
 
 def split(dataset: str) -> None:
@@ -62,6 +54,9 @@ def split(dataset: str) -> None:
     columns, scaler.json has mean and scale of each feature, rows.json says which ingested row went
     where, warnings.json what the training rows were warned of.
 
+    Rows pass through a row group at a time: shuffled by a file (`split.shuffled`), learned from and
+    written by the blocks of it. What is in memory of all rows is their target and their numbers.
+
     Raises
     ------
     PipelineError
@@ -70,34 +65,67 @@ def split(dataset: str) -> None:
     """
     params = load_params()
     settings = params.dataset(dataset)
-    where = f"{layout.PARAMS}: datasets.{dataset}"
+    where, path = f"{layout.PARAMS}: datasets.{dataset}", layout.ingested(dataset)
     muted = _muted_unless_unvalidated(dataset)
-    table = read_table(layout.ingested(dataset))
-    kinds = _kinds(table, settings, params.seed, where)
-    raw, y = _raw(table, kinds, settings, where)
-    rows, found = _whole(raw, y, settings, where)
-    raw, y = raw.alone(rows), y[rows]
-    train, test = sides(table, rows, y, settings, params.seed, where)
-    found += _refuse_unfit(y[train], settings, where)
-    encoding = _learned(raw[train], where)
-    names, X = feature_names(encoding), encode(raw, encoding)
-    mean, scale, Z = _standardized(names, X, train, where)
-    Z_train = Z[train]
-    found += _doubted_columns(names, Z_train, where)
+    kinds = _kinds(table_schema(path), settings, params.seed, where)
+    y = _target(dataset, settings, where)
+    table = look(path, kinds, ~np.isnan(y), settings.split.gaps == "leave_out", where)
+    rows, found = _used(table.whole, y, settings, where)
+    train, test = _sides(path, rows, y[rows], settings, params.seed, where)
+    found += _refuse_unfit(y[rows[train]], settings, where)
+    picked, orders = thinned(len(train), ENOUGH), (rows[train], rows[test])
+    targets = _targets(y[rows], train[picked], settings, where)
+    with _shuffled(table, orders) as shuffled:
+        parts = Parts(table, y, shuffled)
+        parts.fill()
+        encoded = Encoded(parts, parts.learned(), settings.target)
+        scaling = encoded.scaling()
+        gram, Z = _write(dataset, "train", encoded, scaling, picked)
+        _write(dataset, "test", encoded, scaling, picked[:0])
+    found += _doubted_columns(encoded.names, scaling.constant, gram, len(train), where)
     if settings.task == "regression":
-        found += _together(names, Z_train, _targets(y, train, settings, where), settings, where)
+        found += _together(encoded.names, Z, targets, settings, where)
     told = heard(found, muted)
     for text in told:
         warnings.warn(text, PipelineWarning, stacklevel=2)
-    for part, of_part, target in (("train", Z_train, y[train]), ("test", Z[test], y[test])):
-        table = number_table([*names, settings.target], [*of_part.T, target])
-        write_table(layout.split_part(dataset, part), table)
-    write_json(layout.columns(dataset), dumped(encoding))
-    learned = zip(names, mean.tolist(), scale.tolist(), strict=True)
+    write_json(layout.columns(dataset), dumped(encoded.encoding))
+    learned = zip(encoded.names, scaling.mean.tolist(), scaling.scale.tolist(), strict=True)
     write_json(layout.scaler(dataset), {n: {"mean": m, "scale": s} for n, m, s in learned})
-    parts = {"train": rows[train].tolist(), "test": rows[test].tolist()}
-    write_json(layout.split_rows(dataset), parts)
+    write_parts(dataset, *orders)
     write_json(layout.split_warnings(dataset), [*told, *hushed(found, muted, dataset)])
+
+
+def _shuffled(table: Table, orders: tuple[Rows, Rows]) -> Shuffled:
+    """Room for the rows in their new order: a block becomes a row group."""
+    size = group_rows(table.most + 1)
+    folder = layout.split("").parent
+    return Shuffled(folder, orders, len(table.whole), len(table.columns), size)
+
+
+def _write(
+    dataset: str, part: str, encoded: Encoded, scaling: Scaling, picked: NDArray[np.intp]
+) -> tuple[Array, Array]:
+    """Write the standardized rows of a part, a block a row group.
+
+    Returns
+    -------
+    gram : ndarray of shape (n_varying, n_varying)
+        Z'Z of the columns that are not constant.
+    Z : ndarray of shape (n_picked, n_features)
+        Some of the rows.
+    """
+    names = [*encoded.names, encoded.target]
+    schema = pa.schema([(name, pa.float64()) for name in names])
+    total, some = None, list[Array]()
+    with atomic_write(layout.split_part(dataset, part)) as path, writer(path, schema) as file:
+        for block in encoded.standardized(scaling, part, picked):
+            file.write_table(block.table)
+            some.append(block.Z)
+            total = block.gram if total is None else total + block.gram
+        if total is None:
+            file.write_table(schema.empty_table())
+            return np.empty((0, 0)), np.empty((0, len(encoded.names)))
+    return total, np.concatenate(some)
 
 
 def _muted_unless_unvalidated(dataset: str) -> list[Kind]:
@@ -109,7 +137,7 @@ def _muted_unless_unvalidated(dataset: str) -> list[Kind]:
     return validated.muted
 
 
-def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encoding:
+def _kinds(schema: pa.Schema, settings: Dataset, seed: int, where: str) -> Encoding:
     """What each column is that features are made of, in the order of the table.
 
     Raises
@@ -118,8 +146,8 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
         For a column that is missing, and where none is left.
     """
     declared, rare = settings.split.columns, settings.split.rare
-    others = [name for name in table.column_names if name != settings.target]
-    if len(others) == table.num_columns:
+    others = [name for name in schema.names if name != settings.target]
+    if len(others) == len(schema.names):
         hint = nearest(settings.target, others)
         raise PipelineError(f"{where}.target: there is no column {settings.target}{hint}")
     named = [*settings.split.parting.items(), *(("columns", name) for name in declared)]
@@ -139,39 +167,37 @@ def _kinds(table: pa.Table, settings: Dataset, seed: int, where: str) -> Encodin
                 f"{where}.split.features.random: there are {len(names)} features, got {wanted}"
             )
         names = [names[k] for k in draw_features(len(names), wanted, seed)]
-    return {name: _kind(declared.get(name, "number"), table[name], rare) for name in names}
+    types = {name: schema.field(name).type for name in names}
+    return {name: _kind(declared.get(name, "number"), types[name], rare) for name in names}
 
 
-def _kind(declared: ColumnKind | Order | DateParts, column: pa.ChunkedArray, rare: int) -> Column:
+def _kind(declared: ColumnKind | Order | DateParts, kind: pa.DataType, rare: int) -> Column:
     if isinstance(declared, Order):
         return number(declared.order, rare)
     if is_date(declared):
         return date(declared.date if isinstance(declared, DateParts) else (), rare)
-    text = pa.types.is_string(column.type)
+    text = pa.types.is_string(kind)
     return category(rare, numbers=not text) if declared == "category" else number(least=rare)
 
 
-def _raw(table: pa.Table, kinds: Encoding, settings: Dataset, where: str) -> tuple[Raw, Array]:
-    """The columns that features are made of, and the target, shape (n_rows,).
+def _target(dataset: str, settings: Dataset, where: str) -> Array:
+    """The target, shape (n_rows,); nan where it is missing.
 
     Raises
     ------
     PipelineError
-        For text that is no category, what is no date, and integers that no float holds.
+        For labels that are none, and integers that no float holds.
     """
-    for name in (*kinds, settings.target):
-        column = table[name]
-        if column.type == pa.int64() and np.abs(column_values(column)).max(initial=0) >= EXACT:
-            raise PipelineError(f"{where}: column {name} has integers beyond 2^53; rescale it")
-    target = f"{where}.target: {settings.target}"
-    y = target_values(table[settings.target], settings.evaluate.classes, target)
-    return read_raw(table, kinds, where), y
+    table = read_table(layout.ingested(dataset), [settings.target])
+    refuse_inexact(table, where)
+    name = f"{where}.target: {settings.target}"
+    return target_values(table[settings.target], settings.evaluate.classes, name)
 
 
-def _whole(
-    raw: Raw, y: Array, settings: Dataset, where: str
-) -> tuple[NDArray[np.intp], list[Oddity]]:
-    """The rows that can be used, and what to warn of the others.
+def _used(
+    whole: NDArray[np.bool_], y: Array, settings: Dataset, where: str
+) -> tuple[Rows, list[Oddity]]:
+    """The numbers of the rows that can be used, and what to warn of the others.
 
     Rows without a target teach nothing, and say nothing of a model.
     """
@@ -181,96 +207,54 @@ def _whole(
         some = f"{gone} row{'s' * (gone != 1)}"
         text = f"{where}.target: {settings.target} is missing in {some}: left out"
         found.append(Oddity("left_out", text))
-    if settings.split.gaps == "leave_out":
-        whole = known & ~np.isnan(raw.values).any(axis=1)
-        gone = int(known.sum() - whole.sum())
-        if gone:
-            text = f"{where}.split.gaps: {gone} rows with missing values are left out"
-            found.append(Oddity("left_out", text))
-        known = whole
-    if not known.any():
+    if gone := int(known.sum() - whole.sum()):
+        text = f"{where}.split.gaps: {gone} rows with missing values are left out"
+        found.append(Oddity("left_out", text))
+    if not whole.any():
         raise PipelineError(f"{where}: no row has all its values; see split.gaps and the target")
-    return np.flatnonzero(known), found
+    return np.flatnonzero(whole), found
 
 
-def _learned(raw: Raw, where: str) -> dict[str, Column]:
-    """What the training rows teach of each column.
-
-    Raises
-    ------
-    PipelineError
-        When a column has no value there, or two features have one name.
-    """
-    empty = np.asarray(np.isnan(raw.values).all(axis=0))
-    if len(raw) and empty.any():
-        names = ", ".join(name for name, none in zip(raw.columns, empty, strict=True) if none)
-        raise PipelineError(
-            f"{where}: column {names} has no value in the training rows; leave it out: "
-            "split.columns: {NAME: drop}"
-        )
-    encoding = learn(raw)
-    features = feature_names(encoding)
-    twice = sorted(name for name, count in Counter(features).items() if count > 1)
-    if twice:
-        raise PipelineError(f"{where}: two features are called {twice[0]!r}; rename a column")
-    return encoding
+def _sides(
+    path: Path, used: Rows, y: Array, settings: Dataset, seed: int, where: str
+) -> tuple[Rows, Rows]:
+    """Which of the used rows train, and which test; no column is read that does not tell it."""
+    if settings.cut == "hash":
+        return hashed(path, used, settings.split, seed, where)
+    told = read_table(path, [*settings.split.parting.values()])
+    return sides(told, used, y, settings, seed, where)
 
 
-def _standardized(
-    names: list[str], X: Array, train: NDArray[np.int64], where: str
-) -> tuple[Array, Array, Array]:
-    """Z = (X - mean) / scale of all rows, with mean and scale of the training rows.
-
-    Returns
-    -------
-    mean, scale : ndarray of shape (n_features,)
-    Z : ndarray of shape (n_rows, n_features)
-
-    Raises
-    ------
-    PipelineError
-        For the first column whose values are too large or too close to each other for floats.
-    """
-    X_train = X[train]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = fit_scaler(X_train)
-        Z = X - mean
-        Z /= scale
-        width = np.ptp(X_train, axis=0)
-    finite = np.isfinite(scale) & np.isfinite(Z).all(axis=0)
-    tiny = (scale < TINY) | ((scale == 1) & (width > 0) & (width < TINY))
-    for name, fits, varies_little in zip(names, finite, tiny, strict=True):
-        if not fits:
-            raise PipelineError(f"{where}: column {name} is too large to standardize; rescale it")
-        if varies_little:
-            raise PipelineError(f"{where}: column {name} varies by less than {TINY}; rescale it")
-    return mean, scale, Z
-
-
-def _doubted_columns(names: list[str], Z: Array, where: str) -> Iterator[Oddity]:
+def _doubted_columns(
+    names: list[str], constant: NDArray[np.bool_], gram: Array, n_train: int, where: str
+) -> Iterator[Oddity]:
     """Warnings of columns that leave a linear model undetermined over the training rows.
 
     Parameters
     ----------
     names : list of str
-    Z : ndarray of shape (n_train, n_features)
-        Standardized.
+    constant : ndarray of bool of shape (n_features,)
+    gram : ndarray of shape (n_varying, n_varying)
+        Z'Z of the standardized training rows' other columns.
+    n_train : int
+        How many rows these are.
     where : str
         The dataset's block of params.yaml, to name in messages.
     """
-    constant, dependent, condition = columns_to_doubt(Z)
-    if constant:
-        shown = ", ".join(names[k] for k in constant[:SHOWN])
+    dependent, condition = dependent_columns(gram)
+    if constant.any():
+        shown = ", ".join(names[k] for k in np.flatnonzero(constant)[:SHOWN])
         text = f"constant over the training rows: {shown}; nothing is learned from it"
         yield Oddity("constant", f"{where}: {text}")
-    if len(Z) <= len(names):
+    if n_train <= len(names):
         yield Oddity(
             "few_rows",
-            f"{where}: {len(Z)} training rows do not determine {len(names)} features and an "
+            f"{where}: {n_train} training rows do not determine {len(names)} features and an "
             "intercept: of many solutions that fit, one is taken",
         )
     elif dependent:
-        shown = ", ".join(names[k] for k in dependent[:SHOWN])
+        varying = np.flatnonzero(~constant)
+        shown = ", ".join(names[varying[k]] for k in dependent[:SHOWN])
         yield Oddity(
             "collinear",
             f"{where}: columns {shown} depend on each other over the training rows (condition "
@@ -278,8 +262,8 @@ def _doubted_columns(names: list[str], Z: Array, where: str) -> Iterator[Oddity]
         )
 
 
-def _targets(y: Array, train: NDArray[np.int64], settings: Dataset, where: str) -> list[Array]:
-    """What columns may give away: the training rows' target; its logarithm, where that is learned.
+def _targets(y: Array, picked: Rows, settings: Dataset, where: str) -> list[Array]:
+    """What columns may give away: some rows' target; its logarithm, where that is learned.
 
     Raises
     ------
@@ -287,9 +271,9 @@ def _targets(y: Array, train: NDArray[np.int64], settings: Dataset, where: str) 
         When the target of any row has none.
     """
     if not settings.logged:
-        return [y[train]]
+        return [y[picked]]
     with naming(f"{where}.target: {settings.target}"):
-        return [y[train], log_target(y)[train]]
+        return [y[picked], log_target(y)[picked]]
 
 
 def _together(

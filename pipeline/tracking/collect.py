@@ -16,13 +16,13 @@ from pipeline.core.artifacts.evaluated import (
     read_warnings,
 )
 from pipeline.core.artifacts.models import Model, read_history, read_model
-from pipeline.core.artifacts.splits import read_split
+from pipeline.core.artifacts.split_columns import read_columns
 from pipeline.core.files import md5, missing
 from pipeline.core.forms import Estimator, Form, Layers
 from pipeline.core.params import Params
 from pipeline.core.preprocessing import thinned
 from pipeline.core.store.connection import identity_hash, in_main_repository, training_key
-from pipeline.core.tables import read_rejected, read_table
+from pipeline.core.tables import read_rejected, row_groups
 from pipeline.core.target import label_names
 from pipeline.core.trainers import logged
 from pipeline.tracking.committed import differing, settings_of
@@ -66,8 +66,9 @@ class _Collector:
     def __init__(self, dataset: str, now: Params, verdict: Verdict, where: Origin) -> None:
         self.dataset, self.now, self.verdict, self.where = dataset, now, verdict, where
         self.settings = settings = now.dataset(dataset)
-        table = read_table(layout.ingested(dataset))
-        self.table, self.split = table, read_split(dataset, settings, table)
+        self.split = read_columns(dataset, settings)
+        self.rows = row_groups(layout.ingested(dataset))[1][-1]
+        self.ranges = self.split.ranges()
         self.evaluated = read_evaluated(dataset)
         self.data_md5 = md5(layout.ingested(dataset))
         self.warnings = "\n".join(read_warnings(dataset, self.evaluated))
@@ -126,7 +127,7 @@ class _Collector:
             metrics=_allowed(facts if failed else scores | facts),
             loss=_history(layout.history(self.dataset, name)) if "lr" in model.params else [],
             model=self._fitted(model, judged.threshold),
-            data=Data(md5=self.data_md5, rows=self.table.num_rows),
+            data=Data(md5=self.data_md5, rows=self.rows),
             registered=self._registered(name),
             files=self.where.files,
             experiment_tags=self._experiment(scores) if name == self.verdict.best else {},
@@ -170,12 +171,12 @@ class _Collector:
         """Put the numbers of a model together, so that it can be rebuilt without other files."""
         split, target = self.split, self.settings.target
         classes = self.settings.evaluate.classes
-        example = self.table.select([*split.encoding]).take(split.used[split.train[:5]]).to_pylist()
+        example = split.examples(split.train[:5]).to_pylist()
         return Fitted(
             task=self.settings.task,
             target=target,
             classes=classes,
-            labels=label_names(self.table[target], classes),
+            labels=label_names(split.schema.field(target).type, classes),
             threshold=threshold,
             features=[*split.features],
             columns=dict(split.encoding),
@@ -183,7 +184,7 @@ class _Collector:
             scale=split.scale.tolist(),
             **_numbers(model.form),
             n_train=len(split.train),
-            ranges=split.ranges(),
+            ranges=self.ranges,
             example=[[*row.values()] for row in example],
             logged=logged(model.params),
         )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 
 from pipeline.core.artifacts.trained_on import Range, TrainedOn
 from pipeline.core.columns import as_text
+from pipeline.core.passes import counted_rows, map_ordered
 from pipeline.core.preprocessing import thinned
 from pipeline.core.tables import (
     ROW_GROUP,
     TILE,
     Array,
     group_rows,
-    read_groups,
+    read_group,
     row_groups,
     table_schema,
 )
@@ -191,7 +193,8 @@ class Profile:
         self.sample = np.empty((len(self.numbers), len(self._picked)))  # a row for each column
         self._hashes: list[NDArray[np.uint64]] = []
         self._scratch, self._of_target = np.empty((2, ROW_GROUP))  # new ones cost page faults
-        for group in read_groups(path):
+        read = map_ordered(partial(read_group, path), range(len(rows)))
+        for group in counted_rows(read, np.diff(rows, prepend=0).tolist(), "validate"):
             self._add(group)
 
     @np.errstate(invalid="ignore")  # infinite values: the schema refuses them

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.solvers.blocks import ahead, map_ordered
+from pipeline.core.passes import map_ordered
+from pipeline.solvers.blocks import ahead
 from pipeline.solvers.descent import batches
 from pipeline.solvers.moments import column_spread, moments
 from pipeline.solvers.rows import ArrayRows, Block

@@ -17,7 +17,7 @@ from pipeline.commands.runs.find import one, refuse_no_id
 from pipeline.core import layout
 from pipeline.core.artifacts.evaluated import read_evaluated
 from pipeline.core.artifacts.models import Model, read_model
-from pipeline.core.artifacts.splits import read_split
+from pipeline.core.artifacts.split_columns import read_columns
 from pipeline.core.columns import (
     PLAIN,
     Column,
@@ -35,7 +35,7 @@ from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.models import Wanted
 from pipeline.core.store.connection import Store, StoreError, main_repository, open_store
-from pipeline.core.tables import Array, read_table
+from pipeline.core.tables import Array
 from pipeline.core.target import label_names
 from pipeline.core.trainers import Task, logged
 from pipeline.tracking.sklearn_model import trusted_types
@@ -144,15 +144,16 @@ def from_disk(dataset: str, settings: Dataset, wanted: Wanted, failed: bool) -> 
     PipelineError
         When files are missing or damaged, or do not belong together; when the training failed.
     """
-    table = read_table(layout.ingested(dataset))
-    split = read_split(dataset, settings, table)
+    split = read_columns(dataset, settings)
     trained_on = md5(layout.split_part(dataset, "train"))
     path = layout.model(dataset, wanted.name)
     model = read_model(path, wanted.trainer, split.features, trained_on)
     if model.ending == "grew" and not failed:
         raise PipelineError(f"{path}: {NO_USE}")
     classes = settings.evaluate.classes
-    labels = label_names(table[settings.target], classes) or [*range(len(classes or []))]
+    labels = label_names(split.schema.field(settings.target).type, classes) or [
+        *range(len(classes or []))
+    ]
     plain = settings.evaluate.threshold is None
     threshold = 0.5 if plain else _threshold(dataset, wanted.name, model)
     return Predictor(

@@ -1,6 +1,8 @@
 """A table and what `split` made of it: which rows train, and what features they have."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.core import layout
+from pipeline.core.checked_inputs import refuse_altered
 from pipeline.core.columns import (
     Column,
     DateColumn,
@@ -21,12 +24,18 @@ from pipeline.core.columns import (
     read_raw,
 )
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_as
+from pipeline.core.files import atomic_write, read_as
 from pipeline.core.kept import Kept, kept_together
 from pipeline.core.settings.block import Settings
 from pipeline.core.settings.dataset import Dataset
-from pipeline.core.tables import Array, as_arrays, has_value, read_table
+from pipeline.core.tables import ROW_GROUP, Array, as_arrays, has_value, read_table
 from pipeline.core.target import target_values
+
+# rows.json with rows on both sides; no number has more digits than an int64 holds
+NUMBERS = rb"\[((?:\s++\d{1,18}+,)*+\s++\d{1,18}+)\s++\]"
+AS_WRITTEN = re.compile(
+    rb"\{\s++\"train\": " + NUMBERS + rb",\s++\"test\": " + NUMBERS + rb"\s++\}\s++"
+)
 
 
 class Scaling(Settings):
@@ -41,6 +50,57 @@ class Parts(Settings):
 
     train: list[int]
     test: list[int]
+
+
+def write_parts(dataset: str, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
+    """Write rows.json, as `write_json` would, without a text of all of it in memory.
+
+    Parameters
+    ----------
+    dataset : str
+    train, test : ndarray of int
+        Numbers of rows of the ingested table.
+
+    Raises
+    ------
+    PipelineError
+        When the disk refuses.
+    """
+    with (
+        atomic_write(layout.split_rows(dataset)) as path,
+        path.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.write("{\n")
+        for name, rows, behind in (("train", train, ","), ("test", test, "")):
+            file.write(f'  "{name}": [')
+            for start in range(0, len(rows), ROW_GROUP):
+                numbers = map(str, rows[start : start + ROW_GROUP].tolist())
+                file.write(("," if start else "") + "\n    " + ",\n    ".join(numbers))
+            file.write(("\n  ]" if len(rows) else "]") + behind + "\n")
+        file.write("}\n")
+
+
+def read_parts(dataset: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read rows.json, as `write_parts` writes it without an object for each number.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Numbers of rows of the ingested table.
+
+    Raises
+    ------
+    PipelineError
+        When the file is missing or damaged.
+    """
+    path = layout.split_rows(dataset)
+    refuse_altered(path)
+    with suppress(OSError):  # read_as tells what is wrong
+        if found := AS_WRITTEN.fullmatch(path.read_bytes()):
+            train, test = (np.fromstring(one, dtype=np.int64, sep=",") for one in found.groups())
+            return train, test
+    parts = read_as(path, Parts)
+    return np.array(parts.train, np.int64), np.array(parts.test, np.int64)
 
 
 @dataclass(frozen=True)
@@ -113,7 +173,7 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
     PipelineError
         When files are missing or damaged, or are of another table or run.
     """
-    parts = read_as(layout.split_rows(dataset), Parts)
+    train, test = read_parts(dataset)
     encoding = read_as(layout.columns(dataset), dict[str, Learned])
     scaler = read_as(layout.scaler(dataset), dict[str, Scaling])
     if not {*encoding, settings.target} <= set(table.column_names):
@@ -122,7 +182,7 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
         raise PipelineError(
             f"{layout.scaler(dataset)}: is of other features than columns.json; run `dvc repro`"
         )
-    used = np.array(sorted([*parts.train, *parts.test]), dtype=np.int64)
+    used = np.sort(np.concatenate([train, test]))
     if not _are_rows(used, table, settings, [*encoding]):
         raise PipelineError(f"{layout.split_rows(dataset)}: is of other rows; run `dvc repro`")
     where = str(layout.ingested(dataset))
@@ -138,8 +198,8 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
         features=[*scaler],
         X=encode(raw, encoding),
         y=y[used],
-        train=np.searchsorted(used, parts.train),
-        test=np.searchsorted(used, parts.test),
+        train=np.searchsorted(used, train),
+        test=np.searchsorted(used, test),
         mean=np.array([learned.mean for learned in scaler.values()]),
         scale=np.array([learned.scale for learned in scaler.values()]),
         kept=kept_together(table, used, settings.split, f"{layout.PARAMS}: datasets.{dataset}"),
@@ -197,8 +257,13 @@ def _refuse_other_run(dataset: str, target: str, split: Split) -> None:
         raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
     theirs, ours = as_arrays(trained), split.part(split.train)
     if not all(map(np.array_equal, theirs, ours)):
-        raise PipelineError(
-            f"{path.parent}: train.parquet, columns.json, scaler.json and rows.json do not belong "
-            f"together, or not to {layout.ingested(dataset)}: they are of different runs; run "
-            "`dvc repro`"
-        )
+        raise of_other_runs(dataset)
+
+
+def of_other_runs(dataset: str) -> PipelineError:
+    """The error for files of a split that do not belong together."""
+    return PipelineError(
+        f"{layout.split(dataset)}: train.parquet, columns.json, scaler.json and rows.json do not "
+        f"belong together, or not to {layout.ingested(dataset)}: they are of different runs; run "
+        "`dvc repro`"
+    )

@@ -1,0 +1,82 @@
+"""Passes over a table: a part at a time, several at once, with the same bytes for any number.
+
+A part is a row group, a block of rows, whatever `work` takes; what it gives depends on the part
+alone, so that it may run on any thread, and results come in the parts' order.
+"""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+
+def _cpus() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+WORKERS = min(_cpus(), 4)  # more would wait for memory, and each holds a part
+BAR = 3.0  # seconds that a pass takes before its bar is shown
+
+Part = TypeVar("Part")
+T = TypeVar("T")
+
+
+def map_ordered(
+    work: Callable[[Part], T], parts: Sequence[Part], workers: int | None = None
+) -> Iterator[T]:
+    """Apply `work` to every part, several at a time, and give the results in the parts' order.
+
+    At most one result more than there are workers waits to be taken, so that memory hangs on the
+    size of a part and the number of workers alone.
+
+    Parameters
+    ----------
+    work : callable
+        From a part to a result; it runs on threads.
+    parts : sequence
+    workers : int, optional
+        WORKERS unless given: one for each CPU that this process may use, at most 4.
+    """
+    workers = min(workers or WORKERS, len(parts))
+    if workers < 2:
+        yield from map(work, parts)
+        return
+    pool = ThreadPoolExecutor(workers)
+    try:
+        waiting = deque[Future[T]]()
+        for part in parts:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def counted_rows(results: Iterable[T], rows: Sequence[int], what: str) -> Iterator[T]:
+    """Show on a terminal how many rows a pass has done, and how many a second, if it lasts.
+
+    Parameters
+    ----------
+    results : iterable
+        One for each part, in their order.
+    rows : sequence of int
+        How many each part has.
+    what : str
+        What is being done.
+    """
+    if not sys.stderr.isatty():
+        yield from results
+        return
+    from tqdm import tqdm  # what a stage without a terminal need not wait for
+
+    look = {"desc": what, "total": sum(rows), "unit": "row", "unit_scale": True, "leave": False}
+    with tqdm(**look, delay=BAR, dynamic_ncols=True, file=sys.stderr) as bar:
+        for result, count in zip(results, rows, strict=True):
+            bar.update(count)
+            yield result
