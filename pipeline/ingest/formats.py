@@ -108,9 +108,7 @@ def opened_source(ingest: Ingest) -> TableFile:
     """
     path = ingest.path
     if path.is_dir() and not ingest.of_parts:
-        raise PipelineError(
-            f"{path}: is not a file; expected a CSV file there; a folder of parts has no such end"
-        )
+        raise PipelineError(f"{path}: is not a file; expected a CSV file there")
     if not ingest.of_parts:
         return opened_table(path, ingest.csv, ingest.table)
     from pipeline.ingest.parts import kind_of, opened_rows
