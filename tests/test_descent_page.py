@@ -535,32 +535,6 @@ def test_a_network_may_be_changed_while_it_learns_and_a_path_may_diverge(page: P
     expect(page.locator("#depth-facts tr").last.locator("td").first).to_have_text("5")
 
 
-@pytest.mark.slow
-def test_a_path_of_a_thousand_steps_is_dragged_at_sixty_frames_a_second(page: Page) -> None:
-    show(page, "epochs=1000&lr=0.01")
-    expect(page.locator("#depth-facts td").first).to_have_text("500", timeout=30_000)
-    taken = page.evaluate(
-        """async () => {
-            const map = document.querySelector("#surface svg"), box = map.getBoundingClientRect();
-            const frame = () => new Promise(
-                done => requestAnimationFrame(() => done(performance.now())));
-            map.setPointerCapture = () => {};
-            map.hasPointerCapture = () => true;
-            const taken = [];
-            for (let k = 0; k < 60; k++) {
-                const at = {clientX: box.left + box.width * (0.3 + k / 200), clientY: box.top + 99};
-                const begin = frame(), before = performance.now();
-                map.dispatchEvent(new PointerEvent(k ? "pointermove" : "pointerdown", at));
-                const event = performance.now() - before, end = frame();
-                taken.push(event + await end - await begin);
-            }
-            return [taken.sort((a, b) => a - b)[30], chapter.state.w0];
-        }"""
-    )
-    assert taken[0] <= 16  # milliseconds of scripting, at the median
-    assert taken[1] != 0
-
-
 def show(page: Page, hash_: str) -> None:
     """Open the page anew at an address."""
     page.goto(f"{FILE.as_uri()}#{hash_}")

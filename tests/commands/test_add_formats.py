@@ -161,9 +161,9 @@ def test_a_file_is_read_once(
 ) -> None:
     read, groups = list[TableFile](), TableFile.groups
 
-    def counted(file: TableFile, joined: bool) -> Iterator[pa.Table]:
+    def counted(file: TableFile) -> Iterator[pa.Table]:
         read.append(file)
-        return groups(file, joined)
+        return groups(file)
 
     monkeypatch.setattr(TableFile, "groups", counted)
     KINDS[name][0](tmp_path / name, flats())

@@ -9,14 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.core import layout, tables
+from pipeline.core import layout, passes, tables
 from pipeline.core.artifacts.evaluated import Evaluated, read_evaluated
 from pipeline.core.artifacts.splits import Parts
 from pipeline.core.files import read_as
 from pipeline.core.params import load_params
 from pipeline.evaluate import audits, folds
 from pipeline.evaluate.verdict import verdict
-from pipeline.solvers import blocks
 from tests.conftest import keep_datasets
 
 Run = Callable[[str], tuple[int, str]]
@@ -216,7 +215,7 @@ def test_the_bytes_do_not_hang_on_threads(
     judged(dataset)
     folder, found = layout.evaluated(dataset).parent, []
     for threads in (1, 2, 4):
-        monkeypatch.setattr(blocks, "THREADS", threads)
+        monkeypatch.setattr(passes, "WORKERS", threads)
         assert run(f"evaluate {dataset}")[0] == 0
         found.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert found[0] == found[1] == found[2]

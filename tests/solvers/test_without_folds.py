@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core import passes
 from pipeline.core.settings.descent import params_of
 from pipeline.core.settings.evaluate import CrossValidation
 from pipeline.core.tables import Array
@@ -133,7 +134,7 @@ def test_the_bytes_do_not_hang_on_threads(monkeypatch: pytest.MonkeyPatch) -> No
     X, y = problem(5, rows=3 * blocks.ROWS + 17)
     found = []
     for threads in (1, 2, 4):
-        monkeypatch.setattr(blocks, "THREADS", threads)
+        monkeypatch.setattr(passes, "WORKERS", threads)
         cuts = folds(y, "regression", CrossValidation(folds=3, repeats=1, seed=1))
         held = cross_validate("closed_form", {}, numbers(X), y, cuts)
         found.append([one.z.tobytes() for one in held])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from ruamel.yaml import YAML
@@ -289,7 +288,7 @@ def test_memory_hardly_grows_with_the_rows(workspace: Path) -> None:
 def test_a_frame_of_text_is_no_number(workspace: Path) -> None:
     """The message of a column of text that params.yaml does not declare is what it was."""
     keep_datasets(workspace / "params.yaml", "house")
-    values = pa.Table.from_pandas(pd.DataFrame({"a": ["x", "y", "z"], "y": [1.0, 2.0, 3.0]}))
-    write_dataset(values.replace_schema_metadata(), {"test_size": 0}, 2)
+    values = pa.table({"a": ["x", "y", "z"], "y": [1.0, 2.0, 3.0]})
+    write_dataset(values, {"test_size": 0}, 2)
     with pytest.raises(PipelineError, match="column a is text: say what it is"):
         split("parts")
