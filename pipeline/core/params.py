@@ -1,10 +1,13 @@
 """params.yaml as typed, checked settings: the one reader for all stages."""
 
+import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.core import layout
@@ -25,6 +28,8 @@ from pipeline.core.trainers import OF_TASK, TRAINERS, Value, measures
 NAMES_TAKEN = ("textbook", "champion", "verdict", "summary", "report")
 # Names of a model that mean something else beside a dataset's models.
 TAKEN = {"champion", "reference", "baseline"} | TRAINERS.keys() - ASKED_FOR
+# A number with an exponent and more digits than DVC is sure to keep.
+LONG = re.compile(r"(?<![\w.+-])[-+]?\d[\d.]{9,}[eE][-+]?\d+(?![\w.])")
 Form = TypeVar("Form", bound=Settings)
 
 
@@ -220,14 +225,41 @@ def parse_params(text: str, file: str) -> Params:
     except ValidationError as error:
         raise PipelineError(faults(error, Params, where)) from None
     problems = [
-        f"{where}models.{group}.{problem}"
-        for group, lines in params.models
-        for key, line in lines.items()
-        for problem in _misfits(group, key, line, params)
+        *_rewritten(text, file, params),
+        *(
+            f"{where}models.{group}.{problem}"
+            for group, lines in params.models
+            for key, line in lines.items()
+            for problem in _misfits(group, key, line, params)
+        ),
     ]
     if problems:
         raise PipelineError(listed(problems))
     return params
+
+
+def _rewritten(text: str, file: str, params: Params) -> Iterator[str]:
+    """Numbers that DVC changes whenever it writes them anew, so that it never finds them as before.
+
+    ruamel keeps mantissa and exponent, and multiplies: 5.551115123125783e-17 ends in 2 then.
+    """
+    for found in LONG.finditer(text):
+        number = found[0]
+        if _by_dvc(number) == float(number) or f"{float(number)!r}" not in repr(params):
+            continue  # or a comment has it
+        fewer = (f"{float(number):.{digits}g}" for digits in range(15, 0, -1))
+        better = next(one for one in fewer if _by_dvc(one) == float(one))
+        yield (
+            f"{file}, line {text.count(chr(10), 0, found.start()) + 1}: {number} becomes "
+            f"{_by_dvc(number)!r} when DVC rewrites it, and its stage would never be up to date; "
+            f"write {better}"
+        )
+
+
+def _by_dvc(number: str) -> float:
+    writer, written = YAML(), StringIO()
+    writer.dump(writer.load(f"- {number}"), written)
+    return float(written.getvalue().removeprefix("- "))
 
 
 def _misfits(group: str, key: str, line: ModelLine, params: Params) -> Iterator[str]:

@@ -27,6 +27,19 @@ def test_every_spelling_of_a_small_rate_is_the_same_number(workspace: Path, writ
     assert load_params().lr == 1e-5
 
 
+def test_a_number_that_dvc_would_change_is_refused(workspace: Path) -> None:
+    change(workspace, "lr: 0.1", "# 5.551115123125783e-17 is half of it\nlr: 0.5")
+    load_params()
+    change(workspace, "lr: 0.5", "lr: 5.551115123125783e-17")
+    with pytest.raises(PipelineError, match=r"params\.yaml, line \d+: 5.551115123125783e-17") as of:
+        load_params()
+    better = str(of.value).rpartition("write ")[2]
+    change(workspace, "\nlr: 5.551115123125783e-17", f"\nlr: {better}")
+    assert load_params().lr == float(better)
+    apply_overrides(Path("params.yaml"), ["epochs=7"])  # as `dvc exp run -S` does
+    assert (load_params().lr, load_params().epochs) == (float(better), 7)
+
+
 @pytest.mark.parametrize(
     ("key", "good", "bad"),
     [
