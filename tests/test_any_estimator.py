@@ -500,9 +500,10 @@ def test_what_no_line_names_any_more_is_removed(split_of: Any, run: Run) -> None
     "estimator",
     [
         "HistGradientBoostingRegressor",
-        "GaussianProcessRegressor",
-        "ExtraTreesRegressor",
-        "BaggingRegressor",
+        *(
+            pytest.param(name, marks=pytest.mark.nightly)
+            for name in ("GaussianProcessRegressor", "ExtraTreesRegressor", "BaggingRegressor")
+        ),
     ],
 )
 def test_threads_and_hash_seeds_change_no_byte(estimator: str, split_of: Any) -> None:

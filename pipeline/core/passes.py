@@ -25,6 +25,15 @@ Part = TypeVar("Part")
 T = TypeVar("T")
 
 
+def _memory_is_limited() -> bool:
+    """Whether a thread that finds no room may end the process, without a word of Python's."""
+    if sys.platform != "linux":
+        return False
+    import resource  # which other systems may lack
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
 def map_ordered(
     work: Callable[[Part], T], parts: Sequence[Part], workers: int | None = None
 ) -> Iterator[T]:
@@ -39,10 +48,11 @@ def map_ordered(
         From a part to a result; it runs on threads.
     parts : sequence
     workers : int, optional
-        WORKERS unless given: one for each CPU that this process may use, at most 4.
+        WORKERS unless given: one for each CPU that this process may use, at most 4. None beside
+        this one where memory is limited (`ulimit -v`).
     """
     workers = min(workers or WORKERS, len(parts))
-    if workers < 2:
+    if workers < 2 or _memory_is_limited():
         yield from map(work, parts)
         return
     pool = ThreadPoolExecutor(workers)
