@@ -205,7 +205,12 @@ def test_ctrl_c_ends_all_that_run_and_another_dvc_is_told_who_works(
     before, good = hashes(clone.folder), (clone.folder / "params.yaml").read_text()
     (clone.folder / "params.yaml").write_text(good.replace("epochs: 100", "epochs: 1000000000", 1))
     (clone.folder / "mlflow.db").unlink()  # a training that lasts makes it anew
-    command = clone.start(f"exec {COMMAND}")
+    # the tests may run in the background, where SIGINT is ignored
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        command = clone.start(f"exec {COMMAND}")
+    finally:
+        signal.signal(signal.SIGINT, ours)
 
     def both_train() -> bool:
         stages = [stage_of(fork) for fork in children(command.pid)]
@@ -219,7 +224,7 @@ def test_ctrl_c_ends_all_that_run_and_another_dvc_is_told_who_works(
     assert int(named[1]) in children(command.pid)
     for process in processes_below(command.pid):  # as a terminal does
         os.kill(process, signal.SIGINT)
-    said, _ = command.communicate(timeout=200)
+    said, _ = command.communicate(timeout=60)
     assert command.returncode == 255
     assert said.count(": interrupted\n") == 2
     assert said.count("exited with 130") == 2
