@@ -64,11 +64,12 @@ class Killer:
         shutil.copytree(self.before, self.clone.folder, symlinks=True)
         command = self.clone.start(f"exec {COMMAND}")
         time.sleep(self.rng.uniform(0, self.seconds))
-        found = self._victims(command, victim)
+        found, forks = self._victims(command, victim), children(command.pid)
         with contextlib.suppress(ProcessLookupError):
             if found:
                 os.kill(self.rng.choice(found), signal.SIGKILL)
         command.communicate(timeout=600)
+        wait_for(lambda: not any(map(alive, forks)), 5)  # they end with it, a moment later
         return bool(found) and command.returncode != 0
 
     def _victims(self, command: subprocess.Popen[str], victim: str) -> list[int]:
