@@ -247,10 +247,8 @@ def killer(reproduced: Clone, tmp_path_factory: pytest.TempPathFactory) -> Kille
     return Killer(reduced(reproduced, tmp_path_factory.mktemp("kills"), "breast_cancer"), seed=7)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "victim", [VICTIMS[0], *(pytest.param(one, marks=pytest.mark.nightly) for one in VICTIMS[1:])]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("victim", VICTIMS)
 def test_a_kill_is_mended_by_the_next_command(killer: Killer, victim: str) -> None:
     mending = MENDING[VICTIMS.index(victim) % 2]
     assert killer.kill(victim, mending) == []
