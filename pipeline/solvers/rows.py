@@ -14,7 +14,7 @@ from pipeline.core.tables import Array, as_arrays, read_group, row_groups
 from pipeline.solvers.blocks import ROWS, blocks
 
 WINDOW = 2  # row groups that are shuffled together
-KEPT = 2**28  # bytes of a file's numbers that stay in memory: 1,000,000 rows of 31 columns
+KEPT = 2**26  # bytes of a file's numbers that stay in memory: 270,000 rows of 31 columns
 
 
 @dataclass(slots=True)  # frozen, it would take three times as long to make
