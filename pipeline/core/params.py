@@ -257,7 +257,7 @@ def _rewritten(text: str, file: str, params: Params) -> Iterator[str]:
 
 
 def _by_dvc(number: str) -> float:
-    writer, written = YAML(), StringIO()
+    writer, written = YAML(typ="rt"), StringIO()
     writer.dump(writer.load(f"- {number}"), written)
     return float(written.getvalue().removeprefix("- "))
 
