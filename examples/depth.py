@@ -15,12 +15,12 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 HERE, ROOT = Path(__file__).resolve().parent, Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.__main__ import main  # noqa: E402
+# Before numpy: it says by which instructions to compute, so that each machine gets the same bytes.
+from pipeline.__main__ import main  # noqa: E402, I001
+import numpy as np  # noqa: E402
 from pipeline.core import layout  # noqa: E402
 from pipeline.core.errors import PipelineWarning  # noqa: E402
 from pipeline.core.params import load_params  # noqa: E402
