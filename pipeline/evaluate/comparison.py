@@ -4,7 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.core.artifacts.evaluated import LOWER_IS_BETTER, NOTHING, Comparison, Scheme, Words
+from pipeline.core.artifacts.evaluated import (
+    LOWER_IS_BETTER,
+    NOTHING,
+    ROUNDING,
+    ByOrders,
+    Comparison,
+    Scheme,
+    Words,
+)
 from pipeline.core.preprocessing import is_constant
 from pipeline.core.settings.evaluate import Metric
 from pipeline.core.tables import Array
@@ -12,12 +20,18 @@ from pipeline.evaluate.scores import interval_of_mean
 
 
 def contrast(
-    units: Mapping[str, Array], metric: Metric, scheme: Scheme, confidence: float
+    units: Mapping[str, Array],
+    metric: Metric,
+    scheme: Scheme,
+    confidence: float,
+    by_orders: ByOrders | None = None,
 ) -> Comparison:
     """The mean difference of two models that predict the same held-out rows, with its interval.
 
     By rows where each is held out once, else by folds, corrected for the rows that these share.
-    `words` say what the first is; several comparisons at once are not corrected for.
+    `words` say what the first is. By the interval several comparisons at once are not corrected
+    for; whether the first is better than the trivial model is told by the orders of the target,
+    where these are known: few rows do not show how far a difference may be off.
 
     Parameters
     ----------
@@ -28,6 +42,8 @@ def contrast(
     scheme : Scheme
         How the rows were cut.
     confidence : float
+    by_orders : ByOrders, optional
+        Of the first, where the second is the trivial model.
 
     Returns
     -------
@@ -45,7 +61,12 @@ def contrast(
     mean = float(differences.mean())
     low, high = interval_of_mean(differences, scheme, confidence) or (mean, mean)
     size = max(abs(float(np.nanmean(of_a))), abs(float(np.nanmean(of_b))))
-    if not low <= 0 <= high and abs(mean) > NOTHING * size:
-        words = "better" if (mean < 0) == (metric in LOWER_IS_BETTER) else "worse"
+    better, told = (mean < 0) == (metric in LOWER_IS_BETTER), not low <= 0 <= high
+    if better and by_orders is not None:
+        told = by_orders.holm <= 1 - confidence + ROUNDING
+    if told and abs(mean) > NOTHING * size:
+        words = "better" if better else "worse"
     mean, low, high = (float(f"{value:.6g}") for value in (mean, low, high))
-    return Comparison(a=a, b=b, difference=mean, low=low, high=high, words=words)
+    return Comparison(
+        a=a, b=b, difference=mean, low=low, high=high, words=words, by_orders=by_orders
+    )

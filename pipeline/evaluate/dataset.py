@@ -16,12 +16,14 @@ from pipeline.core.params import Params
 from pipeline.core.preprocessing import is_constant
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS
+from pipeline.core.trainers import TRAINERS, measures
 from pipeline.evaluate import curves
 from pipeline.evaluate.audits import audits
 from pipeline.evaluate.comparison import contrast
+from pipeline.evaluate.folds import cuts_of
 from pipeline.evaluate.judge import Judge
 from pipeline.evaluate.metrics import predicted_labels
+from pipeline.evaluate.permutation import by_orders
 from pipeline.solvers.advice import trouble
 
 
@@ -89,6 +91,8 @@ def judge_all(given: Given) -> Evaluated:
     champion = _judge_champion(given, judge, judged, units)
     confidence = given.params.intervals.confidence
     audited = audits(rows, given.trained, settings, given.own)
+    trivial = measures(settings.task)[1]
+    told = by_orders(rows, settings, given.own, cuts_of(given.params, given.dataset))
     return Evaluated(
         **about(settings),
         confidence=confidence,
@@ -99,7 +103,13 @@ def judge_all(given: Given) -> Evaluated:
         judged=judged,
         champion=champion,
         comparisons=[
-            contrast({a: units[a], b: units[b]}, settings.evaluate.metric, judge.scheme, confidence)
+            contrast(
+                {a: units[a], b: units[b]},
+                settings.evaluate.metric,
+                judge.scheme,
+                confidence,
+                told.get(a) if b == trivial else None,
+            )
             for a, b in combinations(judged, 2)
             if judge.cuts
         ],

@@ -133,7 +133,14 @@ def _name(evaluated: Evaluated, champion: str) -> str:
 
 def _shown(c: Comparison, evaluated: Evaluated) -> str:
     sure = f"{100 * evaluated.confidence:g} %"
-    return f"{evaluated.metric} {c.difference:+.4g}, {sure} interval {c.low:+.4g} to {c.high:+.4g}"
+    shown = f"{evaluated.metric} {c.difference:+.4g}, {sure} interval {c.low:+.4g} to {c.high:+.4g}"
+    if (found := c.by_orders) is None:
+        return shown
+    every = "all " * found.exact
+    p = f"p {found.p:.2g}" + f", {found.holm:.2g} for all models" * (found.holm > found.p)
+    return (
+        f"{shown}; as good in {found.as_good} of {every}{found.orders} orders of the target ({p})"
+    )
 
 
 def _best(evaluated: Evaluated, trainers: list[str]) -> str:

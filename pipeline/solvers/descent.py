@@ -104,7 +104,8 @@ Met = tuple[Array, Block, float]  # z of a batch, the batch, and the penalty on 
 class RowLoss(Objective[Array]):
     """A loss over rows with its gradient written out; weights are an array, intercept last.
 
-    Of several classes each has a row of them. The rows of X stay raw: (X - mean) / scale @ w + b =
+    Of several classes each has a row of them, and so has each of several targets, whose losses add
+    up; y is then of shape (n_rows, n_targets). The rows of X stay raw: (X - mean) / scale @ w + b =
     X @ u + c with u = w / scale, c = b - mean @ u, and the gradient goes the same way back.
 
     Parameters
@@ -192,7 +193,8 @@ class RowLoss(Objective[Array]):
 
     def _losses(self, z: Array, y: Array, weights: Array | None) -> Array:
         losses = self.loss.value(z, y)
-        return losses if weights is None else weights * losses
+        losses = losses if weights is None else weights * losses
+        return losses.sum(axis=1) if losses.ndim == 2 else losses  # of several targets
 
     def _values(self, met: Sequence[Met]) -> list[float]:
         """J of each batch; all but the last have as many rows."""

@@ -130,23 +130,23 @@ def decision_and_gradient(
 
     Parameters
     ----------
-    theta : ndarray of shape (n_features + 1,) or (n_classes, n_features + 1)
-        Intercept last.
+    theta : ndarray of shape (n_features + 1,) or (n_outputs, n_features + 1)
+        Intercept last; an output is a class, or the model of a target.
     X : ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
-    weights : ndarray of shape (n_rows,), optional
+    y : ndarray of shape (n_rows,), or of several targets (n_rows, n_outputs)
+    weights : ndarray of the shape of y, optional
         Ones unless given.
 
     Returns
     -------
-    z : ndarray of shape (n_rows,) or (n_rows, n_classes)
+    z : ndarray of shape (n_rows,) or (n_rows, n_outputs)
     gradient : ndarray of the shape of theta
     """
     z = X @ theta[..., :-1].T  # np.dot gives other last digits where X is in Fortran order
     z += theta[..., -1]  # as an array: see HALF
     slope = loss.slope(z, y).T
     if weights is not None:
-        slope = weights * slope
+        slope = weights.T * slope
     gradient = np.empty(theta.shape)
     if theta.ndim == 1:
         np.dot(slope, X, out=gradient[:-1])

@@ -125,7 +125,7 @@ class ArrayRows:
 
     def _take(self, rows: NDArray[np.intp]) -> Block:
         # mode="clip" is the fast one; no row number is out of range
-        X, y = np.take(self.X, rows, axis=0, mode="clip"), np.take(self.y, rows, mode="clip")
+        X, y = (np.take(one, rows, axis=0, mode="clip") for one in (self.X, self.y))
         return Block(X, y, None if self.weights is None else self.weights[rows])
 
 

@@ -28,19 +28,19 @@ def test_only_a_verdict_that_changed_is_printed(
     prepared("house")
     for command in ("train house pairwise_mean closed_form", "evaluate house"):
         assert run(command) == (0, "")
-    assert printed().startswith("house: closed_form undecided: not distinguishable from the")
+    assert printed().startswith("house: closed_form accepted: better than the trivial model, and")
     assert printed() == ""
-    layout.VERDICT.write_text(layout.VERDICT.read_text().replace("undecided", "accepted"))
-    assert printed().startswith("house: closed_form undecided: ")
+    layout.VERDICT.write_text(layout.VERDICT.read_text().replace("accepted", "undecided"))
+    assert printed().startswith("house: closed_form accepted: ")
     layout.VERDICT.write_text("{}")
-    assert printed().startswith("house: closed_form undecided: ")
+    assert printed().startswith("house: closed_form accepted: ")
 
 
 @pytest.mark.slow
 def test_a_page_that_fails_leaves_the_verdict_which_is_printed_once(
     house_alone: Clone, tmp_path: Path
 ) -> None:
-    clone, told = copied(house_alone, tmp_path), "house: closed_form undecided: "
+    clone, told = copied(house_alone, tmp_path), "house: closed_form accepted: "
     params, page = clone.folder / layout.PARAMS, clone.folder / layout.REPORT
     template = clone.folder / "pipeline/report/template.html.j2"
     earlier, whole = page.read_bytes(), template.read_text()

@@ -147,8 +147,38 @@ class Audit(Settings):
     text: str
 
 
+class ByOrders(Settings):
+    """A model's held-out score among those on other orders of the target.
+
+    Attributes
+    ----------
+    as_good : int
+        The orders on which it is as good, the one that was seen among them.
+    orders : int
+        How many were tried.
+    exact : bool
+        Whether these are all that there are.
+    p : float
+        The share.
+    holm : float
+        The same, corrected for all models of the dataset that were judged so.
+    """
+
+    as_good: int
+    orders: int
+    exact: bool
+    p: float
+    holm: float
+
+
 class Comparison(Settings):
-    """Two models on the same rows; `difference` is a's score minus b's, `words` of a."""
+    """Two models on the same rows; `difference` is a's score minus b's, `words` of a.
+
+    Attributes
+    ----------
+    by_orders : ByOrders or None
+        What tells of a model that it is better than the trivial one, where it could be had.
+    """
 
     a: str
     b: str
@@ -156,6 +186,7 @@ class Comparison(Settings):
     low: float
     high: float
     words: Words
+    by_orders: ByOrders | None = None
 
     def turned(self) -> "Comparison":
         """The same, of b."""
@@ -167,6 +198,7 @@ class Comparison(Settings):
             low=0 - self.high,
             high=0 - self.low,
             words=words.get(self.words, self.words),
+            by_orders=self.by_orders,
         )
 
 
