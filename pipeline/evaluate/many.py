@@ -5,10 +5,9 @@ stays are some numbers of each row. Each model is fitted once, as `train` fitted
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from pipeline.core.columns import kinds, learn, of_numbers, read_raw
 from pipeline.core.errors import PipelineError, PipelineWarning, naming
 from pipeline.core.forms import digest
 from pipeline.core.params import Params
-from pipeline.core.passes import counted_rows, map_ordered
+from pipeline.core.passes import counted_rows
 from pipeline.core.preprocessing import fit_scaler, log_target
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import Goal
@@ -55,9 +54,8 @@ from pipeline.evaluate.scores import (
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
-from pipeline.solvers.rows import ParquetRows, some
+from pipeline.solvers.rows import ParquetRows, over, some
 
-T = TypeVar("T")
 EXACT = 1e-9  # of sums over so many rows, taken in another order
 
 
@@ -218,7 +216,7 @@ def predictions(models: Mapping[str, Model], rows: ParquetRows) -> dict[str, Arr
         block = rows.read(part)
         return {name: model.predict(block.X) for name, model in models.items()}
 
-    found = [*_counted(of, rows, "evaluate: predicts test rows")]
+    found = [*over(rows, of, "evaluate: predicts test rows")]
     return {name: np.concatenate([one[name] for one in found]) for name in models}
 
 
@@ -241,14 +239,9 @@ def _on_training_rows(
             found[name] = float(of_rows(loss, block.y, z, None).sum()), right
         return found
 
-    parts = [*_counted(of, rows, "evaluate: predicts training rows")]
+    parts = [*over(rows, of, "evaluate: predicts training rows")]
     losses = {n: sum(part[n][0] for part in parts) / rows.n_rows for n in given.models}
     return losses, [n for n in unbounded if all(part[n][1] for part in parts)]
-
-
-def _counted(of: Callable[[slice], T], rows: ParquetRows, what: str) -> Iterator[T]:
-    parts = rows.parts()
-    return counted_rows(map_ordered(of, parts), [one.stop - one.start for one in parts], what)
 
 
 class _Judge:
