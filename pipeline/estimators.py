@@ -355,8 +355,8 @@ class TorchSGDRegressor(_Descending, _Regressor):
         itself an epoch (pipeline.solvers.convergence). One that has not is warned of. 0: off.
     seed : int, default 1234
         Of the order of the rows, and of the first weights where these are drawn.
-    device : "cpu" or "cuda", default "cpu"
-        Where torch computes.
+    device : "cpu", "cuda" or "auto", default "cpu"
+        Where torch computes; auto: on CUDA where torch finds it.
     fit_intercept : bool, default True
 
     Attributes
@@ -401,8 +401,8 @@ class BCPMClassifier(ClassifierMixin, _Descending):
         itself an epoch (pipeline.solvers.convergence). One that has not is warned of. 0: off.
     seed : int, default 1234
         Of the order of the rows, and of the first weights where these are drawn.
-    device : "cpu" or "cuda", default "cpu"
-        Where torch computes.
+    device : "cpu", "cuda" or "auto", default "cpu"
+        Where torch computes; auto: on CUDA where torch finds it.
     fit_intercept : bool, default True
 
     Attributes
@@ -508,8 +508,8 @@ class SoftmaxClassifier(ClassifierMixin, _Descending):
         itself an epoch (pipeline.solvers.convergence). One that has not is warned of. 0: off.
     seed : int, default 1234
         Of the order of the rows, and of the first weights where these are drawn.
-    device : "cpu" or "cuda", default "cpu"
-        Where torch computes.
+    device : "cpu", "cuda" or "auto", default "cpu"
+        Where torch computes; auto: on CUDA where torch finds it.
     fit_intercept : bool, default True
 
     Attributes
@@ -578,6 +578,7 @@ class _Network(_Weighing):
     loss_threshold: float = 0.0
     tolerance: float = 0.0
     seed: int = 1234
+    device: str = "cpu"
 
     def _learn(self, loss: str, X: Array, y: Array, weights: Array | None) -> None:
         params = self.get_params()
@@ -634,6 +635,8 @@ class NetworkRegressor(_Network, _Regressor):
         Training stops once it has converged (pipeline.solvers.convergence). 0: off.
     seed : int, default 1234
         Of the first weights, the rows held out, the order of the others and the units left out.
+    device : "cpu", "cuda" or "auto", default "cpu"
+        Where gradients are taken; auto: on CUDA where torch finds it.
 
     Attributes
     ----------
@@ -688,6 +691,8 @@ class NetworkClassifier(ClassifierMixin, _Network):
         Training stops once it has converged (pipeline.solvers.convergence). 0: off.
     seed : int, default 1234
         Of the first weights, the rows held out, the order of the others and the units left out.
+    device : "cpu", "cuda" or "auto", default "cpu"
+        Where gradients are taken; auto: on CUDA where torch finds it.
 
     Attributes
     ----------

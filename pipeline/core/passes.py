@@ -85,8 +85,9 @@ def counted_rows(results: Iterable[T], rows: Sequence[int], what: str) -> Iterat
         return
     from tqdm import tqdm  # what a stage without a terminal need not wait for
 
+    tqdm.monitor_interval = 0  # beside a thread of its own no process is forked
     look = {"desc": what, "total": sum(rows), "unit": "row", "unit_scale": True, "leave": False}
-    with tqdm(**look, delay=BAR, dynamic_ncols=True, file=sys.stderr) as bar:
+    with tqdm(**look, miniters=1, delay=BAR, dynamic_ncols=True, file=sys.stderr) as bar:
         for result, count in zip(results, rows, strict=True):
             bar.update(count)
             yield result

@@ -11,6 +11,7 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import IO
 
+from pipeline.core.passes import counted_rows
 from pipeline.core.preload import die_with_parent
 
 WORTH = 0.1  # seconds of work that forks, of some 20 ms each, are worth
@@ -18,7 +19,7 @@ MOST = 8
 SIZE = 8  # bytes of the number that stands before each result
 
 
-def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
+def apart(work: Callable[[int], bytes], count: int, rows: int = 0, what: str = "") -> list[bytes]:
     """Do each part of some work by itself, in forks of this process where that pays.
 
     The first part tells how long one takes. Where a fork fails, this process does its parts, and
@@ -30,6 +31,9 @@ def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
         Does part k, and depends on nothing but k.
     count : int
         The number of parts.
+    rows, what : int, str, optional
+        How many rows a part passes over, about, and what is being done: a terminal shows it. The
+        parts of this process stand for those of the forks beside it.
 
     Returns
     -------
@@ -48,7 +52,8 @@ def apart(work: Callable[[int], bytes], count: int) -> list[bytes]:
                 forks.append((*_forked(work, some, ending), some))
             except OSError:  # too many processes, or no place for a file
                 todo += some
-        found |= {k: work(k) for k in todo}
+        done = ((k, work(k)) for k in todo)
+        found |= dict(counted_rows(done, [rows * number] * len(todo), what) if rows else done)
         for fork, results, parts in forks:
             fork.join()
             found |= {k: work(k) if fork.exitcode else _read(results) for k in parts}

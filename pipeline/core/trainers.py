@@ -43,10 +43,12 @@ LAYERS = (
     *(name for name in DESCENT if name != "init"),
     "loss",
     "class_weight",
+    "device",
 )
 
 # Params that a model does not name where they are so: its file stays what it was without them.
 UNLESS_NAMED: dict[str, Value] = {"class_weight": "none"}
+OF_NETWORKS: dict[str, Value] = {"device": "cpu"}  # beside it, of networks
 # Params of one task alone, which a trainer of both has for that one.
 OF_TASK: dict[str, Task] = {"loss": "regression", "class_weight": "classification"}
 # What stands before a param of an estimator among those of its model.
@@ -121,11 +123,16 @@ TRAINERS: dict[str, Trainer] = {
 }
 
 
+def unless_named(trainer: str) -> dict[str, Value]:
+    """The params that a model of the trainer does not name where they are so."""
+    return UNLESS_NAMED | (OF_NETWORKS if TRAINERS[trainer].form == "network" else {})
+
+
 def takes(trainer: str, params: Mapping[str, Value]) -> bool:
     """Whether a model of the trainer has these params, no more and no fewer."""
     one = TRAINERS[trainer]
     every, of_dataset = {*one.params}, {TRANSFORM} if one.transforms and logged(params) else set()
-    optional = {*UNLESS_NAMED, *(() if one.task else OF_TASK)}
+    optional = {*unless_named(trainer), *(() if one.task else OF_TASK)}
     if one.form == "sklearn":  # `params` of its line, one by one
         every, optional = {k for k in params if k.startswith(OF_ESTIMATOR)} | {"estimator"}, set()
     return every - optional <= params.keys() - of_dataset <= every
@@ -147,7 +154,7 @@ def scale_of(params: Mapping[str, Value]) -> str:
 
 def spelled_out(trainer: str, params: Mapping[str, Value]) -> dict[str, Value]:
     """The params of a model with those that it does not name."""
-    rest = {k: v for k, v in UNLESS_NAMED.items() if k in TRAINERS[trainer].params}
+    rest = {k: v for k, v in unless_named(trainer).items() if k in TRAINERS[trainer].params}
     return {**params, **{k: v for k, v in rest.items() if k not in params}}
 
 

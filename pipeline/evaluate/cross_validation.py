@@ -117,8 +117,9 @@ def cross_validate(
         first = np.nan if chosen is None else chosen
         return np.concatenate([[first], weights.ravel(), z.ravel()]).tobytes()
 
-    held = []
-    for (_, out), found in zip(cuts, apart(of_fold, len(cuts)), strict=True):
+    held, size = [], len(cuts[0][0]) if cuts else 0
+    each = apart(of_fold, len(cuts), size, f"evaluate: {trainer} in {len(cuts)} folds")
+    for (_, out), found in zip(cuts, each, strict=True):
         row: Array = np.frombuffer(found)
         chosen, values = float(row[0]), row[1:]
         if (of_each := len(values) // (len(features) + len(out))) > 1:  # several classes

@@ -25,7 +25,7 @@ Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]
 FEW = 30  # below this, every row is held out by itself
 FEWEST = 3  # a line through one point is no model
-ENOUGH = 10_000  # test rows that know an accuracy to 0.01, 19 times in 20
+ENOUGH = 2000  # test rows that know an accuracy to 0.02, 19 times in 20
 
 
 def cuts_of(params: Params, dataset: str) -> CrossValidation:
@@ -35,7 +35,7 @@ def cuts_of(params: Params, dataset: str) -> CrossValidation:
 
 
 def test_rows_alone(params: Params, dataset: str, test_rows: int) -> bool:
-    """Whether no folds are cut: where `repeats` is auto, from 10,000 test rows on.
+    """Whether no folds are cut: where `repeats` is auto, from 2,000 test rows on.
 
     Not of split.group and split.time, whose rows are not as good as that many.
     """

@@ -7,37 +7,25 @@ stays are some numbers of each row. Each model is fitted once, as `train` fitted
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Audit, Evaluated, Judged, Scheme, Scores
 from pipeline.core.artifacts.models import Model
-from pipeline.core.artifacts.splits import Parts, Scaling, refuse_unfit
-from pipeline.core.columns import (
-    Encoding,
-    Learned,
-    feature_names,
-    kinds,
-    learn,
-    of_numbers,
-    read_raw,
-)
+from pipeline.core.artifacts.split_columns import SplitColumns
+from pipeline.core.columns import kinds, learn, of_numbers, read_raw
 from pipeline.core.errors import PipelineError, PipelineWarning, naming
-from pipeline.core.files import read_as
 from pipeline.core.forms import digest
 from pipeline.core.params import Params
-from pipeline.core.passes import map_ordered
-from pipeline.core.preprocessing import fit_scaler, log_target, standardized
+from pipeline.core.passes import counted_rows
+from pipeline.core.preprocessing import fit_scaler, log_target
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import Goal
-from pipeline.core.tables import Array, as_array, has_value, read_table, table_schema
-from pipeline.core.target import target_values
+from pipeline.core.tables import Array, read_table
 from pipeline.core.trainers import TRAINERS, Value
 from pipeline.evaluate import audits
 from pipeline.evaluate.comparison import contrast
@@ -66,134 +54,43 @@ from pipeline.evaluate.scores import (
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
-from pipeline.solvers.rows import ParquetRows, some
+from pipeline.solvers.rows import ParquetRows, over, some
 
-Rows = NDArray[np.int64]
 EXACT = 1e-9  # of sums over so many rows, taken in another order
-OTHER_RUN = (
-    "train.parquet, test.parquet, columns.json, scaler.json and rows.json do not belong together, "
-    "or not to {}: they are of different runs; run `dvc repro`"
-)
 
 
-class Table:
-    """The table of a dataset and what `split` made of it, a column at a time.
-
-    Parameters
-    ----------
-    dataset : str
-    settings : Dataset
-
-    Attributes
-    ----------
-    encoding : dict
-    features : list of str
-    used, train, test : ndarray of int
-        As in `Split`; train and test count the used rows.
-    columns : list of str
-        All of the ingested table.
+def by_columns(table: SplitColumns) -> Iterator[Audit]:
+    """What the columns show: equal rows, how features were scaled, what one feature tells.
 
     Raises
     ------
     PipelineError
-        When files are missing or damaged, or are of another table or run.
+        When the parts of the split are not what the table gives.
     """
+    settings, y = table.settings, table.y
+    mixed, taught, gap, told = _mixed(np.zeros(len(y), np.uint64), y), True, 0.0, list[float]()
+    targets = [y[table.train]]
+    targets += [log_target(targets[0])] if settings.logged else []
+    scaling = zip(table.mean.tolist(), table.scale.tolist(), strict=True)
+    columns = table.compared("train", "test")
+    sizes = [len(table.used)] * len(table.encoding)
+    for name, raw, features in counted_rows(columns, sizes, "evaluate: compares columns"):
+        mixed = _mixed(mixed, raw.values[:, 0])
+        taught &= learn(raw[table.train]) == {name: table.encoding[name]}
+        for _, x in features:
+            of_train = x[table.train]
+            gap = max(gap, _gap(of_train, *next(scaling)))
+            told.append(audits.tells(of_train, targets, settings))
+    twins = int(np.isin(mixed[table.test], mixed[table.train]).sum())
+    yield audits.identical(twins, len(table.test))
+    yield audits.scaled(gap, EXACT) if taught else audits.unlearned()
+    yield audits.giveaway(told, table.features, settings)
 
-    def __init__(self, dataset: str, settings: Dataset) -> None:
-        self.dataset, self.settings = dataset, settings
-        self.path = layout.ingested(dataset)
-        self.columns: list[str] = table_schema(self.path).names
-        self.encoding: Encoding = read_as(layout.columns(dataset), dict[str, Learned])
-        self._scaler = read_as(layout.scaler(dataset), dict[str, Scaling])
-        self.features = [*self._scaler]
-        if not {*self.encoding, settings.target} <= {*self.columns}:
-            raise PipelineError(f"{layout.columns(dataset)}: is of other columns; run `dvc repro`")
-        if self.features != feature_names(self.encoding):
-            raise PipelineError(
-                f"{layout.scaler(dataset)}: is of other features than columns.json; run `dvc repro`"
-            )
-        self._parts = [layout.split_part(dataset, part) for part in ("train", "test")]
-        for path in self._parts:
-            if table_schema(path).names != [*self.features, settings.target]:
-                raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
-        parts = read_as(layout.split_rows(dataset), Parts)
-        train, test = np.array(parts.train, np.int64), np.array(parts.test, np.int64)
-        self.used = np.sort(np.concatenate([train, test]))
-        self.train, self.test = (np.searchsorted(self.used, rows) for rows in (train, test))
 
-    def column(self, name: str) -> pa.ChunkedArray:
-        """One column of the ingested table, of all rows."""
-        return read_table(self.path, [name])[name]
-
-    @cached_property
-    def y(self) -> Array:
-        """The target of the used rows, shape (n_used,); of classes their places."""
-        named = f"{self.path}: column {self.settings.target}"
-        column = self.column(self.settings.target)
-        if len(self.used) and self.used[-1] >= len(column):
-            raise self._other_rows()
-        y: Array = target_values(column, self.settings.evaluate.classes, named)[self.used]
-        if np.isnan(y).any():
-            raise self._other_rows()
-        return y
-
-    def audited(self) -> Iterator[Audit]:
-        """What the columns show: equal rows, how features were scaled, what one feature tells.
-
-        Raises
-        ------
-        PipelineError
-            When the parts of the split are not what the table gives.
-        """
-        settings, y = self.settings, self.y
-        whole = has_value(self.column(settings.target))
-        mixed, taught, gap, told = _mixed(np.zeros(len(y), np.uint64), y), True, 0.0, list[float]()
-        targets = [y[self.train]]
-        targets += [log_target(targets[0])] if settings.logged else []
-        for name, one in self.encoding.items():
-            column = self.column(name)
-            if settings.split.gaps == "leave_out":
-                whole &= has_value(column)
-            refuse_unfit(column, name, one, self.used, str(self.path))
-            alone = pa.table({name: column})
-            raw = read_raw(alone, {name: one}, str(self.path)).alone(self.used)
-            del column, alone
-            mixed = _mixed(mixed, raw.values[:, 0])
-            taught &= learn(raw[self.train]) == {name: one}
-            every = one.encode(raw.values[:, 0], raw.words[0])
-            for feature, x in zip(one.features(name), every, strict=True):
-                of_train = x[self.train]
-                self._refuse_other(feature, of_train, x[self.test], self._scaler[feature])
-                gap = max(gap, self._gap(feature, of_train))
-                told.append(audits.tells(of_train, targets, settings))
-        if not np.array_equal(self.used, np.flatnonzero(whole)):
-            raise self._other_rows()
-        self._refuse_other(settings.target, y[self.train], y[self.test])
-        twins = int(np.isin(mixed[self.test], mixed[self.train]).sum())
-        yield audits.identical(twins, len(self.test))
-        yield audits.scaled(gap, EXACT) if taught else audits.unlearned()
-        yield audits.giveaway(told, self.features, settings)
-
-    def _gap(self, feature: str, of_train: Array) -> float:
-        """How far mean and scale in use are from those of the training rows, in deviations."""
-        used = self._scaler[feature]
-        mean, scale = (float(one[0]) for one in fit_scaler(of_train[:, None]))
-        return max(abs(used.mean - mean) / scale, abs(used.scale / scale - 1))
-
-    def _refuse_other(
-        self, name: str, of_train: Array, of_test: Array, by: Scaling | None = None
-    ) -> None:
-        """Compare a column of the parts with what the table gives, standardized or not."""
-        for path, ours in zip(self._parts, (of_train, of_test), strict=True):
-            if by is not None:
-                ours = standardized(ours, np.array(by.mean), np.array(by.scale))
-            if not np.array_equal(ours, as_array(read_table(path, [name])[name])):
-                raise PipelineError(f"{path.parent}: {OTHER_RUN.format(self.path)}")
-
-    def _other_rows(self) -> PipelineError:
-        return PipelineError(
-            f"{layout.split_rows(self.dataset)}: is of other rows; run `dvc repro`"
-        )
+def _gap(of_train: Array, used_mean: float, used_scale: float) -> float:
+    """How far mean and scale in use are from those of the training rows, in deviations."""
+    mean, scale = (float(one[0]) for one in fit_scaler(of_train[:, None]))
+    return max(abs(used_mean - mean) / scale, abs(used_scale / scale - 1))
 
 
 def _mixed(state: NDArray[np.uint64], values: Array) -> NDArray[np.uint64]:
@@ -216,7 +113,7 @@ class Given:
     ----------
     dataset : str
     params : Params
-    table : Table
+    table : SplitColumns
     train, test : ParquetRows
         The parts of the split: standardized features, the target as it is.
     models, histories
@@ -226,7 +123,7 @@ class Given:
 
     dataset: str
     params: Params
-    table: Table
+    table: SplitColumns
     train: ParquetRows
     test: ParquetRows
     models: Mapping[str, Model]
@@ -244,7 +141,7 @@ def judge_by_test_rows(given: Given) -> tuple[Evaluated, dict[str, PlotData]]:
     """
     settings, table = given.params.dataset(given.dataset), given.table
     own = {n: m for n, m in given.models.items() if TRAINERS[m.trainer].role == "trainer"}
-    by_columns = [*table.audited()]
+    of_columns = [*by_columns(table)]
     y = table.y[table.test]
     values = predictions(given.models, given.test)
     losses, right = _on_training_rows(given, free(own))
@@ -264,9 +161,9 @@ def judge_by_test_rows(given: Given) -> tuple[Evaluated, dict[str, PlotData]]:
     train, test = (_sampled(rows, most) for rows, most in _looked_at(given))
     every = (*(np.concatenate(one) for one in zip(train, test, strict=True)),)
     audited = [
-        by_columns[0],
+        of_columns[0],
         audits.near_duplicates(train[0], test[0]),
-        *by_columns[1:],
+        *of_columns[1:],
         audits.shuffled_labels(of_numbers(table.features, every[0]), every[1], settings, own),
     ]
     metric, confidence = settings.evaluate.metric, given.params.intervals.confidence
@@ -319,7 +216,7 @@ def predictions(models: Mapping[str, Model], rows: ParquetRows) -> dict[str, Arr
         block = rows.read(part)
         return {name: model.predict(block.X) for name, model in models.items()}
 
-    found = [*map_ordered(of, rows.parts())]
+    found = [*over(rows, of, "evaluate: predicts test rows")]
     return {name: np.concatenate([one[name] for one in found]) for name in models}
 
 
@@ -342,7 +239,7 @@ def _on_training_rows(
             found[name] = float(of_rows(loss, block.y, z, None).sum()), right
         return found
 
-    parts = [*map_ordered(of, rows.parts())]
+    parts = [*over(rows, of, "evaluate: predicts training rows")]
     losses = {n: sum(part[n][0] for part in parts) / rows.n_rows for n in given.models}
     return losses, [n for n in unbounded if all(part[n][1] for part in parts)]
 

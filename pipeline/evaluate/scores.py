@@ -42,6 +42,7 @@ from pipeline.solvers.losses import bce_with_logits, cross_entropy, sigmoid, sof
 Part = tuple[Array, Array]
 Folds = dict[str, list[float | None]]
 DIGITS = 10
+BY_KIND = 200  # rows from which on resamples are drawn by kinds of rows, of which there are few
 IN_FOLDS = ("mse", "mae")  # of a regression; r2 of one row has no meaning
 
 
@@ -351,7 +352,7 @@ def _intervals(
         for name, rows in zip(classes, of_class, strict=True)
     }
     y_of, label_of, strata, times = y, label, of_class, None
-    if len(y) >= MANY:  # draws of rows by class and prediction, of which there are few kinds
+    if len(y) >= BY_KIND:  # by class and prediction
         kinds, times = np.unique(y * len(classes) + label, return_counts=True)
         y_of, label_of = kinds // len(classes), (kinds % len(classes)).astype(np.intp)
         strata = [np.flatnonzero(y_of == k) for k in range(len(classes))]

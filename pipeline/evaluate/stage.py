@@ -1,6 +1,6 @@
 """Judge the models of a dataset, and fit what they are measured by.
 
-By cross-validation (below 30 rows leave-one-out; where evaluate.repeats is auto not from 10,000
+By cross-validation (below 30 rows leave-one-out; where evaluate.repeats is auto not from 2,000
 test rows on) and on the test rows, which no other stage reads, with intervals; audits for leakage.
 The names of the scores say which rows they come from: cv_mse, loo_mse (leave-one-out), test_mse,
 train_mse.
@@ -20,6 +20,7 @@ from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion, read_champion
 from pipeline.core.artifacts.evaluated import Evaluated
 from pipeline.core.artifacts.models import Model, read_history, read_models, write_model
+from pipeline.core.artifacts.split_columns import open_columns
 from pipeline.core.artifacts.splits import Split, read_split
 from pipeline.core.artifacts.strangers import remove_strangers
 from pipeline.core.columns import Raw, read_raw
@@ -33,7 +34,7 @@ from pipeline.evaluate.curves import PlotData
 from pipeline.evaluate.dataset import Given, judge_all, of_trainings, plots
 from pipeline.evaluate.folds import test_rows_alone
 from pipeline.evaluate.many import Given as GivenMany
-from pipeline.evaluate.many import Table, judge_by_test_rows
+from pipeline.evaluate.many import judge_by_test_rows
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ParquetRows
 
@@ -89,10 +90,10 @@ def _read(params: Params, dataset: str) -> Given:
 
 def _read_many(params: Params, dataset: str) -> GivenMany:
     settings = params.dataset(dataset)
-    table = Table(dataset, settings)
+    table = open_columns(dataset, settings)
     train, test = (ParquetRows(layout.split_part(dataset, part)) for part in ("train", "test"))
     models, histories = _models(params, dataset, table.features, train)
-    champion = read_champion(dataset, settings, table.columns)
+    champion = read_champion(dataset, settings, table.schema.names)
     return GivenMany(dataset, params, table, train, test, models, histories, champion)
 
 

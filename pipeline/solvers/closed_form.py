@@ -14,7 +14,7 @@ from pipeline.core.tables import Array
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.descent import Fit
 from pipeline.solvers.moments import Moments, moments, spread
-from pipeline.solvers.rows import Rows
+from pipeline.solvers.rows import Rows, over
 
 # The Gram matrix squares the condition number: up to here it leaves 10 digits, and
 # refinement brings back the others.
@@ -187,5 +187,5 @@ def _residuals(rows: Rows, pooled: Moments, w: NDArray[Any]) -> tuple[Array, flo
         r = Z[:, -1] - Z[:, :-1] @ w
         return np.concatenate([r @ Z[:, :-1], [root @ r, r @ r]])
 
-    total = reduce(np.add, map_ordered(of_block, rows.parts())).astype(np.float64)
+    total = reduce(np.add, over(rows, of_block, "residuals")).astype(np.float64)
     return total[:-2], float(total[-2]), float(total[-1])

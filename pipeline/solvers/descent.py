@@ -429,6 +429,6 @@ def descend_as_torch(
     from pipeline.solvers.torch_sgd import linear_layer, train_layer, weights_of
 
     layer = linear_layer(rows.n_features, settings, fit_intercept, outputs)
-    if settings.device == "cpu":
+    if layer.weight.device.type == "cpu":
         return descend(rows, settings, loss, weights_of(layer), fit_intercept, callback)
     return train_layer(layer, loss, rows, settings, callback)

@@ -86,9 +86,9 @@ def _single_layer(
     stable = stable_lr(rows, settings, settings.loss if loss == "choice" else loss)
     advise(rows, settings, stable)
     solve = import_module(f"pipeline.solvers.{trainer}").fit
-    theta, history, _ = solve(rows, settings, callback=callback)
+    theta, history, facts = solve(rows, settings, callback=callback)
     ended = ending(history, settings, batch_size(rows, settings) is None)
-    return _linear(theta), history, {"stable_lr": stable}, ended
+    return _linear(theta), history, {"stable_lr": stable, **facts}, ended
 
 
 def _network(
@@ -105,7 +105,8 @@ def _network(
     """
     loss = settings.loss if "loss" in params else "cross_entropy"
     fitted = network.fit(rows, settings, loss, callback=callback, kept=kept)
-    facts = {} if fitted.best_epoch is None else {"best_epoch": fitted.best_epoch}
+    facts: dict[str, float | None] = {"on_gpu": 1.0} if fitted.on_gpu else {}
+    facts |= {} if fitted.best_epoch is None else {"best_epoch": fitted.best_epoch}
     return fitted.layers, fitted.history, facts, fitted.ended
 
 

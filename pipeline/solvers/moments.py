@@ -10,7 +10,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.passes import map_ordered
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import blocks, one_blas_thread
-from pipeline.solvers.rows import Block, Rows
+from pipeline.solvers.rows import Block, Rows, over
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def moments(rows: Rows, centre: bool = True) -> Moments:
     PipelineError
         When the squares overflow.
     """
-    parts = map_ordered(lambda part: _of_block(rows.read(part), centre), rows.parts())
+    parts = over(rows, lambda part: _of_block(rows.read(part), centre), "moments")
     total = reduce(lambda a, b: a + b, parts)
     _refuse_overflow(total)
     return total.seen(rows.mean, rows.scale)

@@ -59,12 +59,15 @@ class Fit(NamedTuple):
         last.
     ended : str
         How the losses ended (`advice.ending`); `settled` where the rows held out ended it.
+    on_gpu : bool
+        Whether a GPU took its gradients.
     """
 
     layers: Layers
     history: Array
     best_epoch: int | None
     ended: Ending
+    on_gpu: bool
 
 
 class Kept(Protocol):
@@ -107,7 +110,7 @@ def fit(
     Diverged
         When the loss stops being finite.
     PipelineError
-        When values of the target are too large.
+        When values of the target are too large, or the device does not exist here.
     """
     classes = loss == "cross_entropy"
     outputs = len(class_counts(rows)) if classes else 1
@@ -125,7 +128,7 @@ def fit(
         )
     target = Target() if classes else Target.of(rows)
     unit = target.scale ** {"mse": 2, "mae": 1}.get(loss, 0)
-    objective = NetworkLoss(ChangedRows(rows, target.change), settings, loss, outputs)
+    objective = _loss_of(ChangedRows(rows, target.change), settings, loss, outputs)
     objective.batch_size = size  # of all rows: where it holds those that train, it is a batch still
     training = _Training(objective, settings, None if held is None else target.change(held), kept)
     theta, history = train(
@@ -142,10 +145,24 @@ def fit(
     best = training.best
     history, ended = unit * history, ending(history, settings, whole=size is None)
     if best is None or best.theta is None:
-        return Fit(target.folded(objective.layers(theta)), history, None, ended)
+        return Fit(target.folded(objective.layers(theta)), history, None, ended, objective.on_gpu)
     if best.falls_no_more and ended != "grew":
         ended = "settled"
-    return Fit(target.folded(objective.layers(best.theta)), history, best.epoch, ended)
+    layers = target.folded(objective.layers(best.theta))
+    return Fit(layers, history, best.epoch, ended, objective.on_gpu)
+
+
+def _loss_of(rows: Rows, settings: NetworkDescent, loss: str, outputs: int) -> "NetworkLoss":
+    """Where the rows are: on a GPU if one is asked for, and has room; torch is imported for it."""
+    if settings.device != "cpu":
+        from pipeline.solvers.on_device import device_of, fits
+
+        device = device_of(settings.device)
+        if fits(rows, device):
+            from pipeline.solvers.torch_network import HeldNetworkLoss
+
+            return HeldNetworkLoss(rows, settings, loss, outputs, device)
+    return NetworkLoss(rows, settings, loss, outputs)
 
 
 @dataclass(frozen=True)
@@ -201,7 +218,11 @@ class NetworkLoss(RowLoss):
     ----------
     passed : int
         Epochs begun.
+    on_gpu : bool
+        Whether a GPU takes the gradients.
     """
+
+    on_gpu = False
 
     def __init__(self, rows: Rows, settings: NetworkDescent, loss: str, outputs: int) -> None:
         super().__init__(rows, settings, loss, fit_intercept=True)

@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.passes import counted_rows, map_ordered
 from pipeline.core.preprocessing import log_target, standardized, thinned
 from pipeline.core.tables import Array, as_arrays, read_group, row_groups
 from pipeline.solvers.blocks import ROWS, blocks
 
+T = TypeVar("T")
 WINDOW = 2  # row groups that are shuffled together
 KEPT = 2**26  # bytes of a file's numbers that stay in memory: 270,000 rows of 31 columns
 
@@ -284,6 +286,12 @@ def balanced_rows(rows: Rows) -> ChangedRows:
 def logged_rows(rows: Rows) -> ChangedRows:
     """Rows with the logarithm of their target; as they are read, one not above 0 is refused."""
     return ChangedRows(rows, lambda one: Block(one.X, log_target(one.y), one.weights))
+
+
+def over(rows: Rows, work: Callable[[slice], T], what: str) -> Iterator[T]:
+    """Apply `work` to every part of the rows, as `map_ordered` does; a terminal shows the pass."""
+    parts = rows.parts()
+    return counted_rows(map_ordered(work, parts), [one.stop - one.start for one in parts], what)
 
 
 def in_memory(rows: Rows, most: int | None = None) -> tuple[Array, Array]:

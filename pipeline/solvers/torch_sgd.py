@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,6 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.preprocessing import standardized
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
@@ -19,8 +19,9 @@ from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.advice import stable_lr
 from pipeline.solvers.blocks import OneThread
 from pipeline.solvers.descent import Fit, Objective, train, with_intercept
+from pipeline.solvers.on_device import Held, device_of, fits, moved, on_gpu, tensor
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
-from pipeline.solvers.rows import Block, Rows
+from pipeline.solvers.rows import Rows
 
 Tensors = list[torch.Tensor]
 
@@ -88,8 +89,7 @@ def linear_layer(
     PipelineError
         When the device does not exist here.
     """
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise PipelineError("device cuda: torch finds no CUDA device here; set device: cpu")
+    device = device_of(settings.device)
     # torch's own start draws from the generator that is the user's. (skip_init, which draws
     # nothing, imports sympy: 0.6 s a process.)
     with torch.random.fork_rng(devices=[]):
@@ -98,7 +98,7 @@ def linear_layer(
     generator = torch.Generator().manual_seed(settings.seed)
     for parameter in layer.parameters():
         torch.nn.init.uniform_(parameter, -bound, bound, generator)
-    return layer.to(settings.device)
+    return layer.to(device)
 
 
 @contextlib.contextmanager
@@ -131,13 +131,12 @@ class LayerLoss(Objective[Tensors]):
         self.layer, self.per_row = layer, PER_ROW[loss]
         self.device = layer.weight.device
 
-    def value_and_gradient(self, theta: Tensors, batch: Block | None) -> tuple[float, Tensors]:
+    def value_and_gradient(self, theta: Tensors, batch: Any) -> tuple[float, Tensors]:
         """J and its gradient; all rows are taken block by block, and the gradients add up."""
         share = 1.0 if batch is None else len(batch) / self.rows.n_rows
         weight = share * self.rows.total_weight
-        read = [batch] if batch else map(self.rows.read, self.rows.parts())
         value, gradient = 0.0, [torch.zeros_like(parameter) for parameter in theta]
-        for block in read:
+        for block in self._read(batch):
             loss = self._sum(block) / weight
             value += loss.item()
             torch._foreach_add_(gradient, torch.autograd.grad(loss, theta))
@@ -147,16 +146,45 @@ class LayerLoss(Objective[Tensors]):
             gradient[0] += self.decay * w
         return value, gradient
 
-    def _sum(self, block: Block) -> torch.Tensor:
+    def _read(self, batch: Any) -> Iterator[Any]:
+        return iter([batch]) if batch else map(self.rows.read, self.rows.parts())
+
+    def _sum(self, block: Any) -> torch.Tensor:
         rows = self.rows
         X = standardized(block.X, rows.mean, rows.scale) if self.raw else block.X
-        values = self.per_row(self.layer(self._tensor(X)), self._tensor(block.y[:, None]))
-        if block.weights is not None:
-            values = values * self._tensor(block.weights[:, None])
-        return values.sum()
+        weights = None if block.weights is None else tensor(block.weights, self.device)
+        return self._sum_of(tensor(X, self.device), tensor(block.y, self.device), weights)
 
-    def _tensor(self, values: Array) -> torch.Tensor:
-        return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(self.device)
+    def _sum_of(
+        self, X: torch.Tensor, y: torch.Tensor, weights: torch.Tensor | None
+    ) -> torch.Tensor:
+        values = self.per_row(self.layer(X), y[:, None])
+        return (values if weights is None else values * weights[:, None]).sum()
+
+
+class HeldLoss(LayerLoss):
+    """The same of rows that stay on the layer's device; its batches are drawn there, of all rows.
+
+    Parameters
+    ----------
+    layer, loss, rows, settings
+        As of `LayerLoss`.
+    """
+
+    def __init__(self, layer: Linear, loss: str, rows: Rows, settings: Descent) -> None:
+        super().__init__(layer, loss, rows, settings)
+        self.held = moved(rows, self.device)
+
+    def batches(self) -> Iterator[tuple[Any, float]]:
+        """The batches of one epoch, each with its share of the rows."""
+        size = self.batch_size or self.rows.n_rows
+        return self.held.batches(size, int(self.generator.integers(2**63)))
+
+    def _read(self, batch: Held | None) -> Iterator[Held]:
+        return self.held.parts() if batch is None else iter([batch])
+
+    def _sum(self, block: Held) -> torch.Tensor:
+        return self._sum_of(block.X, block.y, block.weights)
 
 
 class TorchOptimizer:
@@ -222,11 +250,12 @@ def train_layer(
         When the loss stops being finite.
     """
     parameters: Tensors = list(layer.parameters())
-    objective = LayerLoss(layer, loss, rows, settings)
+    objective_of = HeldLoss if fits(rows, layer.weight.device) else LayerLoss
+    objective = objective_of(layer, loss, rows, settings)
     step = TorchOptimizer(settings, parameters).step
     bound = partial(stable_lr, rows, settings, loss, layer.bias is not None)
     _, history = train(objective, step, parameters, settings, bound, callback=callback)
-    return Fit(weights_of(layer), history)
+    return Fit(weights_of(layer), history, on_gpu(layer.weight.device))
 
 
 def weights_of(layer: Linear) -> Array:

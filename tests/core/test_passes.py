@@ -1,10 +1,12 @@
 """Parts of a table, several at once: in their order, few at a time, and errors come out."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
 
+from pipeline.core import passes
 from pipeline.core.passes import counted_rows, map_ordered
 
 
@@ -58,3 +60,19 @@ def test_results_pass_through_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(counted_rows(iter("abc"), [1, 2, 3], "reads")) == ["a", "b", "c"]
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert list(counted_rows(iter("abc"), [1, 2, 3], "reads")) == ["a", "b", "c"]
+
+
+def test_a_pass_that_lasts_shows_rows_a_second_and_leaves_no_thread(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """evaluate forks its folds, and a process with other threads forks none."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(passes, "BAR", 0.01)
+    threads = threading.active_count()
+    slowly = (time.sleep(0.15) or part for part in range(4))
+    assert list(counted_rows(slowly, [1000] * 4, "evaluate: predicts")) == [0, 1, 2, 3]
+    assert threading.active_count() == threads
+    said = capsys.readouterr().err
+    assert "evaluate: predicts" in said
+    assert "/4.00k [" in said
+    assert "row/s]" in said

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from pipeline.core.artifacts.evaluated import Audit
 from pipeline.core.artifacts.models import Model
@@ -11,7 +12,7 @@ from pipeline.core.artifacts.splits import Split
 from pipeline.core.forms import Linear
 from pipeline.core.params import load_params
 from pipeline.core.preprocessing import fit_scaler
-from pipeline.evaluate.audits import audits, near_duplicates
+from pipeline.evaluate.audits import audits, near_duplicates, two_nearest
 from tests.evaluate.sample import split_of
 
 
@@ -61,6 +62,17 @@ def test_rows_that_nearly_train_are_found(d: int) -> None:
     assert (audit.figure or 0) >= 6
     assert "of 120 test rows lie over 100 times closer to one training row" in audit.text
     assert near_duplicates(train, X[480:]).passed
+
+
+@pytest.mark.parametrize(("n", "d"), [(2, 3), (5, 1), (300, 2), (2000, 30)])
+def test_the_two_nearest_are_those_of_a_tree(n: int, d: int) -> None:
+    """Equal rows, and copies with noise far below the spread, among them."""
+    draw = np.random.default_rng(n)
+    train, test = draw.normal(size=(n, d)), draw.normal(size=(150, d))
+    test[0], test[1] = train[0], train[1] + 1e-9
+    expected, _ = cKDTree(train).query(test, k=2)
+    np.testing.assert_allclose(two_nearest(train, test), expected, rtol=1e-12, atol=1e-300)
+    assert two_nearest(train, test)[0, 0] == 0
 
 
 def test_rows_that_are_near_by_chance_are_no_duplicates() -> None:

@@ -224,12 +224,12 @@ def test_the_bytes_do_not_hang_on_threads(
 @pytest.mark.parametrize(
     ("repeats", "split", "rows", "alone"),
     [
-        ("auto", {}, 10_000, True),
-        ("auto", {}, 9_999, False),
-        (1, {}, 10_000, False),
-        (None, {}, 10_000, False),
-        ("auto", {"group": "mean radius"}, 10_000, False),
-        ("auto", {"time": "mean radius"}, 10_000, False),
+        ("auto", {}, 2000, True),
+        ("auto", {}, 1999, False),
+        (1, {}, 2000, False),
+        (None, {}, 2000, False),
+        ("auto", {"group": "mean radius"}, 2000, False),
+        ("auto", {"time": "mean radius"}, 2000, False),
     ],
 )
 def test_test_rows_alone_judge_where_auto_finds_enough(
@@ -249,10 +249,10 @@ def test_test_rows_alone_judge_where_auto_finds_enough(
 
 def test_rows_of_many_are_drawn_of_each_class(workspace: Path) -> None:
     settings = load_params().dataset("breast_cancer")
-    y = np.zeros(3 * audits.MOST_NEAR)
+    y = np.zeros(3 * audits.MOST_SHUFFLED)
     y[::1000] = 1
     rows = audits._of_each_kind(y, settings)
-    assert len(rows) == audits.MOST_NEAR
+    assert len(rows) == audits.MOST_SHUFFLED
     assert y[rows].sum() == pytest.approx(y.sum() / 3, abs=1)
     y[:] = 0
     y[7] = 1

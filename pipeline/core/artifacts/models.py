@@ -111,7 +111,7 @@ class Model:
     facts : dict
         What its trainer measured of the training rows: `rank` and `condition` of the closed form;
         `stable_lr`, the largest stable rate of full-batch SGD; `best_epoch` of a network, by the
-        rows held out. None: there is none, or inf.
+        rows held out; `on_gpu` where a GPU trained it. None: there is none, or inf.
     ending : str or None
         How its losses ended (`solvers.advice.ending`); None of a trainer that takes no steps.
     """

@@ -91,16 +91,57 @@ class SplitColumns:
         return read_table(self.path, [name])[name]
 
     def raw(self, name: str) -> Raw:
-        """A column that features are made of."""
-        table = pa.table({name: self.received(name)})
-        return read_raw(table, {name: self.encoding[name]}, str(self.path)).alone(self.used)
+        """A column that features are made of.
+
+        Raises
+        ------
+        PipelineError
+            When it is no longer what the models learned from.
+        """
+        one, received, where = self.encoding[name], self.received(name), str(self.path)
+        refuse_unfit(received, name, one, self.used, where)
+        return read_raw(pa.table({name: received}), {name: one}, where).alone(self.used)
 
     def columns(self) -> Iterator[tuple[str, Array]]:
         """Name and values, of shape (n_rows,), of each feature."""
-        for name, one in self.encoding.items():
+        for name in self.encoding:
+            yield from self._features(name, self.raw(name))
+
+    def compared(self, *parts: str) -> Iterator[tuple[str, Raw, list[tuple[str, Array]]]]:
+        """Each column with its features, compared with those of `train`, or of `test`, too.
+
+        Raises
+        ------
+        PipelineError
+            When a part is not exactly what the table and the other files give.
+        """
+        rows = {layout.split_part(self.dataset, part): getattr(self, part) for part in parts}
+        target = self.settings.target
+        for path, of in rows.items():
+            names, ends_of = row_groups(path)
+            if names != [*self.features, target]:
+                raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
+            same = (ends_of[-1] if ends_of else 0) == len(of)
+            if not (same and np.array_equal(_column(path, target), self.y[of])):
+                raise of_other_runs(self.dataset)
+        scaling = zip(self.mean, self.scale, strict=True)
+        for name in self.encoding:
             raw = self.raw(name)
-            every = one.encode(raw.values[:, 0], raw.words[0])
-            yield from zip(one.features(name), every, strict=True)
+            features = [*self._features(name, raw)]
+            for feature, x in features:
+                mean, scale = next(scaling)
+                for path, of in rows.items():
+                    z = x[of]
+                    z -= mean
+                    z /= scale
+                    if not np.array_equal(z, _column(path, feature)):
+                        raise of_other_runs(self.dataset)
+            yield name, raw, features
+
+    def _features(self, name: str, raw: Raw) -> Iterator[tuple[str, Array]]:
+        one = self.encoding[name]
+        every = one.encode(raw.values[:, 0], raw.words[0])
+        yield from zip(one.features(name), every, strict=True)
 
     def rows(self, rows: NDArray[np.int64]) -> Array:
         """The features of some of the rows, few enough for memory.
@@ -141,6 +182,20 @@ def read_columns(dataset: str, settings: Dataset) -> SplitColumns:
     PipelineError
         When files are missing or damaged, or are of another table or run.
     """
+    split = open_columns(dataset, settings)
+    for _ in split.compared("train"):
+        pass
+    return split
+
+
+def open_columns(dataset: str, settings: Dataset) -> SplitColumns:
+    """As `read_columns`, for who compares the columns when they pass: see `SplitColumns.compared`.
+
+    Raises
+    ------
+    PipelineError
+        When files are missing or damaged, or of other columns or rows than the table.
+    """
     path = layout.ingested(dataset)
     encoding = read_as(layout.columns(dataset), dict[str, Learned])
     scaler = read_as(layout.scaler(dataset), dict[str, Scaling])
@@ -155,7 +210,7 @@ def read_columns(dataset: str, settings: Dataset) -> SplitColumns:
     target = read_table(path, [settings.target])[settings.target]
     _refuse_other_rows(dataset, used, target, settings, [*encoding])
     y = target_values(target, settings.evaluate.classes, f"{path}: column {settings.target}")[used]
-    split = SplitColumns(
+    return SplitColumns(
         dataset=dataset,
         settings=settings,
         encoding=encoding,
@@ -167,10 +222,6 @@ def read_columns(dataset: str, settings: Dataset) -> SplitColumns:
         mean=np.array([learned.mean for learned in scaler.values()]),
         scale=np.array([learned.scale for learned in scaler.values()]),
     )
-    for name, one in encoding.items():
-        refuse_unfit(split.received(name), name, one, used, str(path))
-    _refuse_other_run(split)
-    return split
 
 
 def _refuse_other_rows(
@@ -186,26 +237,6 @@ def _refuse_other_rows(
         whole = whole & has_value(read_table(layout.ingested(dataset), [name])[name])
     if not np.array_equal(used, np.flatnonzero(whole)):
         raise PipelineError(f"{layout.split_rows(dataset)}: is of other rows; run `dvc repro`")
-
-
-def _refuse_other_run(split: SplitColumns) -> None:
-    """The rows that were trained on are exactly those that the other files give."""
-    path, target = layout.split_part(split.dataset, "train"), split.settings.target
-    names, ends_of = row_groups(path)
-    if names != [*split.features, target]:
-        raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
-    same = bool(ends_of) and ends_of[-1] == len(split.train)
-    same = same and np.array_equal(_column(path, target), split.y[split.train])
-    columns = zip(split.columns(), split.mean, split.scale, strict=True)
-    for (name, x), mean, scale in columns if same else ():
-        z = x[split.train]
-        z -= mean
-        z /= scale
-        if not np.array_equal(z, _column(path, name)):
-            same = False
-            break
-    if not same:
-        raise of_other_runs(split.dataset)
 
 
 def _column(path: Path, name: str) -> NDArray[np.generic]:

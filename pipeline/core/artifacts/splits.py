@@ -263,7 +263,7 @@ def _refuse_other_run(dataset: str, target: str, split: Split) -> None:
 def of_other_runs(dataset: str) -> PipelineError:
     """The error for files of a split that do not belong together."""
     return PipelineError(
-        f"{layout.split(dataset)}: train.parquet, columns.json, scaler.json and rows.json do not "
-        f"belong together, or not to {layout.ingested(dataset)}: they are of different runs; run "
-        "`dvc repro`"
+        f"{layout.split(dataset)}: train.parquet, test.parquet, columns.json, scaler.json and "
+        f"rows.json do not belong together, or not to {layout.ingested(dataset)}: they are of "
+        "different runs; run `dvc repro`"
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError
 
 from pipeline.core.settings.block import Seed, Settings, faults, unfit
-from pipeline.core.trainers import OF_TASK, TRAINERS, TRANSFORM, UNLESS_NAMED, Task, Value
+from pipeline.core.trainers import OF_TASK, TRAINERS, TRANSFORM, Task, Value, unless_named
 
 # What stands for a param that a trainer does not take; it does not count.
 OF_OTHERS = {"loss": "mse", "device": "cpu", "class_weight": "none", "init": "zeros"}
@@ -38,7 +38,7 @@ class Descent(Settings):
     init: Literal["zeros", "uniform"]
     loss_threshold: Annotated[float, Field(ge=0, lt=1)]
     tolerance: Annotated[float, Field(ge=0, lt=1)]
-    device: Literal["cpu", "cuda"]
+    device: Literal["cpu", "cuda", "auto"]
     class_weight: Literal["none", "balanced"]
 
     @classmethod
@@ -65,4 +65,5 @@ def params_of(trainer: str, settings: Descent, task: Task | None = None) -> dict
     task = TRAINERS[trainer].task or task
     names = [name for name in TRAINERS[trainer].params if OF_TASK.get(name, task) == task]
     named = {name: getattr(settings, name) for name in names}
-    return {k: v for k, v in named.items() if k not in UNLESS_NAMED or v != UNLESS_NAMED[k]}
+    usual = unless_named(trainer)
+    return {k: v for k, v in named.items() if k not in usual or v != usual[k]}
