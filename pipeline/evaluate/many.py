@@ -18,7 +18,7 @@ from pipeline.core import layout
 from pipeline.core.artifacts.champions import Champion
 from pipeline.core.artifacts.evaluated import Audit, Evaluated, Judged, Scheme, Scores
 from pipeline.core.artifacts.models import Model
-from pipeline.core.artifacts.splits import Parts, Scaling, refuse_unfit
+from pipeline.core.artifacts.splits import Scaling, places, read_parts, refuse_unfit
 from pipeline.core.columns import (
     Encoding,
     Learned,
@@ -116,10 +116,9 @@ class Table:
         for path in self._parts:
             if table_schema(path).names != [*self.features, settings.target]:
                 raise PipelineError(f"{path}: has other columns than scaler.json; run `dvc repro`")
-        parts = read_as(layout.split_rows(dataset), Parts)
-        train, test = np.array(parts.train, np.int64), np.array(parts.test, np.int64)
+        train, test = read_parts(dataset)
         self.used = np.sort(np.concatenate([train, test]))
-        self.train, self.test = (np.searchsorted(self.used, rows) for rows in (train, test))
+        self.train, self.test = (places(rows, self.used) for rows in (train, test))
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column of the ingested table, of all rows."""
