@@ -231,8 +231,8 @@ class Raw:
         return replace(self, values=self.values[rows])
 
     def alone(self, rows: NDArray[np.integer]) -> "Raw":
-        """Some rows as if the table had no others."""
-        values = self.values[rows]
+        """Some rows, whose numbers rise, as if the table had no others."""
+        values: Array = self.values if len(rows) == len(self) else self.values[rows]
         return replace(self, values=values, gaps=np.isnan(values).any(axis=0).tolist())
 
     def of_table(self, words: Sequence[Sequence[str]], gaps: Sequence[bool]) -> "Raw":
