@@ -16,6 +16,7 @@ a page. Vowpal Wabbit is installed in a temporary folder.
 """
 
 import argparse
+import ctypes
 import json
 import math
 import os
@@ -26,6 +27,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from ruamel.yaml import YAML
 from scale_page import TASKS, Results, page
+from side_by_side import PR_SET_CHILD_SUBREAPER, cpu
 from under_dvc import PATH, ROOT, timed
 
 PEERS = Path(__file__).with_name("scale_peers.py")
@@ -133,23 +136,26 @@ def ours(folder: Path, *command: str) -> None:
 
 
 def reproduced(folder: Path) -> dict[str, Any]:
-    """Seconds and peak MB of `dvc repro` and of its stages."""
+    """Seconds and peak MB of `dvc repro` and of its stages; seconds of CPU of all processes."""
     watch = Watch(folder)
     watch.start()
-    begun = time.perf_counter()
+    begun, before = time.perf_counter(), cpu()
     ours(folder, "dvc", "repro", "-q")
     seconds = time.perf_counter() - begun
+    with suppress(ChildProcessError):
+        while True:  # the server of imports ends with the command, and is awaited here
+            os.wait()
     watch.over.set()
     watch.join()
     stages = {}
     for name in sorted(folder.glob("*.began"), key=lambda path: path.stat().st_mtime):
         times = [float(name.with_suffix(end).read_text()) for end in (".began", ".ended")]
         stages[name.stem] = {"seconds": times[1] - times[0], "mb": watch.peak(*times)}
-    return {"seconds": seconds, "mb": watch.peak(), "stages": stages}
+    return {"seconds": seconds, "cpu": cpu() - before, "mb": watch.peak(), "stages": stages}
 
 
 def peer(*words: str, python: str = sys.executable) -> dict[str, Any]:
-    """What a process of scale_peers.py says, with its seconds and its peak MB."""
+    """What a process of scale_peers.py says, with its seconds, also of CPU, and its peak MB."""
     begun = time.perf_counter()
     with subprocess.Popen([python, str(PEERS), *words], cwd=ROOT, stdout=subprocess.PIPE) as child:
         assert child.stdout
@@ -159,7 +165,8 @@ def peer(*words: str, python: str = sys.executable) -> dict[str, Any]:
     if child.returncode:
         raise SystemExit(f"{words[0]}: exit code {child.returncode}")
     seconds = time.perf_counter() - begun
-    return {"seconds": seconds, "mb": used.ru_maxrss / 1024, **json.loads(said)}
+    of_cpu = used.ru_utime + used.ru_stime
+    return {"seconds": seconds, "cpu": of_cpu, "mb": used.ru_maxrss / 1024, **json.loads(said)}
 
 
 def by_side(csv: Path, folder: Path, task: str) -> Iterator[Path]:
@@ -219,6 +226,7 @@ def installed(folder: Path) -> str:
 
 
 def main(rows: list[int], kept: Path | None, to: Path | None) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     results: Results = {}
     if kept and kept.exists():
         results = {int(size): found for size, found in json.loads(kept.read_text()).items()}

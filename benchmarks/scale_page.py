@@ -20,13 +20,15 @@ HEAD = """\
 # Growth from 10^4 to 10^7 rows
 
 By `python benchmarks/scale.py`, whose head says what is measured. Seconds are of one run, MB the
-peak of the largest process. Load of the machine when each was done: {loads}.
+peak of the largest process. Where the load is above the number of CPUs, here 2, others worked beside
+it: CPU time then tells more, but for threads of torch, which spin while they wait. Load when each
+was done: {loads}.
 """
 WHOLES = """\
 ## `dvc repro` beside a script in memory
 
-| rows x 31 | task | dvc repro | script | ratio | MB | MB of the script | ratio |
-|---|---|---|---|---|---|---|---|
+| rows x 31 | task | dvc repro | script | ratio | CPU | CPU | ratio | MB | MB | ratio |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 LIMITS = """\
 ## Limits
@@ -120,12 +122,11 @@ def _wholes(results: Results) -> str:
 
 
 def _whole(rows: int, task: str, some: Sequence[Any]) -> str:
-    seconds, others = (sum(one[side]["seconds"] for one in some) for side in ("ours", "script"))
-    mb, most = (max(one[side]["mb"] for one in some) for side in ("ours", "script"))
-    return (
-        f"| {rows:,} | {task} | {seconds:.1f} s | {others:.1f} s | {seconds / others:.2f} "
-        f"| {mb:.0f} | {most:.0f} | {mb / most:.2f} |"
-    )
+    line = f"| {rows:,} | {task} "
+    for key, unit, together in (("seconds", " s", sum), ("cpu", " s", sum), ("mb", "", max)):
+        ours, theirs = (together(one[side][key] for one in some) for side in ("ours", "script"))
+        line += f"| {ours:.0f}{unit} | {theirs:.0f}{unit} | {ours / theirs:.2f} "
+    return line + "|"
 
 
 def _exponent(seconds: Mapping[int, float]) -> str:

@@ -233,7 +233,8 @@ class Raw:
     def alone(self, rows: NDArray[np.integer]) -> "Raw":
         """Some rows, whose numbers rise, as if the table had no others."""
         values: Array = self.values if len(rows) == len(self) else self.values[rows]
-        return replace(self, values=values, gaps=np.isnan(values).any(axis=0).tolist())
+        gaps = [bool(of_column) for of_column in np.isnan(values).any(axis=0)]
+        return replace(self, values=values, gaps=gaps)
 
     def of_table(self, words: Sequence[Sequence[str]], gaps: Sequence[bool]) -> "Raw":
         """The same rows as a part of a table: with the categories and gaps that it has.
