@@ -20,9 +20,9 @@ HEAD = """\
 # Growth from 10^4 to 10^7 rows
 
 By `python benchmarks/scale.py`, whose head says what is measured. Seconds are of one run, MB the
-peak of the largest process. Where the load is above the number of CPUs, here 2, others worked beside
-it: CPU time then tells more, but for threads of torch, which spin while they wait. Load when each
-was done: {loads}.
+peak of the largest process. Above a load of the number of CPUs others worked beside it; CPU time
+tells more then, but for the threads of torch, which spin while they wait. Load when each was done:
+{loads}.
 """
 WHOLES = """\
 ## `dvc repro` beside a script in memory

@@ -233,7 +233,7 @@ class Raw:
     def alone(self, rows: NDArray[np.integer]) -> "Raw":
         """Some rows, whose numbers rise, as if the table had no others."""
         values: Array = self.values if len(rows) == len(self) else self.values[rows]
-        gaps = [bool(of_column) for of_column in np.isnan(values).any(axis=0)]
+        gaps: list[bool] = np.asarray(np.isnan(values).any(axis=0)).tolist()
         return replace(self, values=values, gaps=gaps)
 
     def of_table(self, words: Sequence[Sequence[str]], gaps: Sequence[bool]) -> "Raw":
