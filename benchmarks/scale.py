@@ -88,20 +88,16 @@ class Watch(threading.Thread):
         self.seen = dict[str, tuple[float, float, float]]()  # from, to, MB
 
     def run(self) -> None:
-        strangers = set[str]()
+        before = {*os.listdir("/proc")}  # noqa: PTH208
         while not self.over.wait(0.05):
             now = time.time()
-            for number in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
-                if number in strangers:
-                    continue
+            for number in {*filter(str.isdigit, os.listdir("/proc"))} - before:  # noqa: PTH208
                 try:
                     of_folder = os.readlink(f"/proc/{number}/cwd") == self.folder  # noqa: PTH115
                     status = Path(f"/proc/{number}/status").read_text() if of_folder else ""
                 except OSError:  # it has ended
                     continue
-                if not of_folder:
-                    strangers.add(number)
-                elif "VmHWM:" in status:
+                if "VmHWM:" in status:
                     megabytes = int(status.split("VmHWM:")[1].split()[0]) / 1024
                     begun = self.seen.get(number, (now,))[0]
                     self.seen[number] = begun, now, megabytes
