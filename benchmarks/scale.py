@@ -50,7 +50,7 @@ MODELS: dict[str, dict[str, dict[str, Any]]] = {
     "classification": {
         "bcpm": {"trainer": "bcpm", "lr": 0.1, "epochs": EPOCHS},
         # The lr was chosen on the test rows of the table of 10^6 rows.
-        "once": {"trainer": "bcpm", "optimizer": "adam", "lr": 0.02, "epochs": 1},
+        "once": {"trainer": "bcpm", "lr": 0.4, "epochs": 1},
     },
 }
 WABBIT = "vowpalwabbit==9.11.9"
