@@ -17,7 +17,7 @@ PUBLISHED = (
     ("Spark 2.1.0 LogisticRegression, 512 cores", 5133.3, 0.131796),
 )
 HEAD = """\
-# Growth from 10^4 to 10^7 rows
+# Growth with the rows
 
 By `python benchmarks/scale.py`, whose head says what is measured. Seconds are of one run, MB the
 peak of the largest process. Above a load of the number of CPUs others worked beside it; CPU time
