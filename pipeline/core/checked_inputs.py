@@ -19,7 +19,7 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from pipeline.core.dvc_lock import LOCK, outputs, with_files
+from pipeline.core.dvc_lock import LOCK, made_of, outputs, with_files
 from pipeline.core.errors import PipelineError
 from pipeline.core.layout import PARAMS
 from pipeline.core.text import load_yaml
@@ -76,6 +76,15 @@ def refuse_altered(path: Path) -> None:
             f"{path}: has md5 {found}, and dvc.lock says {expected}: it was altered, here or in "
             f"DVC's cache; `rm -f '{path}' '{cached}'`, then `dvc repro` makes it again"
         )
+
+
+def known_as_made_of(made: Path, source: Path) -> bool:
+    """Whether dvc.lock says that a stage made an output of a source as it is recorded now.
+
+    What `refuse_altered` lets pass of both then belongs together. Outside `dvc repro` nothing is
+    known.
+    """
+    return "DVC_STAGE" in os.environ and made_of(made, source)
 
 
 def refuse_changed(path: Path, before: State) -> None:

@@ -22,6 +22,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
@@ -230,9 +231,10 @@ class Raw:
         return replace(self, values=self.values[rows])
 
     def alone(self, rows: NDArray[np.integer]) -> "Raw":
-        """Some rows as if the table had no others."""
-        values = self.values[rows]
-        return replace(self, values=values, gaps=np.isnan(values).any(axis=0).tolist())
+        """Some rows, whose numbers rise, as if the table had no others."""
+        values: Array = self.values if len(rows) == len(self) else self.values[rows]
+        gaps: list[bool] = np.asarray(np.isnan(values).any(axis=0)).tolist()
+        return replace(self, values=values, gaps=gaps)
 
     def of_table(self, words: Sequence[Sequence[str]], gaps: Sequence[bool]) -> "Raw":
         """The same rows as a part of a table: with the categories and gaps that it has.
@@ -243,12 +245,14 @@ class Raw:
             Of each column those of the table, these rows' among them.
         gaps : sequence of bool
         """
-        values = self.values.copy()
-        for k, (ours, theirs) in enumerate(zip(self.words, words, strict=True)):
-            if list(ours) != list(theirs):
-                place = {word: float(k) for k, word in enumerate(theirs)}
-                places = np.array([*(place[word] for word in ours), np.nan])
-                values[:, k] = places[np.nan_to_num(values[:, k], nan=len(ours)).astype(np.intp)]
+        pairs = [*zip(self.words, words, strict=True)]
+        others = [k for k, (ours, theirs) in enumerate(pairs) if list(ours) != list(theirs)]
+        values = self.values.copy() if others else self.values
+        for k in others:
+            ours, theirs = pairs[k]
+            place = {word: float(n) for n, word in enumerate(theirs)}
+            places = np.array([*(place[word] for word in ours), np.nan])
+            values[:, k] = places[np.nan_to_num(values[:, k], nan=len(ours)).astype(np.intp)]
         return replace(self, words=words, gaps=gaps, values=values)
 
 
@@ -346,9 +350,15 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """
     if pa.types.is_string(column.type):
         return column
-    values = column.to_pylist()
-    texts = [v if v is None else str(int(v)) if v == int(v) else repr(v) for v in values]
-    return pa.chunked_array([pa.array(texts, pa.string())])
+    texts = column.cast(pa.string())
+    if column.type == pa.int64():
+        return texts
+    values = column_values(column)
+    size = np.abs(values)
+    # where Arrow writes no digit otherwise than Python does
+    alike = np.isnan(values) | ((values != np.rint(values)) & (size >= 1e-4) & (size < 1e10))
+    others = [str(int(v)) if v == int(v) else repr(v) for v in values[~alike].tolist()]
+    return pc.replace_with_mask(texts, pa.array(~alike), pa.array(others, pa.string()))
 
 
 def learn(raw: Raw) -> dict[str, Column]:

@@ -56,7 +56,13 @@ class _Out(BaseModel):
     size: int  # DVC's last line of an output: a file may be cut just before it
 
 
+class _Dep(BaseModel):
+    path: str
+    md5: str = ""  # one that is no file here has another checksum
+
+
 class _Stage(BaseModel):
+    deps: list[_Dep] = []
     outs: list[_Out] = []
 
 
@@ -73,15 +79,33 @@ def outputs(lock: Path = LOCK) -> list[Output]:
     PipelineError
         When the file is missing, is no YAML or does not have DVC's form.
     """
-    try:
-        stages = TypeAdapter(dict[str, _Stage]).validate_python(_stages(lock), strict=True)
-    except ValidationError:
-        raise _damaged(lock) from None
     return [
         Output(name, Path(out.path), out.md5)
-        for name, stage in stages.items()
+        for name, stage in _read(lock).items()
         for out in stage.outs
     ]
+
+
+def made_of(made: Path, source: Path, lock: Path = LOCK) -> bool:
+    """Whether the stage that made an output depends on another one as it is recorded now.
+
+    Raises
+    ------
+    PipelineError
+        As `outputs`.
+    """
+    stages = _read(lock).values()
+    deps = (one.deps for one in stages if any(out.path == str(made) for out in one.outs))
+    then = {dep.md5 for of_one in deps for dep in of_one if dep.path == str(source)}
+    now = {out.md5 for one in stages for out in one.outs if out.path == str(source)}
+    return len(then) == 1 and then == now
+
+
+def _read(lock: Path) -> dict[str, _Stage]:
+    try:
+        return TypeAdapter(dict[str, _Stage]).validate_python(_stages(lock), strict=True)
+    except ValidationError:
+        raise _damaged(lock) from None
 
 
 def with_files(found: Collection[Output], root: Path = Path()) -> Iterator[Output]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
@@ -177,4 +178,4 @@ def restore_outputs() -> None:
             gone = output.stage == stage and not output.path.exists()
             if gone and cached.is_file() and checksum(cached) == output.md5:
                 with atomic_write(output.path) as part:
-                    part.write_bytes(cached.read_bytes())
+                    shutil.copyfile(cached, part)

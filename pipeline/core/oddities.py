@@ -23,6 +23,7 @@ Kind = Literal[
     "century",
     # of split
     "left_out",
+    "hashed",
     "one_value",
     "constant",
     "few_rows",

@@ -249,4 +249,5 @@ def thinned(count: int, most: int) -> NDArray[np.intp]:
     >>> thinned(2, 4)
     array([0, 1])
     """
-    return np.unique(np.linspace(0, count - 1, min(count, max(most, 2))).round().astype(np.intp))
+    found = np.linspace(0, count - 1, min(count, max(most, 2))).round().astype(np.intp)
+    return found[np.diff(found, prepend=-1) > 0]  # np.unique would take 50 times as long

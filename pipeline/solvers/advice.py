@@ -10,11 +10,17 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import Ending
 from pipeline.solvers.convergence import converged, small_enough
 from pipeline.solvers.losses import LOSSES, max_stable_lr
-from pipeline.solvers.moments import moments
+from pipeline.solvers.moments import Moments, moments
 from pipeline.solvers.rows import Rows
 
 
-def stable_lr(rows: Rows, settings: Descent, loss: str, fit_intercept: bool = True) -> float | None:
+def stable_lr(
+    rows: Rows,
+    settings: Descent,
+    loss: str,
+    fit_intercept: bool = True,
+    pooled: Moments | None = None,
+) -> float | None:
     """The largest stable lr of a full batch; None for mae, and for other optimizers than sgd.
 
     Batches bear less: the rows of one may be steeper than the mean of all.
@@ -26,6 +32,8 @@ def stable_lr(rows: Rows, settings: Descent, loss: str, fit_intercept: bool = Tr
     loss : str
         A key of LOSSES.
     fit_intercept : bool, optional
+    pooled : Moments, optional
+        Of the rows, where they are known.
 
     Returns
     -------
@@ -34,8 +42,8 @@ def stable_lr(rows: Rows, settings: Descent, loss: str, fit_intercept: bool = Tr
     """
     if settings.optimizer != "sgd" or LOSSES[loss].curvature is None:
         return None
-    gram = moments(rows, centre=fit_intercept).gram(fit_intercept)
-    return max_stable_lr(LOSSES[loss], gram, settings.weight_decay)
+    pooled = pooled or moments(rows, centre=fit_intercept)
+    return max_stable_lr(LOSSES[loss], pooled.gram(fit_intercept), settings.weight_decay)
 
 
 def advise(rows: Rows, settings: Descent, stable: float | None) -> None:

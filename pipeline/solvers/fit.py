@@ -14,6 +14,8 @@ from pipeline.core.trainers import TRAINERS, Callback, Ending, Value, logged, no
 from pipeline.solvers import network
 from pipeline.solvers.advice import advise, ending, stable_lr, trouble, warn_of
 from pipeline.solvers.descent import batch_size
+from pipeline.solvers.manual_gd import fit_moments, quadratic_serves
+from pipeline.solvers.moments import moments
 from pipeline.solvers.network import Kept
 from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
@@ -83,10 +85,15 @@ def _single_layer(
     trainer: str, params: Mapping[str, Value], rows: Rows, settings: Descent, callback: Callback
 ) -> Fitted:
     loss = TRAINERS[trainer].loss or ""
-    stable = stable_lr(rows, settings, settings.loss if loss == "choice" else loss)
+    by_moments = trainer == "manual_gd" and quadratic_serves(rows, settings)
+    pooled = moments(rows) if by_moments else None
+    stable = stable_lr(rows, settings, settings.loss if loss == "choice" else loss, pooled=pooled)
     advise(rows, settings, stable)
-    solve = import_module(f"pipeline.solvers.{trainer}").fit
-    theta, history, facts = solve(rows, settings, callback=callback)
+    if pooled is not None:
+        theta, history, facts = fit_moments(pooled, settings, True, callback)
+    else:
+        solve = import_module(f"pipeline.solvers.{trainer}").fit
+        theta, history, facts = solve(rows, settings, callback=callback)
     ended = ending(history, settings, batch_size(rows, settings) is None)
     return _linear(theta), history, {"stable_lr": stable, **facts}, ended
 

@@ -13,10 +13,12 @@ from sklearn.model_selection import GroupShuffleSplit
 from pipeline.core.columns import as_text
 from pipeline.core.errors import SHOWN, PipelineError
 from pipeline.core.kept import Kept, kept_together
+from pipeline.core.passes import counted_rows
 from pipeline.core.preprocessing import split_rows
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.split import SplitRows
-from pipeline.core.tables import Array, read_groups
+from pipeline.core.tables import Array, read_group
+from pipeline.split.look import Group, groups
 
 Rows = NDArray[np.int64]
 TRAIN, TEST = "train", "test"  # in the column that says it
@@ -61,7 +63,7 @@ def sides(
     if split.column is not None:
         told = table[split.column].take(used)
         return _as_told(told, f"{where}.split.column: {split.column}")
-    stratified = settings.cut == "stratified"
+    stratified = settings.cut(len(y)) == "stratified"
     if stratified and split.test_size:
         _refuse_few(y, split.test_size, settings.evaluate.classes or [], f"{where}.split")
     return split_rows(len(y), split.test_size, seed, y if stratified else None)
@@ -119,19 +121,25 @@ def hashed(path: Path, used: Rows, split: SplitRows, seed: int, where: str) -> t
     PipelineError
         When the column that is the key misses a value in a row that is used.
     """
-    tests, missing, first = list[NDArray[np.bool_]](), 0, 0
-    for group in read_groups(path, None if split.key is None else [split.key]):
-        a, b = np.searchsorted(used, [first, first + len(group)])
-        rows, first = group.take(pa.array(used[a:b] - first)), first + len(group)
-        missing += 0 if split.key is None else rows[split.key].null_count
-        if not missing:
-            tests.append(_falls_below(_keys(rows), split.test_size, seed))
+    names = None if split.key is None else [split.key]
+
+    def of(group: Group) -> tuple[int, NDArray[np.bool_]]:
+        """How many rows miss the key, and which test."""
+        a, b = np.searchsorted(used, [group.first, group.end])
+        rows = read_group(path, group.number, names).take(pa.array(used[a:b] - group.first))
+        gaps = 0 if split.key is None else rows[split.key].null_count
+        return gaps, np.zeros(0, bool) if gaps else _falls_below(_keys(rows), split.test_size, seed)
+
+    each = groups(path)
+    rows = [group.end - group.first for group in each]
+    found = [*counted_rows(map(of, each), rows, "split: hashes rows")]
+    missing = sum(gaps for gaps, _ in found)
     if missing:
         raise PipelineError(
             f"{where}.split.key: {split.key} is missing in {missing} rows; a key is what "
             "each row is known by: fill it in, or take another column"
         )
-    test = np.concatenate(tests)
+    test = np.concatenate([tests for _, tests in found])
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 

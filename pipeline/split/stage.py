@@ -34,7 +34,7 @@ from pipeline.core.preprocessing import (
     log_target,
     thinned,
 )
-from pipeline.core.settings.dataset import Dataset
+from pipeline.core.settings.dataset import DRAWN, Dataset
 from pipeline.core.settings.split import ColumnKind, DateParts, Order, is_date
 from pipeline.core.tables import Array, group_rows, read_table, table_schema, writer
 from pipeline.core.target import target_values
@@ -72,7 +72,7 @@ def split(dataset: str) -> None:
     table = look(path, kinds, ~np.isnan(y), settings.split.gaps == "leave_out", where)
     rows, found = _used(table.whole, y, settings, where)
     train, test = _sides(path, rows, y[rows], settings, params.seed, where)
-    found += _refuse_unfit(y[rows[train]], settings, where)
+    found += [*_hashed(len(rows), settings, where), *_refuse_unfit(y[rows[train]], settings, where)]
     picked, orders = thinned(len(train), ENOUGH), (rows[train], rows[test])
     targets = _targets(y[rows], train[picked], settings, where)
     with _shuffled(table, orders) as shuffled:
@@ -219,10 +219,20 @@ def _sides(
     path: Path, used: Rows, y: Array, settings: Dataset, seed: int, where: str
 ) -> tuple[Rows, Rows]:
     """Which of the used rows train, and which test; no column is read that does not tell it."""
-    if settings.cut == "hash":
+    if settings.cut(len(used)) == "hash":
         return hashed(path, used, settings.split, seed, where)
     told = read_table(path, [*settings.split.parting.values()])
     return sides(told, used, y, settings, seed, where)
+
+
+def _hashed(n_rows: int, settings: Dataset, where: str) -> Iterator[Oddity]:
+    """That so many rows are not drawn, as would be usual, or was declared."""
+    if settings.cut(n_rows) == "hash" != settings.split.by:
+        text = (
+            f"{where}.split: of more than {DRAWN} rows none is drawn: each of {n_rows} is parted "
+            "by a hash of what it holds; say by: hash, with a key if a column tells rows apart"
+        )
+        yield Oddity("hashed", text)
 
 
 def _doubted_columns(

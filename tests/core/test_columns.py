@@ -14,6 +14,7 @@ from sklearn.preprocessing import OneHotEncoder
 from pipeline.core.columns import (
     CategoryColumn,
     Column,
+    as_text,
     category,
     date,
     encode,
@@ -143,6 +144,26 @@ def test_categories_that_are_numbers_stand_in_the_order_of_numbers() -> None:
     assert feature_names(learned) == ["zip=9", "zip=10"]
     theirs = encoder_of(learned).transform(pd.DataFrame({"zip": [9.0, 10.0]}))
     np.testing.assert_array_equal(theirs, [[1, 0], [0, 1]])
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.floats(-1e10, 1e10).map(lambda x: round(x, 3))
+        | st.floats(-7, 18).map(lambda x: 10.0**x)
+        | st.integers(-(2**53), 2**53).map(float)
+    )
+)
+def test_numbers_are_written_as_python_writes_them_but_for_a_needless_point(
+    values: list[float | None],
+) -> None:
+    texts = as_text(pa.chunked_array([values], pa.float64())).to_pylist()
+    assert texts == [v if v is None else str(int(v)) if v == int(v) else repr(v) for v in values]
+    whole = [v if v is None else int(v) for v in values if v is None or abs(v) < 2**63]
+    assert as_text(pa.chunked_array([whole], pa.int64())).to_pylist() == [
+        v if v is None else str(v) for v in whole
+    ]
 
 
 def test_two_features_of_one_kind_have_different_names() -> None:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.dvc_lock import CACHE, LOCK, Output, mended, outputs, whole, with_files
+from pipeline.core.dvc_lock import (
+    CACHE,
+    LOCK,
+    Output,
+    made_of,
+    mended,
+    outputs,
+    whole,
+    with_files,
+)
 from pipeline.core.errors import PipelineError
 from tests.conftest import ROOT
 
@@ -22,6 +31,17 @@ def test_outputs_are_listed_in_order_with_their_stage(workspace: Path) -> None:
     ]
     assert next(output.path for output in found) == Path("data/1_ingested/house.parquet")
     assert whole()
+
+
+def test_what_a_stage_made_is_of_a_source_until_that_is_made_anew(workspace: Path) -> None:
+    LOCK.write_text(TEXT)
+    made, source = Path("data/3_split/house"), Path("data/1_ingested/house.parquet")
+    assert made_of(made, source)
+    assert not made_of(made, Path("data/1_ingested/synthetic.parquet"))
+    assert not made_of(Path("data/3_split/other"), source)
+    of_source = next(one.md5 for one in outputs() if one.path == source)
+    LOCK.write_text(TEXT.replace(of_source, B, 1))
+    assert not made_of(made, source)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,17 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from pipeline.core.errors import Diverged
+from pipeline.core.params import load_params
+from pipeline.core.settings.descent import params_of
 from pipeline.solvers.convergence import Stop
+from pipeline.solvers.fit import fit
 from pipeline.solvers.quadratic import (
     EPOCHS_AT_ONCE,
     analytic_iterate,
     descend,
     mean_squared_error,
 )
-from pipeline.solvers.rows import ArrayRows
+from pipeline.solvers.rows import ArrayRows, Block, ChangedRows
 
 AREA = np.array([[80.0], [95], [104], [112], [125], [135]])
 PRICE = np.array([200.0, 230, 245, 247, 259, 262])
@@ -142,3 +145,21 @@ def test_descent_stops_at_the_threshold() -> None:
             theta, short = descend(loss, np.zeros(4), lr, 3000, Stop(threshold, 0, whole=True))
             np.testing.assert_array_equal(short, full[: k + 1])
             np.testing.assert_allclose(theta, analytic_iterate(loss, np.zeros(4), lr, k), rtol=1e-9)
+
+
+def test_a_training_that_knows_its_largest_stable_lr_reads_its_rows_once() -> None:
+    X, y = problem(1)
+    params = params_of("manual_gd", load_params())
+    alone = fit("manual_gd", params, ArrayRows(X, y))[0]
+    met = list[int]()
+
+    def noted(block: Block) -> Block:
+        met.append(len(block))
+        return block
+
+    model, _ = fit("manual_gd", params, ChangedRows(ArrayRows(X, y), noted))
+    assert met == [len(y)]
+    np.testing.assert_array_equal(model.weights, alone.weights)
+    assert model.facts["stable_lr"] == pytest.approx(
+        mean_squared_error(ArrayRows(X, y)).max_stable_lr()
+    )

@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from sklearn.model_selection import train_test_split
 
 from pipeline.core import layout
+from pipeline.core.settings import dataset
 from pipeline.split.sides import by_hash
 from tests.split.conftest import Split, people
 
@@ -149,6 +150,26 @@ def test_gaps_in_what_parts_the_rows_are_refused(split: Split) -> None:
         code, message = split(table, {"columns": KINDS, key: name})
         assert code == 2
         assert f"split.{key}: {name} is missing in 1 of 90 rows" in message
+
+
+def test_of_more_rows_than_are_drawn_each_is_parted_by_what_it_holds(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = people()
+    assert split(table, {"columns": KINDS, "by": "hash"})[0] == 0
+    told = parts()
+    assert "[hashed]" not in layout.split_warnings("people").read_text()
+    for declared in ({}, {"by": "random"}, {"by": "stratified"}):
+        monkeypatch.setattr(dataset, "DRAWN", 90)
+        assert split(table, {"columns": KINDS, **declared})[0] == 0
+        assert parts() != told
+        monkeypatch.setattr(dataset, "DRAWN", 89)
+        assert split(table, {"columns": KINDS, **declared})[0] == 0
+        assert parts() == told
+        assert "say by: hash" in layout.split_warnings("people").read_text()
+    for other in ({"group": "id"}, {"time": "day"}, {"test_size": 0}):
+        assert split(table, {"columns": OTHERS | {"part": "drop"}, **other})[0] == 0
+        assert "[hashed]" not in layout.split_warnings("people").read_text()
 
 
 def test_sides_without_rows(split: Split) -> None:

@@ -103,6 +103,18 @@ def read_parts(dataset: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.array(parts.train, np.int64), np.array(parts.test, np.int64)
 
 
+def places(rows: NDArray[np.int64], used: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where some of the used rows stand among them.
+
+    Parameters
+    ----------
+    rows, used : ndarray of int
+        Numbers of rows of the ingested table; those of `used` rise.
+    """
+    all_used = len(used) > 0 and used[-1] == len(used) - 1
+    return rows if all_used else np.searchsorted(used, rows)  # a second a million rows
+
+
 @dataclass(frozen=True)
 class Split:
     """The rows of a dataset that are used, in its own units, and what became of them.
@@ -198,8 +210,8 @@ def read_split(dataset: str, settings: Dataset, table: pa.Table) -> Split:
         features=[*scaler],
         X=encode(raw, encoding),
         y=y[used],
-        train=np.searchsorted(used, train),
-        test=np.searchsorted(used, test),
+        train=places(train, used),
+        test=places(test, used),
         mean=np.array([learned.mean for learned in scaler.values()]),
         scale=np.array([learned.scale for learned in scaler.values()]),
         kept=kept_together(table, used, settings.split, f"{layout.PARAMS}: datasets.{dataset}"),

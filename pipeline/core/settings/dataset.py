@@ -16,6 +16,10 @@ from pipeline.core.settings.ingest import Ingest
 from pipeline.core.settings.split import SplitRows
 from pipeline.core.trainers import TRANSFORM, Task, Value
 
+# Rows up to which some are drawn, as scikit-learn draws them. Of more a row's side hangs on what it
+# holds alone: no order of all rows is needed, nor moves a row when others come.
+DRAWN = 10_000_000
+
 
 class Dataset(Settings):
     """What a dataset is; each block is named after the stage that reads it."""
@@ -60,11 +64,14 @@ class Dataset(Settings):
         """Whether its models learn the logarithm of the target."""
         return self.split.target_transform == "log"
 
-    @property
-    def cut(self) -> str:
-        """How its rows are parted where no column says it: random, stratified or hash."""
+    def cut(self, n_rows: int) -> str:
+        """How so many rows are parted where no column says it: random, stratified or hash.
+
+        Of more than DRAWN rows by a hash, unless a column parts them.
+        """
         usual = "stratified" if self.task == "classification" else "random"
-        return self.split.by or usual
+        drawn = n_rows <= DRAWN or self.split.parting or not self.split.test_size
+        return self.split.by or usual if drawn else "hash"
 
     @property
     def of_models(self) -> dict[str, Value]:
