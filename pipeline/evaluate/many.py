@@ -32,7 +32,6 @@ from pipeline.core.errors import PipelineError, PipelineWarning, naming
 from pipeline.core.files import read_as
 from pipeline.core.forms import digest
 from pipeline.core.params import Params
-from pipeline.core.passes import map_ordered
 from pipeline.core.preprocessing import fit_scaler, log_target, standardized
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.evaluate import Goal
@@ -66,7 +65,7 @@ from pipeline.evaluate.scores import (
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.fit import fit
 from pipeline.solvers.losses import sigmoid
-from pipeline.solvers.rows import ParquetRows, some
+from pipeline.solvers.rows import ParquetRows, over, some
 
 Rows = NDArray[np.int64]
 EXACT = 1e-9  # of sums over so many rows, taken in another order
@@ -319,7 +318,7 @@ def predictions(models: Mapping[str, Model], rows: ParquetRows) -> dict[str, Arr
         block = rows.read(part)
         return {name: model.predict(block.X) for name, model in models.items()}
 
-    found = [*map_ordered(of, rows.parts())]
+    found = [*over(rows, of)]
     return {name: np.concatenate([one[name] for one in found]) for name in models}
 
 
@@ -342,7 +341,7 @@ def _on_training_rows(
             found[name] = float(of_rows(loss, block.y, z, None).sum()), right
         return found
 
-    parts = [*map_ordered(of, rows.parts())]
+    parts = [*over(rows, of)]
     losses = {n: sum(part[n][0] for part in parts) / rows.n_rows for n in given.models}
     return losses, [n for n in unbounded if all(part[n][1] for part in parts)]
 

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pipeline.core.errors import SHOWN, PipelineWarning
-from pipeline.core.passes import map_ordered
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.descent import Fit
 from pipeline.solvers.moments import Moments, moments, spread
-from pipeline.solvers.rows import Rows
+from pipeline.solvers.rows import Rows, over
 
 # The Gram matrix squares the condition number: up to here it leaves 10 digits, and
 # refinement brings back the others.
@@ -171,7 +170,7 @@ def _triangle(rows: Rows, pooled: Moments, scale: Array) -> Array:
     def of_block(part: slice) -> Array:
         return _r(_centred(rows, part, pooled, np.float64)[0] / by)
 
-    parts = map_ordered(of_block, rows.parts())
+    parts = over(rows, of_block)
     return reduce(lambda a, b: _r(np.vstack([a, b])), parts, np.zeros((len(by), len(by))))
 
 
@@ -187,5 +186,5 @@ def _residuals(rows: Rows, pooled: Moments, w: NDArray[Any]) -> tuple[Array, flo
         r = Z[:, -1] - Z[:, :-1] @ w
         return np.concatenate([r @ Z[:, :-1], [root @ r, r @ r]])
 
-    total = reduce(np.add, map_ordered(of_block, rows.parts())).astype(np.float64)
+    total = reduce(np.add, over(rows, of_block)).astype(np.float64)
     return total[:-2], float(total[-2]), float(total[-1])

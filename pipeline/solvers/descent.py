@@ -1,7 +1,7 @@
 """Descent on a loss over rows: epochs, batches and an early stop."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial, reduce
+from functools import partial, reduce
 from math import inf, isfinite
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -9,7 +9,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.core.errors import Diverged
-from pipeline.core.passes import WORKERS, map_ordered
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
@@ -18,7 +17,7 @@ from pipeline.solvers.blocks import ROWS, ahead, one_blas_thread
 from pipeline.solvers.convergence import Stop
 from pipeline.solvers.losses import LOSSES, decision_and_gradient
 from pipeline.solvers.optimizers import optimizer
-from pipeline.solvers.rows import Block, Rows
+from pipeline.solvers.rows import Block, Rows, over
 
 Theta = TypeVar("Theta")
 Step = Callable[[Theta, Theta], Theta]  # weights and gradient to the next weights
@@ -119,10 +118,10 @@ class RowLoss(Objective[Array]):
 
     def __init__(self, rows: Rows, settings: Descent, loss: str, fit_intercept: bool) -> None:
         super().__init__(rows, settings)
-        self.loss, self._workers = LOSSES[loss], WORKERS
+        self.loss, self._any_order = LOSSES[loss], True
         self._by = np.append(rows.scale, 1.0)
-        free = np.append(np.ones(rows.n_features), float(fit_intercept))
-        self._factor = cache(lambda n_rows: free / (self._weight(n_rows) * self._by))
+        self._free = np.append(np.ones(rows.n_features), float(fit_intercept))
+        self._factors = dict[int, Array]()
 
     def value_and_gradient(self, theta: Array, batch: Block | None) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
@@ -132,9 +131,12 @@ class RowLoss(Objective[Array]):
             z, gradient = self._sums(u, block)
             return float(self._losses(z, block.y, block.weights).sum()), gradient
 
+        def of_part(part: slice) -> tuple[float, Array]:
+            return of(self.rows.read(part))
+
         if batch is None:
-            each = self.rows.parts()
-            parts = map_ordered(lambda part: of(self.rows.read(part)), each, self._workers)
+            rows = self.rows
+            parts = over(rows, of_part) if self._any_order else map(of_part, rows.parts())
             value, gradient = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), parts)
         else:
             value, gradient = of(batch)
@@ -183,6 +185,11 @@ class RowLoss(Objective[Array]):
     def _weight(self, n_rows: int) -> float:
         total = self.rows.total_weight
         return total if n_rows == self.rows.n_rows else total * n_rows / self.rows.n_rows
+
+    def _factor(self, n_rows: int) -> Array:
+        if (found := self._factors.get(n_rows)) is None:
+            found = self._factors[n_rows] = self._free / (self._weight(n_rows) * self._by)
+        return found
 
     def _penalty(self, theta: Array) -> float:
         if not self.decay:

@@ -10,7 +10,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.passes import map_ordered
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import blocks, one_blas_thread
-from pipeline.solvers.rows import Block, Rows
+from pipeline.solvers.rows import Block, Rows, over
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def moments(rows: Rows, centre: bool = True) -> Moments:
     PipelineError
         When the squares overflow.
     """
-    parts = map_ordered(lambda part: _of_block(rows.read(part), centre), rows.parts())
+    parts = over(rows, lambda part: _of_block(rows.read(part), centre))
     total = reduce(lambda a, b: a + b, parts)
     _refuse_overflow(total)
     return total.seen(rows.mean, rows.scale)
@@ -116,7 +116,7 @@ def moments_of_folds(rows: Rows, fold: NDArray[np.intp], count: int) -> list[Mom
     def add(a: list[Moments], b: list[Moments]) -> list[Moments]:
         return [one + other for one, other in zip(a, b, strict=True)]
 
-    pooled = reduce(add, map_ordered(of_part, rows.parts()))
+    pooled = reduce(add, over(rows, of_part))
     for one in pooled:
         _refuse_overflow(one)
     return pooled

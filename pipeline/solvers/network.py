@@ -207,8 +207,7 @@ class NetworkLoss(RowLoss):
         super().__init__(rows, settings, loss, fit_intercept=True)
         self.settings, self.outputs, self.passed = settings, outputs, 0
         self.shapes = [*pairwise([rows.n_features, *settings.hidden, outputs])]
-        if settings.dropout:
-            self._workers = 1  # draws have an order
+        self._any_order = not settings.dropout  # draws have an order
         self._decays = np.zeros(sum((inputs + 1) * units for inputs, units in self.shapes))
         for weights, _ in self._parts(self._decays):
             weights += self.decay

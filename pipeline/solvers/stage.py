@@ -22,6 +22,7 @@ from pipeline.core.artifacts.models import write_model
 from pipeline.core.errors import naming
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
+from pipeline.core.passes import engine
 from pipeline.core.settings.models import Wanted
 from pipeline.core.settings.split import SplitRows
 from pipeline.core.store.live import shown
@@ -48,21 +49,22 @@ def train(dataset: str, *names: str) -> None:
     wanted = [params.model_of(dataset, name) for name in names]
     path = layout.split_part(dataset, "train")
     rows, train_md5 = ParquetRows(path), md5(path)
-    for one in wanted:
-        about = naming(one.name) if len(wanted) > 1 else nullcontext()
-        with about, shown(dataset, one) as callback:
-            warn_of(_parted(one, params.dataset(dataset).split))
-            kept = (
-                Checkpoint(dataset, one, train_md5)
-                if TRAINERS[one.trainer].form == "network"
-                else None
-            )
-            model, history = fit(one.trainer, one.params, rows, callback, kept)
-            if len(history):
-                _write_history(dataset, one, history, rows.n_rows)
-            write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
-            if kept:
-                kept.remove()
+    with engine(params.engine, params.ray_address):
+        for one in wanted:
+            about = naming(one.name) if len(wanted) > 1 else nullcontext()
+            with about, shown(dataset, one) as callback:
+                warn_of(_parted(one, params.dataset(dataset).split))
+                kept = (
+                    Checkpoint(dataset, one, train_md5)
+                    if TRAINERS[one.trainer].form == "network"
+                    else None
+                )
+                model, history = fit(one.trainer, one.params, rows, callback, kept)
+                if len(history):
+                    _write_history(dataset, one, history, rows.n_rows)
+                write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
+                if kept:
+                    kept.remove()
 
 
 def _parted(one: Wanted, split: SplitRows) -> str | None:

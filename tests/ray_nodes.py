@@ -1,0 +1,32 @@
+"""A cluster of Ray on this machine, each node with one CPU, for tests: `python -m tests.ray_nodes`.
+
+Prints its address; takes lines `add` and `kill` (of the node added last), and answers each with the
+number of nodes; ends with its input.
+"""
+
+import os
+import signal
+import sys
+
+os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+
+from ray.cluster_utils import Cluster  # reads these
+
+
+def main() -> None:
+    node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 150 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    print(cluster.address, flush=True)
+    nodes = []
+    for line in sys.stdin:
+        if line == "add\n":
+            nodes.append(cluster.add_node(num_cpus=1, object_store_memory=150 * 2**20))
+        else:
+            for started in nodes.pop().all_processes["raylet"]:
+                os.kill(started.process.pid, signal.SIGKILL)
+        print(1 + len(nodes), flush=True)
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()
