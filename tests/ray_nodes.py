@@ -12,8 +12,11 @@ os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLE
 
 from ray.cluster_utils import Cluster  # reads these
 
+from pipeline.core.preload import die_with_parent
+
 
 def main() -> None:
+    die_with_parent()
     node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 150 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     print(cluster.address, flush=True)

@@ -1,6 +1,7 @@
 """engine: ray, on a cluster on this machine: the same bytes, faults, and what it refuses."""
 
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,10 @@ models:
   gradient:
     t-mae: {dataset: t, trainer: manual_gd, loss: mae, epochs: 20}
     t-batches: {dataset: t, trainer: torch_sgd, batch_size: 1000, epochs: 3}
+    t-lines: {dataset: t, trainer: manual_gd, loss: mae, batch_size: 10001, epochs: 3}
   network:
     t-net: {dataset: t, trainer: network, hidden: [4], batch_size: full, epochs: 10}
+    t-deep: {dataset: t, trainer: network, hidden: [4], batch_size: 1000, epochs: 2, dropout: 0.1}
   sklearn: {}
 datasets:
   t:
@@ -51,6 +54,7 @@ columns:
 strict: true
 """
 STAGES = (["validate", "t"], ["split", "t"], ["train", "t", "closed_form", "mae", "net"])
+BATCHES = ["train", "t", "batches", "lines", "deep"]
 EVALUATE = ["evaluate", "t"]
 RUN = """
 import sys
@@ -104,7 +108,8 @@ def made(folder: Path, *of: str) -> dict[str, str]:
     }
 
 
-VALIDATED, SPLIT, TRAINED, JUDGED = "data/2_validated", "data/3_split", "data/4_models", "metrics"
+VALIDATED, SPLIT, TRAINED = "data/2_validated", "data/3_split", "data/4_models"
+ALL = (VALIDATED, SPLIT, TRAINED, "data/5_evaluated", "metrics")
 
 
 @pytest.fixture(scope="module")
@@ -124,14 +129,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = (*X.T.tolist(), city.tolist(), y.tolist())
     lines = (f"{a},{b},c{c},{z}" for a, b, c, z in zip(*columns, strict=True))
     (folder / "data/raw/t.csv").write_text("\n".join(["a,b,city,y", *lines, ""]))
-    done(run(folder, ["ingest", "t"], *STAGES, ["train", "t", "batches"], EVALUATE))
+    done(run(folder, ["ingest", "t"], *STAGES, BATCHES, EVALUATE))
     return folder
 
 
 @pytest.fixture(scope="module")
 def local(project: Path) -> dict[str, str]:
     """What engine: local has made."""
-    return made(project, VALIDATED, SPLIT, TRAINED, JUDGED, "data/5_evaluated")
+    return made(project, *ALL)
 
 
 class Nodes:
@@ -175,74 +180,95 @@ class Nodes:
 def nodes() -> Iterator[Nodes]:
     """A cluster of one node on 127.0.0.1, for who has the token."""
     with pytest.MonkeyPatch.context() as patch:
+        token = secrets.token_hex(32)
         patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_AUTH_TOKEN", token)
         found = Nodes()
         yield found
         assert found.process.stdin
         found.process.stdin.close()
         found.process.wait(60)
+        for one in having("RAY_AUTH_TOKEN", token):  # of nodes that were killed
+            with suppress(psutil.Error):
+                one.kill() if one.pid != os.getpid() else None
 
 
-def workers(named: str = "ray::_Worker") -> list[psutil.Process]:
+def having(name: str, value: str) -> list[psutil.Process]:
+    """The processes that have a variable in their environment."""
+    found = []
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if one.environ().get(name) == value:
+                found.append(one)
+    return found
+
+
+def workers(named: str = "ray::_Worker") -> list[int]:
     """The processes of Ray's workers."""
-    return [one for one in psutil.process_iter(["cmdline"]) if named in _first(one)]
+    every = psutil.process_iter(["cmdline"])
+    return [one.pid for one in every if (one.info["cmdline"] or [""])[0].startswith(named)]
 
 
-def _first(process: psutil.Process) -> str:
-    return (process.info["cmdline"] or [""])[0]
+@contextmanager
+def meanwhile(work: Callable[[], bool]) -> Iterator[None]:
+    """Call this on another thread, again and again, until it says that it is done."""
+    ended, done = threading.Event(), threading.Event()
 
+    def repeat() -> None:
+        while not ended.wait(0.01) and not done.is_set():
+            if work():
+                done.set()
 
-def killing(when: Callable[[], bool], kill: Callable[[], None]) -> threading.Thread:
-    """Kill something once it is there, on a thread of its own."""
-
-    def wait() -> None:
-        end = time.monotonic() + 100
-        while time.monotonic() < end:
-            if when():
-                kill()
-                return
-            time.sleep(0.02)
-
-    thread = threading.Thread(target=wait)
+    thread = threading.Thread(target=repeat)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    assert done.is_set()
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_one_two_and_three_nodes_make_the_bytes_of_engine_local(
+def remade(project: Path, *of: str) -> None:
+    """Remove what stages are to make anew."""
+    for name in of:
+        shutil.rmtree(project / name)
+    for path in (project / TRAINED / "t").iterdir():
+        if path.stem.partition("_")[0] in ("t-closed", "t-mae", "t-net"):
+            path.unlink()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nodes_make_the_bytes_of_engine_local(
     project: Path, local: dict[str, str], nodes: Nodes, count: int
 ) -> None:
     nodes.be(count)
     engine(project, "ray", nodes.address)
-    stages = [*STAGES, EVALUATE] if count == 2 else STAGES[2:]
-    for name in (TRAINED, *((SPLIT, VALIDATED, "data/5_evaluated") if count == 2 else ())):
-        if name != TRAINED or count == 2:
-            shutil.rmtree(project / name)
-    assert "Error" not in done(run(project, *stages))
-    assert made(project, VALIDATED, SPLIT, TRAINED, JUDGED, "data/5_evaluated") == local
+    remade(project)
+    done(run(project, STAGES[2]))
+    assert made(project, *ALL) == local
 
 
-@pytest.mark.parametrize(
-    "stage", [*STAGES, EVALUATE], ids=["validate", "split", "train", "evaluate"]
-)
-def test_a_worker_that_is_killed_changes_nothing(
-    project: Path, local: dict[str, str], nodes: Nodes, stage: list[str]
+def test_a_worker_that_is_killed_in_each_stage_changes_nothing(
+    project: Path, local: dict[str, str], nodes: Nodes
 ) -> None:
-    nodes.be(2)
+    nodes.be(3)
     engine(project, "ray", nodes.address)
-    process = run(project, stage)
-    killed = []
+    remade(project, "data/5_evaluated")
+    every, last = [*STAGES, EVALUATE], set[int]()
+    killed = list[int]()
 
-    def kill() -> None:
-        killed.append(workers()[0].pid)
-        os.kill(killed[0], signal.SIGKILL)
+    def kill() -> bool:
+        there = workers()
+        if len(there) == 3 and not last.intersection(there):  # those of another stage
+            last.update(there)
+            os.kill(there[0], signal.SIGKILL)
+            killed.append(there[0])
+        return len(killed) == len(every)
 
-    thread = killing(lambda: bool(workers()), kill)
-    done(process)
-    thread.join()
-    assert killed
-    assert made(project, VALIDATED, SPLIT, TRAINED, JUDGED, "data/5_evaluated") == local
+    with meanwhile(kill):
+        done(run(project, *every))
+    assert made(project, *ALL) == local
 
 
 def test_a_node_that_is_killed_changes_nothing(
@@ -250,39 +276,133 @@ def test_a_node_that_is_killed_changes_nothing(
 ) -> None:
     nodes.be(3)
     engine(project, "ray", nodes.address)
-    process = run(project, STAGES[2])
-    thread = killing(lambda: len(workers()) >= 3, nodes.kill)
-    done(process)
-    thread.join()
+    remade(project)
+
+    def kill() -> bool:
+        if len(workers()) < 3:
+            return False
+        nodes.kill()
+        return True
+
+    with meanwhile(kill):
+        done(run(project, STAGES[2]))
     assert nodes.count == 2
-    assert made(project, VALIDATED, SPLIT, TRAINED, JUDGED, "data/5_evaluated") == local
+    assert made(project, *ALL) == local
+
+
+@pytest.fixture(scope="module")
+def by_torchrun(project: Path, local: dict[str, str]) -> dict[str, bytes]:
+    """What two processes of torchrun make of the models that train in batches."""
+    return _in_batches(project, lambda: _torchrun(project, 2))
+
+
+def _in_batches(project: Path, train: Callable[[], None]) -> dict[str, bytes]:
+    """The files that a training in batches makes; those of engine: local are put back."""
+    before = {path.name: path.read_bytes() for path in (project / TRAINED / "t").iterdir()}
+    try:
+        train()
+        files = (project / TRAINED / "t").iterdir()
+        return {path.name: path.read_bytes() for path in files if _of_batches(path.name)}
+    finally:
+        for name, content in before.items():
+            (project / TRAINED / "t" / name).write_bytes(content)
+
+
+def _of_batches(name: str) -> bool:
+    return name.startswith(tuple(f"t-{one}" for one in BATCHES[2:]))
+
+
+def _torchrun(project: Path, count: int) -> None:
+    engine(project, "ray", "127.0.0.1:1")  # no Ray is asked
+    process = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", str(count), "-m", "pipeline", *BATCHES),
+        ],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_number_of_processes_makes_the_same_bytes_in_batches(
+    project: Path, by_torchrun: dict[str, bytes], count: int
+) -> None:
+    assert len(by_torchrun) == 7
+    assert _in_batches(project, lambda: _torchrun(project, count)) == by_torchrun
+
+
+def test_ray_train_makes_the_bytes_of_torchrun_though_a_worker_is_killed(
+    project: Path, by_torchrun: dict[str, bytes], nodes: Nodes
+) -> None:
+    nodes.be(2)
+    engine(project, "ray", nodes.address)
+
+    def kill() -> bool:
+        there = workers("ray::RayTrainWorker")
+        if there:
+            os.kill(there[0], signal.SIGKILL)
+        return bool(there)
+
+    def train() -> None:
+        with meanwhile(kill):
+            done(run(project, BATCHES))
+
+    assert _in_batches(project, train) == by_torchrun
+    assert not [*(project / "data/checkpoints").iterdir()]
+
+
+def test_batches_of_shards_train_as_well_as_those_of_engine_local(
+    project: Path, by_torchrun: dict[str, bytes]
+) -> None:
+    for name in ("batches", "lines"):
+        one = json.loads((project / TRAINED / f"t/t-{name}.json").read_text())
+        other = json.loads(by_torchrun[f"t-{name}.json"])
+        weights = [[*model["coefficients"].values(), model["intercept"]] for model in (one, other)]
+        assert weights[0] != weights[1]
+        # y has a standard deviation of 2.6; a weight is known to 2.6 / sqrt(160,000) at best
+        np.testing.assert_allclose(*weights, atol=0.05)
+        histories = (
+            (project / TRAINED / f"t/t-{name}_history.csv").read_bytes(),
+            by_torchrun[f"t-{name}_history.csv"],
+        )
+        losses = [np.loadtxt(text.decode().splitlines()[1:], delimiter=",") for text in histories]
+        np.testing.assert_allclose(*losses, rtol=0.01)
+
+
+def test_torchrun_under_engine_local_is_refused(project: Path) -> None:
+    engine(project, "local")
+    said = refused(project, BATCHES, TORCHELASTIC_RUN_ID="1")
+    assert "engine: local: under torchrun batches have the rows that engine: ray gives" in said
 
 
 def test_ray_of_one_machine_ends_with_its_stage_also_when_that_is_killed(
     project: Path, local: dict[str, str]
 ) -> None:
     engine(project, "ray")
-    process = run(project, STAGES[2])
-    thread = killing(lambda: len(workers("ray::_Worker")) >= 1, process.kill)
-    process.communicate(timeout=200)
-    thread.join()
+    remade(project)
+    mark = {"OF_TEST": secrets.token_hex(16)}
+    process = run(project, STAGES[2], environment=mark)
+
+    def kill() -> bool:
+        if workers():
+            process.kill()
+        return process.poll() is not None
+
+    with meanwhile(kill):
+        process.communicate(timeout=200)
     assert process.returncode == -signal.SIGKILL
-    left, end = ["?"], time.monotonic() + 30
-    while left and time.monotonic() < end:
+    end = time.monotonic() + 30
+    while having(*next(iter(mark.items()))) and time.monotonic() < end:
         time.sleep(0.2)
-        left = [*_of_this_machine()]
-    assert not left
-    done(run(project, STAGES[2]))
-    assert not [*_of_this_machine()]
-    assert made(project, VALIDATED, SPLIT, TRAINED, JUDGED, "data/5_evaluated") == local
-
-
-def _of_this_machine() -> Iterator[str]:
-    """Processes whose files are in a folder of the kind that engine: ray makes."""
-    for one in psutil.process_iter(["cmdline"]):
-        words = " ".join(one.info["cmdline"] or [])
-        if f"/pipeline-ray-{os.getuid()}-" in words:
-            yield words
+    assert not having(*next(iter(mark.items())))
+    done(run(project, STAGES[2], environment=mark))
+    assert not having(*next(iter(mark.items())))
+    assert made(project, *ALL) == local
 
 
 def refused(folder: Path, stage: Sequence[str] = STAGES[2], **environment: str) -> str:
@@ -332,12 +452,13 @@ def test_a_file_that_changes_while_it_is_read_is_refused(project: Path, nodes: N
     before = path.stat()
     process = run(project, ["train", "t", "mae"])
 
-    def touch() -> None:
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+    def touch() -> bool:
+        if workers():
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+        return bool(workers())
 
-    thread = killing(lambda: bool(workers()), touch)
-    _, said = process.communicate(timeout=100)
-    thread.join()
+    with meanwhile(touch):
+        _, said = process.communicate(timeout=100)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert process.returncode == 2, said
     assert "train.parquet: was changed while it was read" in said

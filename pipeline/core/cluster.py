@@ -113,7 +113,8 @@ class Cluster:
             self._workers = self._begun()
         waiting = deque[Any]()
         with _named(self.address):
-            sent = [ray.put(work)]  # in a list: a worker fetches it once, not for each part
+            # in a list: a worker fetches it once, not for each part
+            sent = [ray.put(ray.cloudpickle.dumps(work))]
             for k, part in enumerate(parts):
                 worker = self._workers[k % len(self._workers)]
                 waiting.append(worker.do.remote(sent, part))
@@ -185,7 +186,8 @@ class _Worker:
             return _Refused(self._refused, PipelineError.exit_code)
         try:
             if sent[0] != self._sent:
-                self._work, self._sent = ray.get(sent[0]), sent[0]
+                # here, not by Ray, which would make another error of one that rows raise
+                self._work, self._sent = ray.cloudpickle.loads(ray.get(sent[0])), sent[0]
             return self._work(part)
         except PipelineError as error:
             return _Refused(str(error), error.exit_code)

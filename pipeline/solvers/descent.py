@@ -1,7 +1,7 @@
 """Descent on a loss over rows: epochs, batches and an early stop."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from math import inf, isfinite
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -18,8 +18,10 @@ from pipeline.solvers.convergence import Stop
 from pipeline.solvers.losses import LOSSES, decision_and_gradient
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Block, Rows, over
+from pipeline.solvers.shards import Shards, Share, group
 
 Theta = TypeVar("Theta")
+Batch = Block | Share
 Step = Callable[[Theta, Theta], Theta]  # weights and gradient to the next weights
 
 
@@ -68,26 +70,43 @@ class Objective(Generic[Theta]):
     ----------
     batch_size : int or None
         Rows a step; None where a step takes all of them, and no epoch is asked for.
+    passed : int
+        Epochs begun.
     """
 
     batch_size: int | None = None
+    passed = 0
 
     def __init__(self, rows: Rows, settings: Descent) -> None:
         self.rows, self.decay = rows, settings.weight_decay
         self.batch_size = batch_size(rows, settings)
         self.generator = np.random.default_rng(settings.seed)
         self.raw = bool(rows.mean.any() or (rows.scale != 1).any())
+        self._seed = settings.seed
 
-    def batches(self) -> Iterator[tuple[Block, float]]:
+    @cached_property
+    def shards(self) -> Shards | None:
+        """The rows of this process, where several train in batches together."""
+        together, size = group(), self.batch_size
+        return Shards(together, self.rows, size, self._seed) if together and size else None
+
+    def batches(self) -> Iterator[tuple[Batch, float]]:
         """The batches of one epoch, each with its share of the rows."""
+        if self.shards:
+            return self.shards.batches(self.passed)
         return batches(self.rows, self.batch_size or self.rows.n_rows, self.generator)
 
     def value_and_gradient(self, theta: Theta, batch: Any) -> tuple[float, Theta]:
         """The loss of a batch, None for all rows, and its gradient."""
         raise NotImplementedError
 
+    def begin_epoch(self) -> None:
+        """Count it, before anything is drawn for it."""
+        self.passed += 1
+
     def epoch(self, theta: Theta, step: Step[Theta]) -> Epoch[Theta]:
         """Step along the gradient of each batch in turn."""
+        self.begin_epoch()
         values, shares = list[float](), list[float]()
         for batch, share in self.batches():
             value, gradient = self.value_and_gradient(theta, batch)
@@ -123,7 +142,7 @@ class RowLoss(Objective[Array]):
         self._free = np.append(np.ones(rows.n_features), float(fit_intercept))
         self._factors = dict[int, Array]()
 
-    def value_and_gradient(self, theta: Array, batch: Block | None) -> tuple[float, Array]:
+    def value_and_gradient(self, theta: Array, batch: Batch | None) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
         u, n_rows = self._unscaled(theta), self.rows.n_rows if batch is None else len(batch)
 
@@ -134,7 +153,15 @@ class RowLoss(Objective[Array]):
         def of_part(part: slice) -> tuple[float, Array]:
             return of(self.rows.read(part))
 
-        if batch is None:
+        def of_shard(generator: np.random.Generator, block: Block) -> Array:
+            self.generator = generator  # of what is drawn for each row
+            value, gradient = of(block)
+            return np.append(value, gradient)
+
+        if isinstance(batch, Share):
+            total = batch.total(of_shard)
+            value, gradient = float(total[0]), total[1:].reshape(theta.shape)
+        elif batch is None:
             rows = self.rows
             parts = over(rows, of_part) if self._any_order else map(of_part, rows.parts())
             value, gradient = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), parts)
@@ -149,8 +176,11 @@ class RowLoss(Objective[Array]):
         The losses are taken afterwards, for many batches at once: with batches of a few rows that
         halves the time of a step.
         """
+        if self.shards:
+            return super().epoch(theta, step)
+        self.begin_epoch()
         values, shares, met = list[float](), list[float](), list[Met]()
-        for batch, share in self.batches():
+        for batch, share in batches(self.rows, self.batch_size or self.rows.n_rows, self.generator):
             u = self._unscaled(theta)
             z, gradient = self._sums(u, batch)
             met.append((z, batch, self._penalty(theta)))
@@ -356,7 +386,7 @@ def train(
 
 
 # The weights; the loss of an epoch; that of its first batch, before any step; and its last batch.
-Pass = tuple[Theta, float, float, Block | None]
+Pass = tuple[Theta, float, float, Batch | None]
 
 
 def _on_all_rows(

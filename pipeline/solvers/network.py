@@ -34,7 +34,7 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, Ending, no_callback
 from pipeline.solvers.advice import ending, warn_of
 from pipeline.solvers.blocks import blocks
-from pipeline.solvers.descent import Epoch, RowLoss, Step, batch_size, train
+from pipeline.solvers.descent import RowLoss, batch_size, train
 from pipeline.solvers.held_out import FEWEST, hold_out
 from pipeline.solvers.moments import column_spread
 from pipeline.solvers.optimizers import optimizer, restore, state_of
@@ -196,16 +196,11 @@ class NetworkLoss(RowLoss):
         A key of LOSSES.
     outputs : int
         Of the last layer.
-
-    Attributes
-    ----------
-    passed : int
-        Epochs begun.
     """
 
     def __init__(self, rows: Rows, settings: NetworkDescent, loss: str, outputs: int) -> None:
         super().__init__(rows, settings, loss, fit_intercept=True)
-        self.settings, self.outputs, self.passed = settings, outputs, 0
+        self.settings, self.outputs = settings, outputs
         self.shapes = [*pairwise([rows.n_features, *settings.hidden, outputs])]
         self._any_order = not settings.dropout  # draws have an order
         self._decays = np.zeros(sum((inputs + 1) * units for inputs, units in self.shapes))
@@ -234,13 +229,8 @@ class NetworkLoss(RowLoss):
     def value_and_gradient(self, theta: Array, batch: Any) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
         if batch is None:
-            self._begin_epoch()
+            self.begin_epoch()
         return super().value_and_gradient(theta, batch)
-
-    def epoch(self, theta: Array, step: Step[Array]) -> Epoch[Array]:
-        """Step along the gradient of each batch in turn."""
-        self._begin_epoch()
-        return super().epoch(theta, step)
 
     def mean_loss(self, theta: Array, block: Block) -> float:
         """The mean loss of rows, without penalty and dropout."""
@@ -251,8 +241,9 @@ class NetworkLoss(RowLoss):
             total += float(self._losses(self._flat(z), one.y, one.weights).sum())
         return total / (len(block) if block.weights is None else float(block.weights.sum()))
 
-    def _begin_epoch(self) -> None:
-        self.passed += 1
+    def begin_epoch(self) -> None:
+        """Begin its draws anew."""
+        super().begin_epoch()
         self.generator = np.random.default_rng([self.settings.seed, self.passed])
 
     def _parts(self, theta: Array) -> Iterator[tuple[Array, Array]]:

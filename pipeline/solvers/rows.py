@@ -206,7 +206,10 @@ class ParquetRows:
         return found
 
     def part(self, kept: NDArray[np.bool_]) -> "ParquetRows":
-        """The rows that a mask of all names."""
+        """The rows that a mask of these names."""
+        if self._mask is not None:
+            of_these, kept = kept, self._mask.copy()
+            kept[self._mask] = of_these
         return ParquetRows(self._path, kept)
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:

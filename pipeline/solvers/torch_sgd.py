@@ -18,9 +18,10 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.advice import stable_lr
 from pipeline.solvers.blocks import OneThread
-from pipeline.solvers.descent import Fit, Objective, train, with_intercept
+from pipeline.solvers.descent import Batch, Fit, Objective, train, with_intercept
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Block, Rows
+from pipeline.solvers.shards import Share
 
 Tensors = list[torch.Tensor]
 
@@ -131,21 +132,39 @@ class LayerLoss(Objective[Tensors]):
         self.layer, self.per_row = layer, PER_ROW[loss]
         self.device = layer.weight.device
 
-    def value_and_gradient(self, theta: Tensors, batch: Block | None) -> tuple[float, Tensors]:
+    def value_and_gradient(self, theta: Tensors, batch: Batch | None) -> tuple[float, Tensors]:
         """J and its gradient; all rows are taken block by block, and the gradients add up."""
         share = 1.0 if batch is None else len(batch) / self.rows.n_rows
         weight = share * self.rows.total_weight
-        read = [batch] if batch else map(self.rows.read, self.rows.parts())
-        value, gradient = 0.0, [torch.zeros_like(parameter) for parameter in theta]
-        for block in read:
-            loss = self._sum(block) / weight
-            value += loss.item()
-            torch._foreach_add_(gradient, torch.autograd.grad(loss, theta))
+        if isinstance(batch, Share):
+            value, gradient = self._shared(theta, batch, weight)
+        else:
+            value, gradient = self._summed(theta, batch, weight)
         if self.decay:
             w = self.layer.weight.detach()
             value += self.decay / 2 * float((w * w).sum())
             gradient[0] += self.decay * w
         return value, gradient
+
+    def _summed(self, theta: Tensors, batch: Block | None, weight: float) -> tuple[float, Tensors]:
+        read = map(self.rows.read, self.rows.parts()) if batch is None else [batch]
+        value, gradient = 0.0, [torch.zeros_like(parameter) for parameter in theta]
+        for block in read:
+            loss = self._sum(block) / weight
+            value += loss.item()
+            torch._foreach_add_(gradient, torch.autograd.grad(loss, theta))
+        return value, gradient
+
+    def _shared(self, theta: Tensors, batch: Share, weight: float) -> tuple[float, Tensors]:
+        def of_shard(_: np.random.Generator, block: Block) -> Array:
+            value, gradient = self._summed(theta, block, weight)
+            return np.concatenate([[value], *(one.cpu().numpy().ravel() for one in gradient)])
+
+        total = batch.total(of_shard)
+        flat = torch.from_numpy(total[1:]).to(self.device)
+        ends = np.cumsum([parameter.numel() for parameter in theta]).tolist()
+        parts = zip([0, *ends], ends, theta, strict=False)
+        return float(total[0]), [flat[a:b].reshape(one.shape) for a, b, one in parts]
 
     def _sum(self, block: Block) -> torch.Tensor:
         rows = self.rows
