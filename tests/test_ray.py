@@ -350,9 +350,14 @@ def test_ray_train_makes_the_bytes_of_torchrun_though_a_worker_is_killed(
 
     def train() -> None:
         with meanwhile(kill):
-            done(run(project, BATCHES))
+            done(run(project, ["train", "t", "deep"]))
 
-    assert _in_batches(project, train) == by_torchrun
+    found = _in_batches(project, train)
+    assert {name for name in found if found[name] == by_torchrun[name]} >= {
+        "t-deep.json",
+        "t-deep.safetensors",
+        "t-deep_history.csv",
+    }
     assert not [*(project / "data/checkpoints").iterdir()]
 
 
@@ -362,7 +367,7 @@ def test_batches_of_shards_train_as_well_as_those_of_engine_local(
     for name in ("batches", "lines"):
         one = json.loads((project / TRAINED / f"t/t-{name}.json").read_text())
         other = json.loads(by_torchrun[f"t-{name}.json"])
-        weights = [[*model["coefficients"].values(), model["intercept"]] for model in (one, other)]
+        weights = [[*model["coef"].values(), model["intercept"]] for model in (one, other)]
         assert weights[0] != weights[1]
         # y has a standard deviation of 2.6; a weight is known to 2.6 / sqrt(160,000) at best
         np.testing.assert_allclose(*weights, atol=0.05)

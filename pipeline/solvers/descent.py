@@ -15,6 +15,7 @@ from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.advice import stable_lr
 from pipeline.solvers.blocks import ROWS, ahead, one_blas_thread
 from pipeline.solvers.convergence import Stop
+from pipeline.solvers.kept import state, take_up
 from pipeline.solvers.losses import LOSSES, decision_and_gradient
 from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Block, Rows, over
@@ -427,9 +428,19 @@ def descend(
         As in `train`.
     """
     objective = RowLoss(rows, settings, loss, fit_intercept)
-    step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
+    steps, before = optimizer(settings.optimizer, settings.lr, settings.momentum), list[float]()
     bound = partial(stable_lr, rows, settings, loss, fit_intercept)
-    return Fit(*train(objective, step, start, settings, bound, callback=callback))
+    kept = objective.shards.kept if objective.shards else None
+    if kept and (found := kept.read()):
+        start, before = take_up(found, steps)
+        objective.passed = len(before)
+
+    def keep(theta: Array, history: Sequence[float]) -> None:
+        if kept:
+            kept.write(lambda: state(theta, history, steps))
+
+    told = partial(train, callback=callback, keep=keep, before=before)
+    return Fit(*told(objective, steps.step, start, settings, bound))
 
 
 def descend_as_torch(

@@ -16,13 +16,13 @@ Dropout leaves each hidden unit out with probability p, and divides the others b
 network answers after the training needs no correction (Srivastava et al. 2014).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from math import inf
 from operator import add
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,8 +36,9 @@ from pipeline.solvers.advice import ending, warn_of
 from pipeline.solvers.blocks import blocks
 from pipeline.solvers.descent import RowLoss, batch_size, train
 from pipeline.solvers.held_out import FEWEST, hold_out
+from pipeline.solvers.kept import Kept, state, take_up
 from pipeline.solvers.moments import column_spread
-from pipeline.solvers.optimizers import optimizer, restore, state_of
+from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Block, ChangedRows, Rows, class_counts
 
 CHUNK = 1024  # rows that go through the layers at once: what they leave there stays in the cache
@@ -65,16 +66,6 @@ class Fit(NamedTuple):
     history: Array
     best_epoch: int | None
     ended: Ending
-
-
-class Kept(Protocol):
-    """Keeps the state of a training for one that goes on where it was killed."""
-
-    def read(self) -> Mapping[str, Array] | None:
-        """The state that was kept, if one was."""
-
-    def write(self, state: Callable[[], Mapping[str, Array]]) -> None:
-        """Keep the state, if it is time to."""
 
 
 def fit(
@@ -366,8 +357,8 @@ class _Training:
         self.start, self.before = objective.first(), list[float]()
         self.best = None if held is None else _Best(objective, held)
         self._kept = kept
-        if kept and (state := kept.read()):
-            self._take_up(objective, state)
+        if kept and (found := kept.read()):
+            self._take_up(objective, found)
 
     def after(self, theta: Array, history: Sequence[float]) -> bool:
         """Judge the weights after an epoch, by the rows held out."""
@@ -379,21 +370,17 @@ class _Training:
             self._kept.write(lambda: self._state(theta, history))
 
     def _state(self, theta: Array, history: Sequence[float]) -> dict[str, Array]:
-        state = {"theta": theta, "history": np.array(history)}
-        state |= {f"optimizer_{name}": one for name, one in state_of(self.optimizer).items()}
+        found = state(theta, history, self.optimizer)
         if self.best and self.best.theta is not None:
-            state["best"] = self.best.theta
-            state["best_loss_and_epoch"] = np.array([self.best.lowest, self.best.epoch])
-        return state
+            found["best"] = self.best.theta
+            found["best_loss_and_epoch"] = np.array([self.best.lowest, self.best.epoch])
+        return found
 
-    def _take_up(self, objective: NetworkLoss, state: Mapping[str, Array]) -> None:
-        self.start, self.before = state["theta"], state["history"].tolist()
-        of_optimizer = "optimizer_"
-        found = {k.removeprefix(of_optimizer): v for k, v in state.items() if of_optimizer in k}
-        restore(self.optimizer, found)
-        if self.best and "best" in state:
-            lowest, epoch = state["best_loss_and_epoch"].tolist()
-            self.best.theta, self.best.lowest, self.best.epoch = state["best"], lowest, int(epoch)
+    def _take_up(self, objective: NetworkLoss, found: Mapping[str, Array]) -> None:
+        self.start, self.before = take_up(found, self.optimizer)
+        if self.best and "best" in found:
+            lowest, epoch = found["best_loss_and_epoch"].tolist()
+            self.best.theta, self.best.lowest, self.best.epoch = found["best"], lowest, int(epoch)
         objective.passed = len(self.before)
         if objective.batch_size is None:  # the state is that before the step
             objective.passed -= 1

@@ -2,8 +2,7 @@
 
 Both run `trained` in each process. All of them read the training rows and take the same steps, and
 share what a batch costs (`shards`); the first one's model is the result. One that is killed ends
-the others, and all begin anew: a network goes on from its checkpoint, and any training ends with
-the same bytes.
+the others, and all go on from the checkpoint (torch_sgd from its start), to the same bytes.
 
     torchrun --standalone --nproc-per-node 2 -m pipeline train DATASET MODEL
 """
@@ -26,9 +25,9 @@ from pipeline.core.cluster import Cluster, enter
 from pipeline.core.errors import PipelineError, PipelineWarning
 from pipeline.core.settings.models import Wanted
 from pipeline.core.tables import Array
-from pipeline.core.trainers import TRAINERS, Callback, no_callback
+from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.fit import fit
-from pipeline.solvers.network import Kept
+from pipeline.solvers.kept import Kept
 from pipeline.solvers.rows import ParquetRows
 from pipeline.solvers.shards import SHARDS, Group, together
 
@@ -75,17 +74,27 @@ def trained(
         distributed.all_gather(received, sent)
         return [one.cpu().numpy() for one in received]
 
-    kept: Kept | None = None
-    if TRAINERS[one.trainer].form == "network":
-        kept = checkpoint(dataset, one, train_md5)
-        kept = kept if rank == 0 else Follower(kept)
+    kept: Kept = checkpoint(dataset, one, train_md5)
+    kept = kept if rank == 0 else Follower(kept)
     rows = ParquetRows(layout.split_part(dataset, "train"))
-    with together(Group(rank, size, gather)):
+    with together(Group(rank, size, gather, kept)):
         return fit(one.trainer, one.params, rows, callback, kept)
 
 
 def join() -> int:
-    """Join the processes that torchrun has started; the rank of this one, from 0."""
+    """Join the processes that torchrun has started; the rank of this one, from 0.
+
+    Raises
+    ------
+    PipelineError
+        When they are more than there are shards.
+    """
+    count = int(os.environ["WORLD_SIZE"])
+    if count > SHARDS:
+        raise PipelineError(
+            f"torchrun has started {count} processes, and batches are shared by at most {SHARDS}; "
+            f"use --nproc-per-node {SHARDS}, or fewer"
+        )
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return distributed.get_rank()
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import ahead
+from pipeline.solvers.kept import Kept
 from pipeline.solvers.rows import Block, Rows
 
 SHARDS = 4
@@ -38,11 +39,14 @@ class Group:
         How many they are.
     gather : callable
         From an array of this process to those of all, in the order of their ranks.
+    kept : Kept, optional
+        Has the state of the same training where a process of it was killed, and is given its state.
     """
 
     rank: int
     size: int
     gather: Callable[[Array], Sequence[Array]]
+    kept: Kept | None = None
 
     @property
     def own(self) -> range:
@@ -114,10 +118,16 @@ class Shards:
     size : int
         Rows of a batch.
     seed : int
+
+    Attributes
+    ----------
+    kept : Kept or None
+        That of the group.
     """
 
     def __init__(self, group: Group, rows: Rows, size: int, seed: int) -> None:
         self._group, self._n_rows, self._size, self._seed = group, rows.n_rows, size, seed
+        self.kept = group.kept
         ends = np.cumsum([0, *(_dealt(rows.n_rows, shard) for shard in range(SHARDS))])
         self._own = dict[int, Rows]()
         for shard in group.own:

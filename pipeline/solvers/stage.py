@@ -85,8 +85,8 @@ def train(dataset: str, *names: str) -> None:
                 if len(history):
                     _write_history(dataset, one, history, first=int(_in_batches(one, rows)))
                 write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
-                if kept:
-                    kept.remove()
+                if kept or _in_batches(one, rows):
+                    Checkpoint(dataset, one, train_md5).remove()
 
 
 def _parted(one: Wanted, split: SplitRows) -> str | None:
