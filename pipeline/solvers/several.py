@@ -150,7 +150,9 @@ def by_ray(cluster: Cluster, dataset: str, one: Wanted, train_md5: str) -> tuple
 
     gpu = one.params.get("device") == "cuda"
     count = int(ray.cluster_resources().get("GPU" if gpu else "CPU", 1))
-    storage = (layout.checkpoint(dataset, one.name, "").parent / f".ray-{os.getpid()}").absolute()
+    # what Ray Train writes of a run, which all nodes have to see; a killed stage has left it
+    storage = layout.checkpoint("", "", "").parent.absolute() / f".ray-{dataset}-{one.name}"
+    rmtree(storage, ignore_errors=True)
     trainer = TorchTrainer(
         _train,
         train_loop_config={"folder": os.fspath(Path.cwd()), "of": (dataset, one, train_md5)},
