@@ -4,9 +4,12 @@ Prints its address; takes lines `add` and `kill` (of the node added last), and a
 number of nodes; ends with its input.
 """
 
+import atexit
 import os
+import shutil
 import signal
 import sys
+import tempfile
 
 os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
@@ -17,7 +20,14 @@ from pipeline.core.preload import die_with_parent
 
 def main() -> None:
     die_with_parent()
-    node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 150 * 2**20}
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a short path, for sockets
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    node = {
+        "temp_dir": folder,
+        "num_cpus": 1,
+        "include_dashboard": False,
+        "object_store_memory": 150 * 2**20,
+    }
     cluster = Cluster(initialize_head=True, head_node_args=node)
     print(cluster.address, flush=True)
     nodes = []
