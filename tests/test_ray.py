@@ -185,9 +185,7 @@ def nodes() -> Iterator[Nodes]:
         patch.setenv("RAY_AUTH_TOKEN", token)
         found = Nodes()
         yield found
-        assert found.process.stdin
-        found.process.stdin.close()
-        found.process.wait(60)
+        found.process.communicate(timeout=60)
         for one in having("RAY_AUTH_TOKEN", token):  # of nodes that were killed
             with suppress(psutil.Error):
                 one.kill() if one.pid != os.getpid() else None
