@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -14,7 +14,7 @@ from pipeline.core import layout
 from pipeline.core.dialect import Dialect, Table
 from pipeline.core.errors import PipelineError, listed
 from pipeline.core.scikit_learn import of_line, unknown
-from pipeline.core.settings.block import Name, Settings, fault, faults
+from pipeline.core.settings.block import Name, Settings, fault, faults, unfit
 from pipeline.core.settings.dataset import Dataset
 from pipeline.core.settings.descent import Descent, params_of
 from pipeline.core.settings.evaluate import CrossValidation, Intervals
@@ -28,9 +28,19 @@ from pipeline.core.trainers import OF_TASK, TRAINERS, Value, measures
 NAMES_TAKEN = ("textbook", "champion", "verdict", "summary", "report")
 # Names of a model that mean something else beside a dataset's models.
 TAKEN = {"champion", "reference", "baseline"} | TRAINERS.keys() - ASKED_FOR
+ADDRESS = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}")
 # A number with an exponent and more digits than DVC is sure to keep.
 LONG = re.compile(r"(?<![\w.+-])[-+]?\d[\d.]{9,}[eE][-+]?\d+(?![\w.])")
 Form = TypeVar("Form", bound=Settings)
+
+
+def _host_and_port(value: object) -> object:
+    if isinstance(value, str) and (not value or ADDRESS.fullmatch(value)):
+        return value
+    raise unfit('HOST:PORT, or "" for Ray on this machine alone', value)
+
+
+RayAddress = Annotated[str, BeforeValidator(_host_and_port)]
 
 
 class VerdictRule(Settings):
@@ -48,6 +58,8 @@ class ReportSettings(Settings):
 class Params(Descent):
     """All of params.yaml."""
 
+    engine: Literal["local", "ray"]
+    ray_address: RayAddress
     network: Network
     packages: list[Package]
     cross_validation: CrossValidation

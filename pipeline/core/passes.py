@@ -1,7 +1,8 @@
 """Passes over a table: a part at a time, several at once, with the same bytes for any number.
 
 A part is a row group, a block of rows, whatever `work` takes; what it gives depends on the part
-alone, so that it may run on any thread, and results come in the parts' order.
+alone, so that it may run on any thread, or on another machine (`engine: ray`), and results come in
+the parts' order.
 """
 
 import os
@@ -9,7 +10,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from pipeline.core.cluster import Cluster
 
 
 def _cpus() -> int:
@@ -24,6 +30,42 @@ BAR = 3.0  # seconds that a pass takes before its bar is shown
 Part = TypeVar("Part")
 T = TypeVar("T")
 
+_cluster: ContextVar["Cluster | None"] = ContextVar("cluster", default=None)
+
+
+@contextmanager
+def engine(name: Literal["local", "ray"], address: str) -> Iterator[None]:
+    """Say who does the passes over files in this block: threads of this process, or Ray's workers.
+
+    Parameters
+    ----------
+    name : str
+        params.yaml: engine.
+    address : str
+        params.yaml: ray_address.
+
+    Raises
+    ------
+    PipelineError
+        When Ray is not installed, or none answers at the address.
+    """
+    if name == "local":
+        yield
+        return
+    from pipeline.core.cluster import Cluster  # what few runs need
+
+    with Cluster(address) as cluster:
+        before = _cluster.set(cluster)
+        try:
+            yield
+        finally:
+            _cluster.reset(before)
+
+
+def cluster() -> "Cluster | None":
+    """Who does the passes over files, if this process does not."""
+    return _cluster.get()
+
 
 def _memory_is_limited() -> bool:
     """Whether a thread that finds no room may end the process, without a word of Python's."""
@@ -35,7 +77,11 @@ def _memory_is_limited() -> bool:
 
 
 def map_ordered(
-    work: Callable[[Part], T], parts: Sequence[Part], workers: int | None = None
+    work: Callable[[Part], T],
+    parts: Sequence[Part],
+    workers: int | None = None,
+    *,
+    files: bool = False,
 ) -> Iterator[T]:
     """Apply `work` to every part, several at a time, and give the results in the parts' order.
 
@@ -50,7 +96,13 @@ def map_ordered(
     workers : int, optional
         WORKERS unless given: one for each CPU that this process may use, at most 4. None beside
         this one where memory is limited (`ulimit -v`).
+    files : bool, optional
+        Whether `work` finds the rows in files, so that it can be sent elsewhere: with `engine: ray`
+        two such parts or more go to its workers. Rows in memory stay here.
     """
+    if files and len(parts) > 1 and (elsewhere := cluster()):
+        yield from elsewhere.map(work, parts)
+        return
     workers = min(workers or WORKERS, len(parts))
     if workers < 2 or _memory_is_limited():
         yield from map(work, parts)

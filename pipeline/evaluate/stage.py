@@ -27,6 +27,7 @@ from pipeline.core.columns import Raw, read_raw
 from pipeline.core.errors import PipelineWarning, naming
 from pipeline.core.files import atomic_write, md5, write_json
 from pipeline.core.params import Params, load_params
+from pipeline.core.passes import engine
 from pipeline.core.tables import Array, as_arrays, read_table, row_groups
 from pipeline.core.text import csv_writer, escape_formula
 from pipeline.core.trainers import TRAINERS, measures
@@ -54,17 +55,18 @@ def evaluate(dataset: str) -> None:
     params = load_params()
     remove_strangers(params)
     _, ends = row_groups(layout.split_part(dataset, "test"))
-    if test_rows_alone(params, dataset, ends[-1] if ends else 0):
-        many = _read_many(params, dataset)
-        with naming(dataset):
-            evaluated, data = judge_by_test_rows(many)
-        features, models, histories = many.table.features, many.models, many.histories
-    else:
-        given = _read(params, dataset)
-        with naming(dataset):
-            evaluated = judge_all(given)
-        features, models, histories = [*given.rows.features], given.models, given.histories
-        data = plots(given, evaluated)
+    with engine(params.engine, params.ray_address):
+        if test_rows_alone(params, dataset, ends[-1] if ends else 0):
+            many = _read_many(params, dataset)
+            with naming(dataset):
+                evaluated, data = judge_by_test_rows(many)
+            features, models, histories = many.table.features, many.models, many.histories
+        else:
+            given = _read(params, dataset)
+            with naming(dataset):
+                evaluated = judge_all(given)
+            features, models, histories = [*given.rows.features], given.models, given.histories
+            data = plots(given, evaluated)
     told = {*of_trainings(dataset, models, histories)}  # by train
     for text in (text for text in evaluated.warnings if text not in told):
         warnings.warn(text, PipelineWarning, stacklevel=2)

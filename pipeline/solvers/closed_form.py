@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pipeline.core.errors import SHOWN, PipelineWarning
-from pipeline.core.passes import map_ordered
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import one_blas_thread
 from pipeline.solvers.descent import Fit
@@ -171,7 +170,7 @@ def _triangle(rows: Rows, pooled: Moments, scale: Array) -> Array:
     def of_block(part: slice) -> Array:
         return _r(_centred(rows, part, pooled, np.float64)[0] / by)
 
-    parts = map_ordered(of_block, rows.parts())
+    parts = over(rows, of_block, "orthogonal factor")
     return reduce(lambda a, b: _r(np.vstack([a, b])), parts, np.zeros((len(by), len(by))))
 
 

@@ -1,7 +1,7 @@
 """Descent on a loss over rows: epochs, batches and an early stop."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial, reduce
+from functools import cached_property, partial, reduce
 from math import inf, isfinite
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -9,18 +9,20 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.core.errors import Diverged
-from pipeline.core.passes import WORKERS, map_ordered
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, no_callback
 from pipeline.solvers.advice import stable_lr
 from pipeline.solvers.blocks import ROWS, ahead, one_blas_thread
 from pipeline.solvers.convergence import Stop
+from pipeline.solvers.kept import state, take_up
 from pipeline.solvers.losses import LOSSES, decision_and_gradient
 from pipeline.solvers.optimizers import optimizer
-from pipeline.solvers.rows import Block, Rows
+from pipeline.solvers.rows import Block, Rows, over
+from pipeline.solvers.shards import Shards, Share, group
 
 Theta = TypeVar("Theta")
+Batch = Block | Share
 Step = Callable[[Theta, Theta], Theta]  # weights and gradient to the next weights
 
 
@@ -69,26 +71,43 @@ class Objective(Generic[Theta]):
     ----------
     batch_size : int or None
         Rows a step; None where a step takes all of them, and no epoch is asked for.
+    passed : int
+        Epochs begun.
     """
 
     batch_size: int | None = None
+    passed = 0
 
     def __init__(self, rows: Rows, settings: Descent) -> None:
         self.rows, self.decay = rows, settings.weight_decay
         self.batch_size = batch_size(rows, settings)
         self.generator = np.random.default_rng(settings.seed)
         self.raw = bool(rows.mean.any() or (rows.scale != 1).any())
+        self._seed = settings.seed
 
-    def batches(self) -> Iterator[tuple[Block, float]]:
+    @cached_property
+    def shards(self) -> Shards | None:
+        """The rows of this process, where several train in batches together."""
+        together, size = group(), self.batch_size
+        return Shards(together, self.rows, size, self._seed) if together and size else None
+
+    def batches(self) -> Iterator[tuple[Batch, float]]:
         """The batches of one epoch, each with its share of the rows."""
+        if self.shards:
+            return self.shards.batches(self.passed)
         return batches(self.rows, self.batch_size or self.rows.n_rows, self.generator)
 
     def value_and_gradient(self, theta: Theta, batch: Any) -> tuple[float, Theta]:
         """The loss of a batch, None for all rows, and its gradient."""
         raise NotImplementedError
 
+    def begin_epoch(self) -> None:
+        """Count it, before anything is drawn for it."""
+        self.passed += 1
+
     def epoch(self, theta: Theta, step: Step[Theta]) -> Epoch[Theta]:
         """Step along the gradient of each batch in turn."""
+        self.begin_epoch()
         values, shares = list[float](), list[float]()
         for batch, share in self.batches():
             value, gradient = self.value_and_gradient(theta, batch)
@@ -120,12 +139,12 @@ class RowLoss(Objective[Array]):
 
     def __init__(self, rows: Rows, settings: Descent, loss: str, fit_intercept: bool) -> None:
         super().__init__(rows, settings)
-        self.loss, self._workers = LOSSES[loss], WORKERS
+        self.loss, self._any_order = LOSSES[loss], True
         self._by = np.append(rows.scale, 1.0)
-        free = np.append(np.ones(rows.n_features), float(fit_intercept))
-        self._factor = cache(lambda n_rows: free / (self._weight(n_rows) * self._by))
+        self._free = np.append(np.ones(rows.n_features), float(fit_intercept))
+        self._factors = dict[int, Array]()
 
-    def value_and_gradient(self, theta: Array, batch: Block | None) -> tuple[float, Array]:
+    def value_and_gradient(self, theta: Array, batch: Batch | None) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
         u, n_rows = self._unscaled(theta), self.rows.n_rows if batch is None else len(batch)
 
@@ -133,9 +152,20 @@ class RowLoss(Objective[Array]):
             z, gradient = self._sums(u, block)
             return float(self._losses(z, block.y, block.weights).sum()), gradient
 
-        if batch is None:
-            each = self.rows.parts()
-            parts = map_ordered(lambda part: of(self.rows.read(part)), each, self._workers)
+        def of_part(part: slice) -> tuple[float, Array]:
+            return of(self.rows.read(part))
+
+        def of_shard(generator: np.random.Generator, block: Block) -> Array:
+            self.generator = generator  # of what is drawn for each row
+            value, gradient = of(block)
+            return np.append(value, gradient)
+
+        if isinstance(batch, Share):
+            total = batch.total(of_shard)
+            value, gradient = float(total[0]), total[1:].reshape(theta.shape)
+        elif batch is None:
+            rows = self.rows
+            parts = over(rows, of_part) if self._any_order else map(of_part, rows.parts())
             value, gradient = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), parts)
         else:
             value, gradient = of(batch)
@@ -148,8 +178,11 @@ class RowLoss(Objective[Array]):
         The losses are taken afterwards, for many batches at once: with batches of a few rows that
         halves the time of a step.
         """
+        if self.shards:
+            return super().epoch(theta, step)
+        self.begin_epoch()
         values, shares, met = list[float](), list[float](), list[Met]()
-        for batch, share in self.batches():
+        for batch, share in batches(self.rows, self.batch_size or self.rows.n_rows, self.generator):
             u = self._unscaled(theta)
             z, gradient = self._sums(u, batch)
             met.append((z, batch, self._penalty(theta)))
@@ -184,6 +217,11 @@ class RowLoss(Objective[Array]):
     def _weight(self, n_rows: int) -> float:
         total = self.rows.total_weight
         return total if n_rows == self.rows.n_rows else total * n_rows / self.rows.n_rows
+
+    def _factor(self, n_rows: int) -> Array:
+        if (found := self._factors.get(n_rows)) is None:
+            found = self._factors[n_rows] = self._free / (self._weight(n_rows) * self._by)
+        return found
 
     def _penalty(self, theta: Array) -> float:
         if not self.decay:
@@ -351,7 +389,7 @@ def train(
 
 
 # The weights; the loss of an epoch; that of its first batch, before any step; and its last batch.
-Pass = tuple[Theta, float, float, Block | None]
+Pass = tuple[Theta, float, float, Batch | None]
 
 
 def _on_all_rows(
@@ -392,9 +430,19 @@ def descend(
         As in `train`.
     """
     objective = RowLoss(rows, settings, loss, fit_intercept)
-    step = optimizer(settings.optimizer, settings.lr, settings.momentum).step
+    steps, before = optimizer(settings.optimizer, settings.lr, settings.momentum), list[float]()
     bound = partial(stable_lr, rows, settings, loss, fit_intercept)
-    return Fit(*train(objective, step, start, settings, bound, callback=callback))
+    kept = objective.shards.kept if objective.shards else None
+    if kept and (found := kept.read()):
+        start, before = take_up(found, steps)
+        objective.passed = len(before)
+
+    def keep(theta: Array, history: Sequence[float]) -> None:
+        if kept:
+            kept.write(lambda: state(theta, history, steps))
+
+    told = partial(train, callback=callback, keep=keep, before=before)
+    return Fit(*told(objective, steps.step, start, settings, bound))
 
 
 def descend_as_torch(

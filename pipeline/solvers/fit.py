@@ -14,9 +14,9 @@ from pipeline.core.trainers import TRAINERS, Callback, Ending, Value, logged, no
 from pipeline.solvers import network
 from pipeline.solvers.advice import advise, ending, stable_lr, trouble, warn_of
 from pipeline.solvers.descent import batch_size
+from pipeline.solvers.kept import Kept
 from pipeline.solvers.manual_gd import fit_moments, quadratic_serves
 from pipeline.solvers.moments import moments
-from pipeline.solvers.network import Kept
 from pipeline.solvers.rows import Rows, balanced_rows, logged_rows
 
 Facts = Mapping[str, float | None]

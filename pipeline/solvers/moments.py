@@ -116,7 +116,7 @@ def moments_of_folds(rows: Rows, fold: NDArray[np.intp], count: int) -> list[Mom
     def add(a: list[Moments], b: list[Moments]) -> list[Moments]:
         return [one + other for one, other in zip(a, b, strict=True)]
 
-    pooled = reduce(add, map_ordered(of_part, rows.parts()))
+    pooled = reduce(add, over(rows, of_part, "moments of folds"))
     for one in pooled:
         _refuse_overflow(one)
     return pooled

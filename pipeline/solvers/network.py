@@ -16,13 +16,13 @@ Dropout leaves each hidden unit out with probability p, and divides the others b
 network answers after the training needs no correction (Srivastava et al. 2014).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from math import inf
 from operator import add
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,10 +34,11 @@ from pipeline.core.tables import Array
 from pipeline.core.trainers import Callback, Ending, no_callback
 from pipeline.solvers.advice import ending, warn_of
 from pipeline.solvers.blocks import blocks
-from pipeline.solvers.descent import Epoch, RowLoss, Step, batch_size, train
+from pipeline.solvers.descent import RowLoss, batch_size, train
 from pipeline.solvers.held_out import FEWEST, hold_out
+from pipeline.solvers.kept import Kept, state, take_up
 from pipeline.solvers.moments import column_spread
-from pipeline.solvers.optimizers import optimizer, restore, state_of
+from pipeline.solvers.optimizers import optimizer
 from pipeline.solvers.rows import Block, ChangedRows, Rows, class_counts
 
 CHUNK = 1024  # rows that go through the layers at once: what they leave there stays in the cache
@@ -68,16 +69,6 @@ class Fit(NamedTuple):
     best_epoch: int | None
     ended: Ending
     on_gpu: bool
-
-
-class Kept(Protocol):
-    """Keeps the state of a training for one that goes on where it was killed."""
-
-    def read(self) -> Mapping[str, Array] | None:
-        """The state that was kept, if one was."""
-
-    def write(self, state: Callable[[], Mapping[str, Array]]) -> None:
-        """Keep the state, if it is time to."""
 
 
 def fit(
@@ -216,8 +207,6 @@ class NetworkLoss(RowLoss):
 
     Attributes
     ----------
-    passed : int
-        Epochs begun.
     on_gpu : bool
         Whether a GPU takes the gradients.
     """
@@ -226,10 +215,9 @@ class NetworkLoss(RowLoss):
 
     def __init__(self, rows: Rows, settings: NetworkDescent, loss: str, outputs: int) -> None:
         super().__init__(rows, settings, loss, fit_intercept=True)
-        self.settings, self.outputs, self.passed = settings, outputs, 0
+        self.settings, self.outputs = settings, outputs
         self.shapes = [*pairwise([rows.n_features, *settings.hidden, outputs])]
-        if settings.dropout:
-            self._workers = 1  # draws have an order
+        self._any_order = not settings.dropout  # draws have an order
         self._decays = np.zeros(sum((inputs + 1) * units for inputs, units in self.shapes))
         for weights, _ in self._parts(self._decays):
             weights += self.decay
@@ -256,13 +244,8 @@ class NetworkLoss(RowLoss):
     def value_and_gradient(self, theta: Array, batch: Any) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
         if batch is None:
-            self._begin_epoch()
+            self.begin_epoch()
         return super().value_and_gradient(theta, batch)
-
-    def epoch(self, theta: Array, step: Step[Array]) -> Epoch[Array]:
-        """Step along the gradient of each batch in turn."""
-        self._begin_epoch()
-        return super().epoch(theta, step)
 
     def mean_loss(self, theta: Array, block: Block) -> float:
         """The mean loss of rows, without penalty and dropout."""
@@ -273,8 +256,9 @@ class NetworkLoss(RowLoss):
             total += float(self._losses(self._flat(z), one.y, one.weights).sum())
         return total / (len(block) if block.weights is None else float(block.weights.sum()))
 
-    def _begin_epoch(self) -> None:
-        self.passed += 1
+    def begin_epoch(self) -> None:
+        """Begin its draws anew."""
+        super().begin_epoch()
         self.generator = np.random.default_rng([self.settings.seed, self.passed])
 
     def _parts(self, theta: Array) -> Iterator[tuple[Array, Array]]:
@@ -397,8 +381,8 @@ class _Training:
         self.start, self.before = objective.first(), list[float]()
         self.best = None if held is None else _Best(objective, held)
         self._kept = kept
-        if kept and (state := kept.read()):
-            self._take_up(objective, state)
+        if kept and (found := kept.read()):
+            self._take_up(objective, found)
 
     def after(self, theta: Array, history: Sequence[float]) -> bool:
         """Judge the weights after an epoch, by the rows held out."""
@@ -410,21 +394,17 @@ class _Training:
             self._kept.write(lambda: self._state(theta, history))
 
     def _state(self, theta: Array, history: Sequence[float]) -> dict[str, Array]:
-        state = {"theta": theta, "history": np.array(history)}
-        state |= {f"optimizer_{name}": one for name, one in state_of(self.optimizer).items()}
+        found = state(theta, history, self.optimizer)
         if self.best and self.best.theta is not None:
-            state["best"] = self.best.theta
-            state["best_loss_and_epoch"] = np.array([self.best.lowest, self.best.epoch])
-        return state
+            found["best"] = self.best.theta
+            found["best_loss_and_epoch"] = np.array([self.best.lowest, self.best.epoch])
+        return found
 
-    def _take_up(self, objective: NetworkLoss, state: Mapping[str, Array]) -> None:
-        self.start, self.before = state["theta"], state["history"].tolist()
-        of_optimizer = "optimizer_"
-        found = {k.removeprefix(of_optimizer): v for k, v in state.items() if of_optimizer in k}
-        restore(self.optimizer, found)
-        if self.best and "best" in state:
-            lowest, epoch = state["best_loss_and_epoch"].tolist()
-            self.best.theta, self.best.lowest, self.best.epoch = state["best"], lowest, int(epoch)
+    def _take_up(self, objective: NetworkLoss, found: Mapping[str, Array]) -> None:
+        self.start, self.before = take_up(found, self.optimizer)
+        if self.best and "best" in found:
+            lowest, epoch = found["best_loss_and_epoch"].tolist()
+            self.best.theta, self.best.lowest, self.best.epoch = found["best"], lowest, int(epoch)
         objective.passed = len(self.before)
         if objective.batch_size is None:  # the state is that before the step
             objective.passed -= 1

@@ -17,6 +17,7 @@ from pipeline.core.preprocessing import standardized
 from pipeline.core.tables import Array
 from pipeline.solvers.blocks import blocks
 from pipeline.solvers.rows import Rows
+from pipeline.solvers.shards import group
 
 TOLERANCE = 1e-9  # of the largest weight, after full batches
 AT_ONCE = 2**20  # rows of a full batch whose losses are in memory
@@ -78,8 +79,8 @@ class Held:
 
 
 def fits(rows: Rows, device: torch.device) -> bool:
-    """Whether the rows may stay on the device."""
-    if device.type != "cuda":
+    """Whether the rows may stay on the device; not where each process has some of a batch's."""
+    if device.type != "cuda" or group():
         return False
     free, _ = torch.cuda.mem_get_info(device)
     return 8 * rows.n_rows * (rows.n_features + 2) <= SHARE * free

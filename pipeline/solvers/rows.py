@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.checked_inputs import State, refuse_changed, state
 from pipeline.core.passes import counted_rows, map_ordered
 from pipeline.core.preprocessing import log_target, standardized, thinned
 from pipeline.core.tables import Array, as_arrays, read_group, row_groups
@@ -58,12 +59,15 @@ class ArrayRows:
     ----------
     features : None
         They have no names.
+    files : bool
+        False: no other process can read them.
     n_rows, n_features : int
     total_weight : float
         Sum of the rows' weights.
     """
 
     features: Sequence[str] | None = None
+    files = False
 
     def __init__(
         self,
@@ -134,8 +138,9 @@ class ArrayRows:
 class ParquetRows:
     """The rows of one part of a split: standardized features, the target last.
 
-    Its first row groups stay in memory, as many as KEPT takes; of a larger file the others are read
-    each time that a solver comes to them.
+    The row groups that are read first stay in memory, as many as KEPT takes; of a larger file the
+    others are read each time that a solver comes to them. A file that changes meanwhile is refused.
+    Another process that is sent these rows reads the file itself, and keeps what it has read.
 
     Parameters
     ----------
@@ -148,6 +153,8 @@ class ParquetRows:
     ----------
     features : list of str
         The names of the columns before the target.
+    files : bool
+        True: others can read them.
     n_rows, n_features : int
     total_weight : float
         The number of rows: each weighs 1.
@@ -155,10 +162,14 @@ class ParquetRows:
         0 and 1, since `split` has standardized the features.
     """
 
+    files = True
+
     def __init__(self, path: Path, kept: NDArray[np.bool_] | None = None) -> None:
+        self._path, self._mask, self._state = path, kept, state(path)
         names, ends = row_groups(path)
         begins = [0, *ends][:-1]
-        self._path, self._ends = path, ends
+        self._rows = [slice(*one) for one in zip(begins, ends, strict=True)]  # of the file
+        self._ends = ends
         if kept is not None:
             self._ends = np.cumsum(np.add.reduceat(kept, begins, dtype=np.intp)).tolist()
         self.features = names[:-1]
@@ -166,21 +177,17 @@ class ParquetRows:
         self.total_weight = float(self.n_rows)
         self.mean, self.scale = np.zeros(self.n_features), np.ones(self.n_features)
 
-        rows = max((end - begin for begin, end in zip(begins, ends, strict=True)), default=1)
-        self._stay = max(WINDOW, KEPT // (8 * rows * len(names)))
+        most = max((end - begin for begin, end in zip(begins, ends, strict=True)), default=1)
+        stay = min(max(WINDOW, KEPT // (8 * most * len(names))), len(ends))
         # one array: many that come and go would leave holes between them
-        room = np.empty((ends[min(self._stay, len(ends)) - 1], self.n_features))
+        room = np.empty((stay * most, self.n_features))
+        self._room, self._free = room, iter(range(0, stay * most, most))
+        self._kept = dict[int, Block]()
+        self._passing = lru_cache(WINDOW)(partial(_block, path, self._state, self._rows, kept))
 
-        def group(k: int) -> Block:
-            table = read_group(path, k)
-            if kept is None:
-                place = room[begins[k] : ends[k]] if k < self._stay else None
-                return Block(*as_arrays(table, place))
-            X, y = as_arrays(table)
-            of_group = kept[begins[k] : ends[k]]
-            return Block(X[of_group], y[of_group])
-
-        self._kept, self._passing = lru_cache(self._stay)(group), lru_cache(WINDOW)(group)
+    def __reduce__(self) -> tuple[Callable[..., "ParquetRows"], tuple[object, ...]]:
+        mask = None if self._mask is None else (len(self._mask), np.packbits(self._mask).tobytes())
+        return _sent, (self._path, self._state, mask)
 
     def parts(self) -> list[slice]:
         """The row groups that have rows, as slices of the rows."""
@@ -191,10 +198,19 @@ class ParquetRows:
         return self._group(self._ends.index(part.stop))
 
     def _group(self, k: int) -> Block:
-        return self._kept(k) if k < self._stay else self._passing(k)
+        if (found := self._kept.get(k)) is not None:
+            return found
+        if (place := next(self._free, None)) is None:
+            return self._passing(k)
+        room = self._room[place:]
+        self._kept[k] = found = _block(self._path, self._state, self._rows, self._mask, k, room)
+        return found
 
     def part(self, kept: NDArray[np.bool_]) -> "ParquetRows":
-        """The rows that a mask of all names."""
+        """The rows that a mask of these names."""
+        if self._mask is not None:
+            of_these, kept = kept, self._mask.copy()
+            kept[self._mask] = of_these
         return ParquetRows(self._path, kept)
 
     def shuffled(self, generator: np.random.Generator, size: int) -> Iterator[Callable[[], Block]]:
@@ -203,7 +219,7 @@ class ParquetRows:
         A permutation of all rows would need them in memory. Each pair of row groups gets a
         generator of its own, so that it may be read on another thread.
         """
-        groups = generator.permutation(len(self._ends))
+        groups = generator.permutation(np.flatnonzero(np.diff(self._ends, prepend=0)))
         for window in blocks(len(groups), WINDOW):
             yield partial(self._mixed, groups[window].tolist(), generator.spawn(1)[0])
 
@@ -217,6 +233,35 @@ class ParquetRows:
         return Block(X, y)
 
 
+def _block(
+    path: Path,
+    before: State,
+    groups: Sequence[slice],
+    mask: NDArray[np.bool_] | None,
+    k: int,
+    room: Array | None = None,
+) -> Block:
+    """Read a row group of a file that is as it was before, into some room if that is given."""
+    rows = groups[k]
+    table = read_group(path, k)
+    refuse_changed(path, before)
+    if mask is None:
+        return Block(*as_arrays(table, None if room is None else room[: rows.stop - rows.start]))
+    X, y = as_arrays(table)
+    return Block(X[mask[rows]], y[mask[rows]])
+
+
+@lru_cache(2)  # the rows that train, and those that a solver has parted from them
+def _sent(path: Path, before: State, mask: tuple[int, bytes] | None) -> ParquetRows:
+    """The rows that another process has sent: once for all passes."""
+    refuse_changed(path, before)
+    if mask is None:
+        return ParquetRows(path)
+    count, packed = mask
+    kept = np.unpackbits(np.frombuffer(packed, np.uint8), count=count).astype(bool)
+    return ParquetRows(path, kept)
+
+
 class ChangedRows:
     """Rows that are changed as they are read, block by block.
 
@@ -228,13 +273,14 @@ class ChangedRows:
 
     Attributes
     ----------
-    features, n_rows, n_features, total_weight, mean, scale
+    features, files, n_rows, n_features, total_weight, mean, scale
         Those of the rows.
     """
 
     def __init__(self, rows: "Rows", change: Callable[[Block], Block]) -> None:
         self._rows, self._change = rows, change
         self.features: Sequence[str] | None = rows.features
+        self.files: bool = rows.files
         self.n_rows: int = rows.n_rows
         self.n_features: int = rows.n_features
         self.total_weight: float = rows.total_weight
@@ -288,10 +334,14 @@ def logged_rows(rows: Rows) -> ChangedRows:
     return ChangedRows(rows, lambda one: Block(one.X, log_target(one.y), one.weights))
 
 
-def over(rows: Rows, work: Callable[[slice], T], what: str) -> Iterator[T]:
-    """Apply `work` to every part of the rows, as `map_ordered` does; a terminal shows the pass."""
+def over(rows: Rows, work: Callable[[slice], T], what: str = "") -> Iterator[T]:
+    """Apply `work` to every part of the rows, as `map_ordered` does.
+
+    A terminal shows the pass where it is told `what` is done.
+    """
     parts = rows.parts()
-    return counted_rows(map_ordered(work, parts), [one.stop - one.start for one in parts], what)
+    found = map_ordered(work, parts, files=rows.files)
+    return counted_rows(found, [one.stop - one.start for one in parts], what) if what else found
 
 
 def in_memory(rows: Rows, most: int | None = None) -> tuple[Array, Array]:

@@ -7,21 +7,23 @@ more than a few seconds has a progress bar, and a run in MLflow that grows. A ne
 was killed goes on where it was.
 
 Reads data/3_split/DATASET/train.parquet; params lr, epochs, batch_size, optimizer, momentum,
-weight_decay, loss, init, loss_threshold, tolerance, seed, device, class_weight, network, and
-datasets.DATASET.split, which says whether the target is logged.
+weight_decay, loss, init, loss_threshold, tolerance, seed, device, class_weight, network, engine,
+ray_address, and datasets.DATASET.split, which says whether the target is logged.
 Writes data/4_models/DATASET/DATASET-MODEL.json and, of one that descends,
 DATASET-MODEL_history.csv; of a network also DATASET-MODEL.safetensors and, while it trains,
 data/checkpoints.
 """
 
+import os
 from contextlib import nullcontext
 
 from pipeline.core import layout
 from pipeline.core.artifacts.checkpoints import Checkpoint
 from pipeline.core.artifacts.models import write_model
-from pipeline.core.errors import naming
+from pipeline.core.errors import PipelineError, naming
 from pipeline.core.files import md5, write_text
 from pipeline.core.params import load_params
+from pipeline.core.passes import cluster, engine
 from pipeline.core.settings.models import Wanted
 from pipeline.core.settings.split import SplitRows
 from pipeline.core.store.live import shown
@@ -30,6 +32,8 @@ from pipeline.core.trainers import TRAINERS
 from pipeline.solvers.advice import warn_of
 from pipeline.solvers.fit import fit
 from pipeline.solvers.rows import ParquetRows
+
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # which torchrun sets for the processes that it starts
 
 
 def train(dataset: str, *names: str) -> None:
@@ -48,21 +52,41 @@ def train(dataset: str, *names: str) -> None:
     wanted = [params.model_of(dataset, name) for name in names]
     path = layout.split_part(dataset, "train")
     rows, train_md5 = ParquetRows(path), md5(path)
-    for one in wanted:
-        about = naming(one.name) if len(wanted) > 1 else nullcontext()
-        with about, shown(dataset, one) as callback:
-            warn_of(_parted(one, params.dataset(dataset).split))
-            kept = (
-                Checkpoint(dataset, one, train_md5)
-                if TRAINERS[one.trainer].form == "network"
-                else None
+    torchrun = TORCHRUN in os.environ
+    if torchrun:
+        from pipeline.solvers import several  # torch, which few models need
+
+        if params.engine == "local":
+            raise PipelineError(
+                f"{layout.PARAMS}: engine: local: under torchrun batches have the rows that "
+                "engine: ray gives them; set engine: ray (no Ray is started)"
             )
-            model, history = fit(one.trainer, one.params, rows, callback, kept)
-            if len(history):
-                _write_history(dataset, one, history, rows.n_rows)
-            write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
-            if kept:
-                kept.remove()
+        if several.join():
+            several.follow(dataset, [one for one in wanted if _in_batches(one, rows)], train_md5)
+            return
+    with nullcontext() if torchrun else engine(params.engine, params.ray_address):
+        for one in wanted:
+            about = naming(one.name) if len(wanted) > 1 else nullcontext()
+            with about, shown(dataset, one) as callback:
+                warn_of(_parted(one, params.dataset(dataset).split))
+                kept = (
+                    Checkpoint(dataset, one, train_md5)
+                    if TRAINERS[one.trainer].form == "network"
+                    else None
+                )
+                if _in_batches(one, rows) and torchrun:
+                    model, history = several.trained(dataset, one, train_md5, callback)
+                elif _in_batches(one, rows) and (ray := cluster()):
+                    from pipeline.solvers import several
+
+                    model, history = several.by_ray(ray, dataset, one, train_md5)
+                else:
+                    model, history = fit(one.trainer, one.params, rows, callback, kept)
+                if len(history):
+                    _write_history(dataset, one, history, first=int(_in_batches(one, rows)))
+                write_model(layout.model(dataset, one.name), rows.features, model, train_md5)
+                if kept or _in_batches(one, rows):
+                    Checkpoint(dataset, one, train_md5).remove()
 
 
 def _parted(one: Wanted, split: SplitRows) -> str | None:
@@ -82,9 +106,12 @@ def _parted(one: Wanted, split: SplitRows) -> str | None:
     )
 
 
-def _write_history(dataset: str, one: Wanted, history: Array, n_rows: int) -> None:
+def _in_batches(one: Wanted, rows: ParquetRows) -> bool:
+    size = one.params.get("batch_size")
+    return isinstance(size, int) and size < rows.n_rows
+
+
+def _write_history(dataset: str, one: Wanted, history: Array, first: int) -> None:
     """The loss before a step, from epoch 0, or in batches after an epoch, from epoch 1."""
-    size = one.params["batch_size"]
-    first = 0 if not isinstance(size, int) or size >= n_rows else 1
     lines = [f"{epoch},{loss!r}" for epoch, loss in enumerate(history.tolist(), first)]
     write_text(layout.history(dataset, one.name), "\n".join([f"epoch,{one.name}", *lines, ""]))

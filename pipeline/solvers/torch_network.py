@@ -49,13 +49,12 @@ class HeldNetworkLoss(NetworkLoss):
 
     def epoch(self, theta: Array, step: Step[Array]) -> Epoch[Array]:
         """Step along the gradient of each batch in turn."""
-        self._begin_epoch()
         return Objective.epoch(self, theta, step)
 
     def value_and_gradient(self, theta: Array, batch: Any) -> tuple[float, Array]:
         """J and its gradient; a batch counts its rows' weights against the mean weight."""
         if batch is None:
-            self._begin_epoch()
+            self.begin_epoch()
         n_rows = self.rows.n_rows if batch is None else len(batch)
         on_device = tensor(theta, self.device).clone().requires_grad_()
         value, gradient = 0.0, torch.zeros_like(on_device)
@@ -67,8 +66,9 @@ class HeldNetworkLoss(NetworkLoss):
         value = value / self._weight(n_rows) + self._penalty(theta)
         return value, self._scaled(gradient.cpu().numpy(), theta, n_rows)
 
-    def _begin_epoch(self) -> None:
-        super()._begin_epoch()
+    def begin_epoch(self) -> None:
+        """Count it, and draw anew what dropout goes by."""
+        super().begin_epoch()
         if self.settings.dropout:
             self._draws.manual_seed(int(self.generator.integers(2**63)))
 

@@ -22,6 +22,7 @@ from pipeline.solvers.descent import Fit, Objective, train, with_intercept
 from pipeline.solvers.on_device import Held, device_of, fits, moved, on_gpu, tensor
 from pipeline.solvers.optimizers import FIRST_DECAY, RMS_DECAY, SECOND_DECAY, TINY
 from pipeline.solvers.rows import Rows
+from pipeline.solvers.shards import Share
 
 Tensors = list[torch.Tensor]
 
@@ -135,11 +136,10 @@ class LayerLoss(Objective[Tensors]):
         """J and its gradient; all rows are taken block by block, and the gradients add up."""
         share = 1.0 if batch is None else len(batch) / self.rows.n_rows
         weight = share * self.rows.total_weight
-        value, gradient = 0.0, [torch.zeros_like(parameter) for parameter in theta]
-        for block in self._read(batch):
-            loss = self._sum(block) / weight
-            value += loss.item()
-            torch._foreach_add_(gradient, torch.autograd.grad(loss, theta))
+        if isinstance(batch, Share):
+            value, gradient = self._shared(theta, batch, weight)
+        else:
+            value, gradient = self._summed(theta, batch, weight)
         if self.decay:
             w = self.layer.weight.detach()
             value += self.decay / 2 * float((w * w).sum())
@@ -148,6 +148,25 @@ class LayerLoss(Objective[Tensors]):
 
     def _read(self, batch: Any) -> Iterator[Any]:
         return iter([batch]) if batch else map(self.rows.read, self.rows.parts())
+
+    def _summed(self, theta: Tensors, batch: Any, weight: float) -> tuple[float, Tensors]:
+        value, gradient = 0.0, [torch.zeros_like(parameter) for parameter in theta]
+        for block in self._read(batch):
+            loss = self._sum(block) / weight
+            value += loss.item()
+            torch._foreach_add_(gradient, torch.autograd.grad(loss, theta))
+        return value, gradient
+
+    def _shared(self, theta: Tensors, batch: Share, weight: float) -> tuple[float, Tensors]:
+        def of_shard(_: np.random.Generator, block: Any) -> Array:
+            value, gradient = self._summed(theta, block, weight)
+            return np.concatenate([[value], *(one.cpu().numpy().ravel() for one in gradient)])
+
+        total = batch.total(of_shard)
+        flat = torch.from_numpy(total[1:]).to(self.device)
+        ends = np.cumsum([parameter.numel() for parameter in theta]).tolist()
+        parts = zip([0, *ends], ends, theta, strict=False)
+        return float(total[0]), [flat[a:b].reshape(one.shape) for a, b, one in parts]
 
     def _sum(self, block: Any) -> torch.Tensor:
         rows = self.rows

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.passes import map_ordered
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.core.trainers import Value
@@ -24,7 +23,7 @@ from pipeline.solvers.blocks import blocks, one_blas_thread
 from pipeline.solvers.closed_form import solved_by_gram
 from pipeline.solvers.manual_gd import fit_moments
 from pipeline.solvers.moments import Moments, moments_of_folds
-from pipeline.solvers.rows import Rows
+from pipeline.solvers.rows import Rows, over
 
 DIRECT = ("closed_form", "linear_regression", "mean")
 DESCENDS = ("manual_gd", "torch_sgd")
@@ -133,4 +132,4 @@ def _foretold(models: Sequence[Linear], rows: Rows, fold: Folds, centre: Array) 
         z: Array = (X - centre) @ coef
         return z[np.arange(len(own)), own] + at_centre[own]
 
-    return np.concatenate([*map_ordered(of_part, rows.parts())])
+    return np.concatenate([*over(rows, of_part, "folds")])

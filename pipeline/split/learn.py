@@ -104,7 +104,7 @@ class Parts:
         """Read the table, and put each row into its block."""
         each = self.table.groups()
         rows = [group.end - group.first for group in each]
-        found = map_ordered(self.table.read, each, workers(self.table.columns))
+        found = map_ordered(self.table.read, each, workers(self.table.columns), files=True)
         for group, raw in zip(each, counted_rows(found, rows, "split: shuffles"), strict=True):
             self.shuffled.take(group.first, raw.values)
 

@@ -145,7 +145,8 @@ def look(
         each, count = groups(path), workers(columns)
         work = partial(_look_at, path, some, known_target, leave_out, where)
         rows = [group.end - group.first for group in each]
-        seen = [*counted_rows(map_ordered(work, each, count), rows, "split: looks at columns")]
+        found = map_ordered(work, each, count, files=True)
+        seen = [*counted_rows(found, rows, "split: looks at columns")]
     words = _merged(some, types, seen)
     gaps = {name: any(one.gaps[k] for one in seen) for k, name in enumerate(some)}
     return Table(

@@ -26,6 +26,7 @@ from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, naming
 from pipeline.core.files import atomic_write, md5, read_as, write_json
 from pipeline.core.oddities import Kind, Oddity, heard, hushed
 from pipeline.core.params import load_params
+from pipeline.core.passes import engine
 from pipeline.core.preprocessing import (
     ENOUGH,
     dependent_columns,
@@ -69,19 +70,23 @@ def split(dataset: str) -> None:
     muted = _muted_unless_unvalidated(dataset)
     kinds = _kinds(table_schema(path), settings, params.seed, where)
     y = _target(dataset, settings, where)
-    table = look(path, kinds, ~np.isnan(y), settings.split.gaps == "leave_out", where)
-    rows, found = _used(table.whole, y, settings, where)
-    train, test = _sides(path, rows, y[rows], settings, params.seed, where)
-    found += [*_hashed(len(rows), settings, where), *_refuse_unfit(y[rows[train]], settings, where)]
-    picked, orders = thinned(len(train), ENOUGH), (rows[train], rows[test])
-    targets = _targets(y[rows], train[picked], settings, where)
-    with _shuffled(table, orders) as shuffled:
-        parts = Parts(table, y, shuffled)
-        parts.fill()
-        encoded = Encoded(parts, parts.learned(), settings.target)
-        scaling = encoded.scaling()
-        gram, Z = _write(dataset, "train", encoded, scaling, picked)
-        _write(dataset, "test", encoded, scaling, picked[:0])
+    with engine(params.engine, params.ray_address):
+        table = look(path, kinds, ~np.isnan(y), settings.split.gaps == "leave_out", where)
+        rows, found = _used(table.whole, y, settings, where)
+        train, test = _sides(path, rows, y[rows], settings, params.seed, where)
+        found += [
+            *_hashed(len(rows), settings, where),
+            *_refuse_unfit(y[rows[train]], settings, where),
+        ]
+        picked, orders = thinned(len(train), ENOUGH), (rows[train], rows[test])
+        targets = _targets(y[rows], train[picked], settings, where)
+        with _shuffled(table, orders) as shuffled:
+            parts = Parts(table, y, shuffled)
+            parts.fill()
+            encoded = Encoded(parts, parts.learned(), settings.target)
+            scaling = encoded.scaling()
+            gram, Z = _write(dataset, "train", encoded, scaling, picked)
+            _write(dataset, "test", encoded, scaling, picked[:0])
     found += _doubted_columns(encoded.names, scaling.constant, gram, len(train), where)
     if settings.task == "regression":
         found += _together(encoded.names, Z, targets, settings, where)

@@ -193,7 +193,7 @@ class Profile:
         self.sample = np.empty((len(self.numbers), len(self._picked)))  # a row for each column
         self._hashes: list[NDArray[np.uint64]] = []
         self._scratch, self._of_target = np.empty((2, ROW_GROUP))  # new ones cost page faults
-        read = map_ordered(partial(read_group, path), range(len(rows)))
+        read = map_ordered(partial(read_group, path), range(len(rows)), files=True)
         for group in counted_rows(read, np.diff(rows, prepend=0).tolist(), "validate"):
             self._add(group)
 

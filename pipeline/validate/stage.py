@@ -27,6 +27,7 @@ from pipeline.core.errors import SHOWN, PipelineError, PipelineWarning, counted
 from pipeline.core.files import md5, write_json, write_text
 from pipeline.core.oddities import heard, hushed
 from pipeline.core.params import load_params
+from pipeline.core.passes import engine
 from pipeline.core.settings.ingest import Ingest
 from pipeline.core.settings.split import is_date
 from pipeline.core.tables import read_lines, read_rejected, table_schema
@@ -56,7 +57,8 @@ def validate(dataset: str) -> None:
         For values that break the schema, with the first 20 and a count of the rest; for a schema
         or a table that cannot be read.
     """
-    settings = load_params().dataset(dataset)
+    params = load_params()
+    settings = params.dataset(dataset)
     schema, path = load_schema(layout.schema(dataset)), layout.ingested(dataset)
     if settings.logged:
         key = f"{layout.PARAMS}: datasets.{dataset}.split.target_transform"
@@ -65,7 +67,8 @@ def validate(dataset: str) -> None:
     declared = settings.split.columns.items()
     dropped = sorted(settings.split.left_out)
     of_dates(schema, [name for name, kind in declared if is_date(kind)])
-    profile = Profile(path, settings.target, labelled, read_trained_on(dataset), dropped)
+    with engine(params.engine, params.ray_address):
+        profile = Profile(path, settings.target, labelled, read_trained_on(dataset), dropped)
     ingest = settings.ingest
     where = (
         Source(path, "row", range(1, profile.rows + 1))
