@@ -44,11 +44,12 @@ def target_values(column: pa.ChunkedArray, classes: Sequence[str] | None, where:
         if text:
             raise PipelineError(f"{where} is text; a regression needs numbers")
         return column_values(column)
-    labels = as_text(column.drop_null().unique()).to_pylist()
+    known = column.drop_null().unique()
+    labels = as_text(pa.chunked_array([known])).to_pylist()
     strange = sorted(set(labels).difference(classes))
     if not strange:
         place = pa.array([float(classes.index(label)) for label in labels])
-        found = pc.index_in(column, column.drop_null().unique())
+        found = pc.index_in(column, known)
         return column_values(pa.chunked_array([place]).take(found))
     if text:
         raise PipelineError(

@@ -97,7 +97,7 @@ def test_units_left_out_are_made_up_for() -> None:
     given = rows_for("mse", 4000), settings(dropout=0.4, hidden=[30]), "mse", 1
     held = HeldNetworkLoss(*given, CPU)
     theta = torch.from_numpy(held.first())
-    held._begin_epoch()
+    held.begin_epoch()
     left_out = torch.stack([held._decision(theta, held.held.X) for _ in range(200)])
     held.settings = settings(hidden=[30])
     torch.testing.assert_close(
