@@ -11,7 +11,12 @@ import signal
 import sys
 import tempfile
 
-os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+FOLDER = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a short path, for sockets
+os.environ |= {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TMPDIR": FOLDER,  # for the file with the address, too
+}
 
 from ray.cluster_utils import Cluster  # reads these
 
@@ -20,10 +25,9 @@ from pipeline.core.preload import die_with_parent
 
 def main() -> None:
     die_with_parent()
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a short path, for sockets
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
     node = {
-        "temp_dir": folder,
+        "temp_dir": f"{FOLDER}/ray",
         "num_cpus": 1,
         "include_dashboard": False,
         "object_store_memory": 150 * 2**20,

@@ -213,7 +213,9 @@ def meanwhile(work: Callable[[], bool]) -> Iterator[None]:
     ended, done = threading.Event(), threading.Event()
 
     def repeat() -> None:
-        while not ended.wait(0.01) and not done.is_set():
+        last = False
+        while not last and not done.is_set():
+            last = ended.wait(0.01)  # then once more: it may have just been done
             if work():
                 done.set()
 
@@ -247,6 +249,7 @@ def test_nodes_make_the_bytes_of_engine_local(
     assert made(project, *ALL) == local
 
 
+@pytest.mark.nightly
 def test_a_worker_that_is_killed_in_each_stage_changes_nothing(
     project: Path, local: dict[str, str], nodes: Nodes
 ) -> None:
@@ -269,6 +272,7 @@ def test_a_worker_that_is_killed_in_each_stage_changes_nothing(
     assert made(project, *ALL) == local
 
 
+@pytest.mark.nightly
 def test_a_node_that_is_killed_changes_nothing(
     project: Path, local: dict[str, str], nodes: Nodes
 ) -> None:
@@ -334,6 +338,7 @@ def test_any_number_of_processes_makes_the_same_bytes_in_batches(
     assert _in_batches(project, lambda: _torchrun(project, count)) == by_torchrun
 
 
+@pytest.mark.nightly
 def test_ray_train_makes_the_bytes_of_torchrun_though_a_worker_is_killed(
     project: Path, by_torchrun: dict[str, bytes], nodes: Nodes
 ) -> None:
@@ -383,6 +388,7 @@ def test_torchrun_under_engine_local_is_refused(project: Path) -> None:
     assert "engine: local: under torchrun batches have the rows that engine: ray gives" in said
 
 
+@pytest.mark.nightly
 def test_ray_of_one_machine_ends_with_its_stage_also_when_that_is_killed(
     project: Path, local: dict[str, str]
 ) -> None:
