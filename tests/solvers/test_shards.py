@@ -9,6 +9,7 @@ import pytest
 from pipeline.core.settings.descent import Descent
 from pipeline.core.tables import Array
 from pipeline.solvers import bcpm, manual_gd, torch_sgd
+from pipeline.solvers.descent import Fit
 from pipeline.solvers.rows import ArrayRows, Block
 from pipeline.solvers.shards import SHARDS, Group, Shards, Share, together
 
@@ -53,11 +54,11 @@ def test_each_row_is_in_one_batch_of_an_epoch_and_all_batches_are_full_but_the_l
     assert n_rows < 40 or orders[0] != orders[1]
 
 
-@pytest.mark.parametrize("trainer", [bcpm, manual_gd, torch_sgd])
+@pytest.mark.parametrize("fit", [bcpm.fit, manual_gd.fit, torch_sgd.fit])
 @pytest.mark.parametrize("size", [2, 3, 4])
-def test_several_processes_take_the_steps_of_one(trainer: object, size: int) -> None:
+def test_several_processes_take_the_steps_of_one(fit: Callable[..., Fit], size: int) -> None:
     with together(Group(0, 1, alone)):
-        theta, history, _ = trainer.fit(rows(), settings())  # type: ignore[attr-defined]
+        theta, history, _ = fit(rows(), settings())
     found, barrier, sent = {}, threading.Barrier(size), [np.empty(0)] * size
 
     def process(rank: int) -> None:
@@ -69,7 +70,7 @@ def test_several_processes_take_the_steps_of_one(trainer: object, size: int) -> 
             return received
 
         with together(Group(rank, size, gather)):
-            found[rank] = trainer.fit(rows(), settings())  # type: ignore[attr-defined]
+            found[rank] = fit(rows(), settings())
 
     threads = [threading.Thread(target=process, args=(rank,)) for rank in range(size)]
     for thread in threads:
